@@ -1,0 +1,161 @@
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { FileError } from '../errors.js';
+
+/** Bytes that can be read at any place: a local file, memory, a bounded part of either. */
+export interface ByteSource {
+  /** How messages call it: a path. */
+  readonly name: string;
+  readonly byteLength: number;
+  /**
+   * Fills `target` completely with the bytes from `byteOffset`. May be synchronous or not: always await it.
+   * @throws FileError where the source ends earlier or cannot be read.
+   */
+  readInto(target: Uint8Array, byteOffset: number): void | Promise<void>;
+  close(): void | Promise<void>;
+}
+
+/** Reads `[byteOffset, byteOffset + byteLength)` into new memory. */
+export async function readRange(
+  source: ByteSource,
+  byteOffset: number,
+  byteLength: number,
+): Promise<Uint8Array> {
+  const bytes = new Uint8Array(byteLength);
+  await source.readInto(bytes, byteOffset);
+  return bytes;
+}
+
+/** Why an operating-system call failed, in a FileError that names the path. */
+export function fileError(action: string, path: string, cause: unknown): FileError {
+  const code = (cause as NodeJS.ErrnoException | undefined)?.code ?? String(cause);
+  const reason: Record<string, string> = {
+    ENOENT: 'no such file or directory',
+    EACCES: 'permission denied',
+    EISDIR: 'it is a directory',
+    ENOTDIR: 'a part of the path is not a directory',
+    ENOSPC: 'no space left on the device',
+    EDQUOT: 'the disk quota is used up',
+    EROFS: 'the file system is read-only',
+    EIO: 'the device reports an input/output error',
+    EMFILE: 'too many open files',
+  };
+  return new FileError(`Cannot ${action}: ${reason[code] ?? code}`, { path, cause });
+}
+
+/** Reads exactly `target.length` bytes of an open file, through short reads. */
+export function readFully(fd: number, target: Uint8Array, byteOffset: number, path: string): void {
+  let done = 0;
+  while (done < target.length) {
+    let count: number;
+    try {
+      count = readSync(fd, target, done, target.length - done, byteOffset + done);
+    } catch (error) {
+      throw fileError('read', path, error).addContext({ byteOffset: byteOffset + done });
+    }
+    if (count === 0) {
+      throw new FileError('The file ends too early', {
+        expected: `${byteOffset + target.length} bytes at least`,
+        found: `${byteOffset + done} bytes`,
+        path,
+      });
+    }
+    done += count;
+  }
+}
+
+/** A local regular file, opened for reading. */
+export class FileSource implements ByteSource {
+  private constructor(
+    readonly name: string,
+    readonly byteLength: number,
+    private readonly fd: number,
+  ) {}
+
+  /** @throws FileError when the path cannot be opened or is not a regular file. */
+  static open(path: string): FileSource {
+    let fd: number;
+    try {
+      fd = openSync(path, 'r');
+    } catch (error) {
+      throw fileError('open', path, error);
+    }
+    const status = fstatSync(fd);
+    if (!status.isFile()) {
+      closeSync(fd);
+      throw new FileError(status.isDirectory() ? 'It is a directory' : 'It is not a regular file', {
+        expected: 'a regular file',
+        path,
+      });
+    }
+    return new FileSource(path, status.size, fd);
+  }
+
+  readInto(target: Uint8Array, byteOffset: number): void {
+    readFully(this.fd, target, byteOffset, this.name);
+  }
+
+  close(): void {
+    closeSync(this.fd);
+  }
+}
+
+/** Bytes in memory. */
+export class MemorySource implements ByteSource {
+  constructor(
+    private readonly bytes: Uint8Array,
+    readonly name = 'memory',
+  ) {}
+
+  get byteLength(): number {
+    return this.bytes.length;
+  }
+
+  readInto(target: Uint8Array, byteOffset: number): void {
+    const part = this.bytes.subarray(byteOffset, byteOffset + target.length);
+    if (part.length < target.length) {
+      throw new FileError('The data ends too early', {
+        expected: `${byteOffset + target.length} bytes at least`,
+        found: `${this.bytes.length} bytes`,
+        path: this.name,
+      });
+    }
+    target.set(part);
+  }
+
+  close(): void {}
+}
+
+/** A bounded part of another source: an item of a `.distcp` file. Closing it leaves the whole open. */
+export class SliceSource implements ByteSource {
+  constructor(
+    private readonly whole: ByteSource,
+    private readonly start: number,
+    readonly byteLength: number,
+  ) {
+    if (start < 0 || byteLength < 0 || start + byteLength > whole.byteLength) {
+      throw new FileError('The part lies outside the file', {
+        expected: `${start + byteLength} bytes at least`,
+        found: `${whole.byteLength} bytes`,
+        path: whole.name,
+      });
+    }
+  }
+
+  get name(): string {
+    return this.whole.name;
+  }
+
+  readInto(target: Uint8Array, byteOffset: number): void | Promise<void> {
+    if (byteOffset + target.length > this.byteLength) {
+      throw new FileError('The item ends too early', {
+        expected: `${byteOffset + target.length} bytes at least`,
+        found: `${this.byteLength} bytes`,
+        path: this.name,
+        byteOffset: this.start,
+      });
+    }
+    return this.whole.readInto(target, this.start + byteOffset);
+  }
+
+  close(): void {}
+}

@@ -1,0 +1,29 @@
+/**
+ * Runs every compiled `*.test.js` below this folder in one process:
+ * `node dist/test/run.js [part of a path …]`. Exits 1 if a test fails, and if none ran.
+ */
+import { readdirSync } from 'node:fs';
+import { join, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { run } from 'uvu/run';
+import { counts } from './counts.js';
+
+const root = fileURLToPath(new URL('.', import.meta.url));
+const filters = process.argv.slice(2);
+const files = readdirSync(root, { recursive: true, withFileTypes: true })
+  .filter(entry => entry.isFile() && entry.name.endsWith('.test.js'))
+  .map(entry => relative(root, join(entry.parentPath, entry.name)))
+  .filter(name =>
+    filters.length === 0 ? !name.startsWith('interop') : filters.some(part => name.includes(part)),
+  )
+  .sort();
+
+process.on('exit', code => {
+  process.stdout.write(`${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped\n`);
+  if (counts.passed === 0 || counts.failed > 0) process.exitCode = code || 1;
+});
+
+await run(
+  files.map(name => ({ name, file: join(root, name) })),
+  { bail: false },
+);
