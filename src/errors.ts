@@ -132,3 +132,53 @@ export async function withContextAsync<T>(context: ErrorContext, action: () => P
     throw error instanceof DcpError ? error.addContext(context) : error;
   }
 }
+
+/** An error as plain data: for JSON output, and to cross from a worker thread. */
+export interface PlainError {
+  code: ErrorCode | 'internal';
+  /** With context, as a person reads it. */
+  message: string;
+  what: string;
+  expected?: string | number;
+  found?: string | number;
+  hint?: string;
+  context: ErrorContext;
+}
+
+export function toPlainError(error: unknown): PlainError {
+  if (!(error instanceof DcpError)) {
+    const message = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    return { code: 'internal', message, what: message, context: {} };
+  }
+  const { code, message, what, expected, found, hint, context } = error;
+  return {
+    code,
+    message,
+    what,
+    ...(expected === undefined ? {} : { expected }),
+    ...(found === undefined ? {} : { found }),
+    ...(hint === undefined ? {} : { hint }),
+    context,
+  };
+}
+
+const CLASSES: Record<ErrorCode, new (what: string, details?: ErrorDetails) => DcpError> = {
+  usage: UsageError,
+  file: FileError,
+  format: FormatError,
+  unsupported: UnsupportedError,
+  limit: LimitError,
+  corrupt: CorruptDataError,
+  interrupted: InterruptedError,
+};
+
+export function fromPlainError(plain: PlainError): Error {
+  if (plain.code === 'internal') return new Error(plain.message);
+  const { what, expected, found, hint, context } = plain;
+  return new CLASSES[plain.code](what, {
+    ...context,
+    ...(expected === undefined ? {} : { expected }),
+    ...(found === undefined ? {} : { found }),
+    ...(hint === undefined ? {} : { hint }),
+  });
+}

@@ -1,1 +1,236 @@
-export class PyDict {}
+import { decodeLatin1 } from '../bytes.js';
+import { FormatError, LimitError } from '../errors.js';
+import {
+  PyByteArray,
+  PyFloat,
+  PyFrozenSet,
+  PyGlobal,
+  PyList,
+  PySet,
+  PyStr,
+  PyTuple,
+  type PyValue,
+} from './values.js';
+
+/** Up to so many entries a key is looked for one by one; beyond, through a Map. */
+const LINEAR_ENTRIES = 8;
+
+/**
+ * A Python dict: any hashable key, in insertion order. Keys compare as {@link dictKey} says; a key that is set
+ * again keeps its place and its first object, as in Python. Small dicts are one array and nothing else, because
+ * the index of a large checkpoint has millions of two or three entries.
+ */
+export class PyDict {
+  /** Keys and values in turn. */
+  private flat: PyValue[] = [];
+  /** Position in `flat` of each key; absent while the dict is small. */
+  private index: Map<DictKey, number> | undefined;
+
+  static of(pairs: Iterable<readonly [PyValue, PyValue]>): PyDict {
+    const dict = new PyDict();
+    for (const [key, value] of pairs) dict.set(key, value);
+    return dict;
+  }
+
+  get size(): number {
+    return this.flat.length / 2;
+  }
+
+  /** Keys and values in turn: for loops that must not make an array for each entry. */
+  get alternating(): readonly PyValue[] {
+    return this.flat;
+  }
+
+  /** @throws FormatError, as every method that takes a key, where Python cannot hash it. */
+  get(key: PyValue): PyValue | undefined {
+    const position = this.find(key);
+    return position < 0 ? undefined : this.flat[position + 1];
+  }
+
+  has(key: PyValue): boolean {
+    return this.find(key) >= 0;
+  }
+
+  /** The value under a str key. */
+  getText(name: string): PyValue | undefined {
+    return this.get(name);
+  }
+
+  set(key: PyValue, value: PyValue): void {
+    const position = this.find(key);
+    if (position >= 0) {
+      this.flat[position + 1] = value;
+      return;
+    }
+    this.index?.set(dictKey(key), this.flat.length);
+    this.flat.push(key, value);
+    if (this.index === undefined && this.flat.length > 2 * LINEAR_ENTRIES) this.index = this.makeIndex();
+  }
+
+  /** Sets the keys and values that lie in turn in `values[start, end)`. */
+  setAlternating(values: readonly PyValue[], start: number, end: number): void {
+    if (this.flat.length === 0 && end - start <= 2 * LINEAR_ENTRIES && areDistinctTexts(values, start, end)) {
+      this.flat = values.slice(start, end);
+      return;
+    }
+    for (let i = start; i < end; i += 2) this.set(values[i]!, values[i + 1]!);
+  }
+
+  delete(key: PyValue): boolean {
+    const position = this.find(key);
+    if (position < 0) return false;
+    this.flat.splice(position, 2);
+    if (this.index !== undefined) this.index = this.makeIndex();
+    return true;
+  }
+
+  *entries(): IterableIterator<[PyValue, PyValue]> {
+    for (let i = 0; i < this.flat.length; i += 2) yield [this.flat[i]!, this.flat[i + 1]!];
+  }
+
+  *keys(): IterableIterator<PyValue> {
+    for (let i = 0; i < this.flat.length; i += 2) yield this.flat[i]!;
+  }
+
+  *values(): IterableIterator<PyValue> {
+    for (let i = 0; i < this.flat.length; i += 2) yield this.flat[i + 1]!;
+  }
+
+  private find(key: PyValue): number {
+    const { flat } = this;
+    const wanted = dictKey(key);
+    if (this.index !== undefined) return this.index.get(wanted) ?? -1;
+    for (let i = 0; i < flat.length; i += 2) {
+      if (flat[i] === key || dictKey(flat[i]!) === wanted) return i;
+    }
+    return -1;
+  }
+
+  private makeIndex(): Map<DictKey, number> {
+    const index = new Map<DictKey, number>();
+    for (let i = 0; i < this.flat.length; i += 2) index.set(dictKey(this.flat[i]!), i);
+    return index;
+  }
+}
+
+/** Whether the keys are bare strings, no two alike: the usual case, for which no key need be looked up. */
+function areDistinctTexts(values: readonly PyValue[], start: number, end: number): boolean {
+  for (let i = start; i < end; i += 2) {
+    const key = values[i];
+    if (typeof key !== 'string') return false;
+    for (let j = start; j < i; j += 2) if (values[j] === key) return false;
+  }
+  return true;
+}
+
+/**
+ * What stands for a dict key in a JavaScript Map: two keys are equal in Python exactly if these are the same.
+ * Text stands for itself. Values that Python compares by content and JavaScript by identity become text that
+ * begins with NUL (and text that begins with NUL gets a prefix of its own).
+ */
+export type DictKey = string | number | bigint | null | object;
+
+/** Parts of one key: a tuple of tuples can name itself many times over and be exponentially large as text. */
+const MAX_PARTS = 100_000;
+/** Tuples inside tuples. */
+const MAX_DEPTH = 500;
+/** Keys of more parts than this are remembered, so that a large tuple used often is written out once. */
+const REMEMBERED_PARTS = 16;
+
+const remembered = new WeakMap<object, string>();
+
+/**
+ * Python's rules: numbers of all types compare by value (1 == 1.0 == True, −0.0 == 0), str, bytes, tuple,
+ * frozenset by content, NaN and everything else by identity. Classes and functions are compared by name,
+ * since Python has one object for each. Objects with a comparison of their own cannot be known: identity.
+ * @throws FormatError for values that Python cannot hash. LimitError for keys that are absurdly large.
+ */
+export function dictKey(value: PyValue): DictKey {
+  switch (typeof value) {
+    case 'string':
+      return value.charCodeAt(0) === 0 ? `\0s${value}` : value;
+    case 'number':
+      return value;
+    case 'boolean':
+      return value ? 1 : 0;
+    case 'bigint':
+      return normalizeInteger(value);
+  }
+  if (value === null) return null;
+  if (value instanceof PyStr) {
+    return value.utf8 === undefined ? dictKey(value.text) : `\0x${decodeLatin1(value.utf8)}`;
+  }
+  if (value instanceof PyFloat) return floatKey(value);
+  if (value instanceof PyTuple || value instanceof PyFrozenSet) {
+    const known = remembered.get(value);
+    if (known !== undefined) return known;
+    const budget = { parts: 0 };
+    const key = `\0${partOf(value, budget, 0)}`;
+    if (budget.parts > REMEMBERED_PARTS) remembered.set(value, key);
+    return key;
+  }
+  if (value instanceof Uint8Array || value instanceof PyGlobal) return `\0${partOf(value, { parts: 0 }, 0)}`;
+  refuseUnhashable(value);
+  return value;
+}
+
+function normalizeInteger(value: bigint): number | bigint {
+  const isSafe = value >= Number.MIN_SAFE_INTEGER && value <= Number.MAX_SAFE_INTEGER;
+  return isSafe ? Number(value) : value;
+}
+
+function floatKey(float: PyFloat): number | bigint | PyFloat {
+  const { value } = float;
+  if (Number.isNaN(value)) return float;
+  return Number.isInteger(value) && !Number.isSafeInteger(value) ? BigInt(value) : value;
+}
+
+function refuseUnhashable(value: PyValue): void {
+  const type =
+    value instanceof PyList
+      ? 'list'
+      : value instanceof PyDict
+        ? 'dict'
+        : value instanceof PySet
+          ? 'set'
+          : value instanceof PyByteArray
+            ? 'bytearray'
+            : undefined;
+  if (type !== undefined) throw new FormatError(`A ${type} cannot be a dict key: Python cannot hash it`);
+}
+
+/** One part of a composite key: its kind, and its content so delimited that no two contents read alike. */
+function partOf(value: PyValue, budget: { parts: number }, depth: number): string {
+  if (++budget.parts > MAX_PARTS || depth > MAX_DEPTH) {
+    throw new LimitError('A tuple used as dict key is too large', {
+      expected: `${MAX_PARTS} parts and ${MAX_DEPTH} levels at most`,
+    });
+  }
+  if (value instanceof PyTuple) {
+    return `(${value.items.map(item => partOf(item, budget, depth + 1)).join('')})`;
+  }
+  if (value instanceof PyFrozenSet) {
+    const parts = value.items.map(item => partOf(item, budget, depth + 1));
+    return `{${parts.sort().join('')}}`;
+  }
+  if (value instanceof Uint8Array) return `b${value.length}:${decodeLatin1(value)}`;
+  if (value instanceof PyGlobal) return `g${value.path.length}:${value.module}\0${value.name}`;
+  if (value instanceof PyStr && value.utf8 !== undefined) {
+    return `x${value.utf8.length}:${decodeLatin1(value.utf8)}`;
+  }
+  if (value instanceof PyStr) return `s${value.text.length}:${value.text}`;
+  if (typeof value === 'string') return `s${value.length}:${value}`;
+  const key = dictKey(value);
+  if (key === null) return 'N';
+  if (typeof key === 'object') return `o${identityOf(key)};`;
+  return `n${key === 0 ? 0 : key};`;
+}
+
+const identities = new WeakMap<object, number>();
+let identityCount = 0;
+
+function identityOf(value: object): number {
+  let identity = identities.get(value);
+  if (identity === undefined) identities.set(value, (identity = ++identityCount));
+  return identity;
+}

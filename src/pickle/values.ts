@@ -41,7 +41,10 @@ export type PyValue =
   | PyPersistentId
   | PyExternal;
 
-/** A Python float, kept as the two 32-bit halves of its IEEE 754 double. */
+/**
+ * A Python float, kept as the two 32-bit halves of its IEEE 754 double. The halves are signed: V8 stores signed
+ * 32-bit numbers in place and others in memory of their own.
+ */
 export class PyFloat {
   constructor(
     readonly high: number,
@@ -50,12 +53,12 @@ export class PyFloat {
 
   static of(value: number): PyFloat {
     scratch.setFloat64(0, value);
-    return new PyFloat(scratch.getUint32(0), scratch.getUint32(4));
+    return new PyFloat(scratch.getInt32(0), scratch.getInt32(4));
   }
 
   get value(): number {
-    scratch.setUint32(0, this.high);
-    scratch.setUint32(4, this.low);
+    scratch.setInt32(0, this.high);
+    scratch.setInt32(4, this.low);
     return scratch.getFloat64(0);
   }
 }
@@ -81,6 +84,9 @@ export class PyByteArray {
 export class PyTuple {
   constructor(readonly items: readonly PyValue[]) {}
 }
+
+/** `()`: Python has only one. */
+export const EMPTY_TUPLE = new PyTuple([]);
 
 export class PyList {
   constructor(readonly items: PyValue[] = []) {}
@@ -117,8 +123,10 @@ export class PyObject {
   listItems: PyValue[] | undefined;
   /** From SETITEM and SETITEMS on something that is not a dict, in order. */
   dictItems: [PyValue, PyValue][] | undefined;
-  /** From BUILD. */
+  /** From BUILD, or what {@link stateSetter} is called with. */
   state: PyValue | undefined;
+  /** Where the state is given by a call `stateSetter(object, state)` instead of BUILD (Python 3.8, `copyreg`). */
+  stateSetter: PyValue | undefined;
 
   constructor(
     readonly how: 'reduce' | 'newobj',
@@ -140,6 +148,12 @@ export class PyPersistentId {
 export abstract class PyExternal {
   /** Only so that TypeScript tells this class from others of the same shape. */
   protected abstract readonly external: true;
+  /** Takes what BUILD gives to an object that a class handler made. The values are not kept elsewhere. */
+  setState?(state: PyValue): void;
+  /** Takes an item of APPEND or APPENDS, likewise. */
+  appendItem?(item: PyValue): void;
+  /** Takes an item of SETITEM or SETITEMS, likewise. */
+  setItem?(key: PyValue, value: PyValue): void;
 }
 
 /** The text of a str, whichever form it has; undefined for everything else. */

@@ -1,0 +1,105 @@
+/** Boxes of elements: `offsets` and `sizes`, one number a dimension. A 0-d box has one element. */
+export interface Box {
+  readonly offsets: readonly number[];
+  readonly sizes: readonly number[];
+}
+
+/** Number of elements in a shape. 1 for a 0-d shape. */
+export function elementCountOf(sizes: readonly number[]): number {
+  let count = 1;
+  for (const size of sizes) count *= size;
+  return count;
+}
+
+/**
+ * Strides of a contiguous row-major tensor, in elements, as torch reports them: a dimension of size 0 counts
+ * as 1 (c10 `empty_tensor_restride`).
+ */
+export function contiguousStride(sizes: readonly number[]): number[] {
+  const stride = new Array<number>(sizes.length);
+  let step = 1;
+  for (let d = sizes.length - 1; d >= 0; d--) {
+    stride[d] = step;
+    step *= Math.max(sizes[d]!, 1);
+  }
+  return stride;
+}
+
+/** Whether `stride` walks the elements in row-major order; dimensions of size 1 may have any stride. */
+export function isRowMajor(sizes: readonly number[], stride: readonly number[]): boolean {
+  let step = 1;
+  for (let d = sizes.length - 1; d >= 0; d--) {
+    const size = sizes[d]!;
+    if (size === 0) return true;
+    if (size === 1) continue;
+    if (stride[d] !== step) return false;
+    step *= size;
+  }
+  return true;
+}
+
+/**
+ * Whether the elements fill their storage range without holes or sharing, in some order of the dimensions:
+ * torch's "non-overlapping and dense", which decides if a copy keeps the strides.
+ */
+export function isDense(sizes: readonly number[], stride: readonly number[]): boolean {
+  const dimensions: { size: number; stride: number }[] = [];
+  for (let d = 0; d < sizes.length; d++) {
+    if (sizes[d] === 0) return true;
+    if (sizes[d]! > 1) dimensions.push({ size: sizes[d]!, stride: stride[d]! });
+  }
+  dimensions.sort((a, b) => a.stride - b.stride);
+  let step = 1;
+  for (const dimension of dimensions) {
+    if (dimension.stride !== step) return false;
+    step *= dimension.size;
+  }
+  return true;
+}
+
+/**
+ * The strides that a copy of a strided tensor gets in torch (`clone`, which preserves the format): the same
+ * where the tensor is dense; otherwise dense ones in the same order of the dimensions. Dimensions are compared
+ * as TensorIterator does (ATen/ExpandUtils.cpp, `infer_dense_strides`): a stride of 0 compares with nothing,
+ * and of equal strides the smaller size comes first.
+ */
+export function strideOfCopy(sizes: readonly number[], stride: readonly number[]): number[] {
+  if (isDense(sizes, stride)) return [...stride];
+  const order = sizes.map((_, d) => sizes.length - 1 - d);
+  const compare = (a: number, b: number): number => {
+    if (stride[a] === 0 || stride[b] === 0) return 0;
+    return stride[a]! - stride[b]! || Math.max(0, sizes[a]! - sizes[b]!);
+  };
+  for (let i = 1; i < order.length; i++) {
+    let at = i;
+    for (let before = i - 1; before >= 0; before--) {
+      const comparison = compare(order[before]!, order[at]!);
+      if (comparison < 0) break;
+      if (comparison === 0) continue;
+      [order[before], order[at]] = [order[at]!, order[before]!];
+      at = before;
+    }
+  }
+  const dense = new Array<number>(sizes.length);
+  let step = 1;
+  for (const d of order) {
+    dense[d] = step;
+    step *= Math.max(sizes[d]!, 1);
+  }
+  return dense;
+}
+
+/** Elements from the first to the last one that a strided view touches, both included; 0 if it is empty. */
+export function strideSpan(sizes: readonly number[], stride: readonly number[]): number {
+  let last = 0;
+  for (let d = 0; d < sizes.length; d++) {
+    if (sizes[d] === 0) return 0;
+    last += (sizes[d]! - 1) * stride[d]!;
+  }
+  return last + 1;
+}
+
+/** The box as text, `[0:4, 8:16]`, half-open. */
+export function boxText(box: Box): string {
+  return `[${box.offsets.map((start, d) => `${start}:${start + box.sizes[d]!}`).join(', ')}]`;
+}

@@ -1,0 +1,102 @@
+import type { DTypeInfo } from '../dtype.js';
+import type { PyValue } from '../pickle/values.js';
+import { PyExternal } from '../pickle/values.js';
+import type { ChunkTable } from './chunks.js';
+import type { StorageTable } from './storage.js';
+
+/**
+ * What every format reader makes, and what every writer, check and view takes: an index of named tensors and
+ * objects, and where their bytes lie. No tensor byte is read to make one.
+ */
+export interface Checkpoint {
+  readonly format: 'dcp' | 'torch';
+  /** As the user named it. */
+  readonly path: string;
+  /** Data files; chunks and storages refer to them by position. */
+  readonly files: readonly SourceFile[];
+  /** In the order of the source. */
+  readonly entries: readonly Entry[];
+  /** The nested state dict, with entries as leaves. */
+  readonly tree: PyValue;
+  readonly chunks: ChunkTable;
+  readonly storages: StorageTable;
+  /** Files that were read to open this (the index and, when they are at hand, the data files). */
+  readonly provenance: Provenance;
+  /**
+   * Finds where the bytes of these entries are: reads the little archives around stored tensors and fills the
+   * view columns of `chunks`. Opening never does this.
+   * @throws FormatError, FileError, UnsupportedError naming the entry.
+   */
+  resolve(entries: readonly TensorEntry[]): Promise<void>;
+  /** Reads the Python values of these objects. Opening never does this for DCP. */
+  loadObjects(entries: readonly ObjectEntry[]): Promise<void>;
+  close(): void;
+}
+
+export interface SourceFile {
+  /** Path that can be opened. */
+  readonly path: string;
+  /** Path relative to the checkpoint directory; the file's own name for a single file. */
+  readonly name: string;
+  /** Undefined when the file is not at hand (a `.metadata` on its own). */
+  readonly byteLength: number | undefined;
+}
+
+export interface Provenance {
+  /** Which releases of torch write this, as text: `2.9 or newer`. */
+  readonly torchEra: string;
+  /** `Metadata.version`, where present. */
+  readonly metadataVersion?: string;
+  /** Globals that the pickles of the index name, beyond those of the format itself. */
+  readonly globals: readonly string[];
+}
+
+/** Strings are mapping keys as text, numbers are list positions: the form of DCP's `planner_data`. */
+export type EntryPath = readonly (string | number)[];
+
+export type Entry = TensorEntry | ObjectEntry;
+
+/** A strided tensor. Its boxes are rows `firstChunk` … `firstChunk + chunkCount - 1` of the chunk table. */
+export class TensorEntry extends PyExternal {
+  protected readonly external = true;
+  readonly kind = 'tensor';
+  /** Position of the first dimension of the first chunk in the chunk table's dimension columns. */
+  firstChunk = 0;
+  chunkCount = 0;
+  requiresGrad = false;
+  /** Row of the StorageTable, where the source is a torch file: equal rows share memory. */
+  storage: number | undefined;
+  /** The same object for every place of the tree that holds the same Python object. */
+  identity: object = this;
+  /** Device that a torch file was saved from. */
+  location = 'cpu';
+  /** What a DCP or safetensors file cannot hold of it, beyond shared storage: for example `Parameter`. */
+  typeName: string | undefined;
+
+  constructor(
+    /** The path as text, joined with dots; two equal texts are told apart by `#2`. */
+    readonly fqn: string,
+    readonly path: EntryPath,
+    readonly dtype: DTypeInfo,
+    readonly shape: readonly number[],
+  ) {
+    super();
+  }
+}
+
+/** Any other value. Its bytes are in the storages that it refers to, and in the pickle. */
+export class ObjectEntry extends PyExternal {
+  protected readonly external = true;
+  readonly kind = 'object';
+  /** Undefined until loaded. Leaves may be {@link StorageReference}s. */
+  value: PyValue | undefined;
+  /** Bytes of the stored item, where it has a place of its own. */
+  byteLength = 0;
+
+  constructor(
+    readonly fqn: string,
+    readonly path: EntryPath,
+  ) {
+    super();
+  }
+}

@@ -1,0 +1,148 @@
+import { FormatError } from '../errors.js';
+import { PyDict } from '../pickle/dict.js';
+import { pythonStr } from '../pickle/literal.js';
+import { PyGlobal, PyList, PyObject, type PyValue } from '../pickle/values.js';
+import { type EntryPath, ObjectEntry, TensorEntry } from './checkpoint.js';
+
+/**
+ * How torch takes a nested state dict apart (`torch/distributed/checkpoint/_traverse.py`, since 2.4): mappings
+ * are always entered, lists only if they hold a tensor, a mapping or such a list; everything else is a leaf.
+ * Mapping keys become text, so that `1` and `'1'` meet: flattening itself allows that, a DCP writer does not.
+ */
+export interface Leaf {
+  path: EntryPath;
+  value: PyValue;
+  /** Puts another value in the leaf's place in its container. */
+  replace(value: PyValue): void;
+}
+
+/** Mapping types that torch's own savers write. Any object that a pickle sets items on counts too: it is a dict subclass. */
+const MAPPING_CLASSES = new Set(['collections.OrderedDict', 'collections.defaultdict', 'collections.Counter']);
+
+/** Whether Python would call this a mapping. */
+export function isMapping(value: PyValue): value is PyDict | PyObject {
+  if (value instanceof PyDict) return true;
+  if (!(value instanceof PyObject)) return false;
+  if (value.dictItems !== undefined) return true;
+  return value.callable instanceof PyGlobal && MAPPING_CLASSES.has(value.callable.path);
+}
+
+/** The dict that holds a mapping's items: itself, or the argument of a Counter. */
+export function mappingEntries(mapping: PyDict | PyObject): [PyValue, PyValue][] {
+  if (mapping instanceof PyDict) return [...mapping.entries()];
+  const inArguments = mapping.args.items.find(item => item instanceof PyDict);
+  return [...(inArguments instanceof PyDict ? inArguments.entries() : []), ...(mapping.dictItems ?? [])];
+}
+
+function setItem(mapping: PyDict | PyObject, key: PyValue, value: PyValue): void {
+  if (mapping instanceof PyDict) {
+    mapping.set(key, value);
+    return;
+  }
+  const pair = mapping.dictItems?.find(([known]) => known === key);
+  if (pair !== undefined) pair[1] = value;
+  else (mapping.args.items.find(item => item instanceof PyDict) as PyDict).set(key, value);
+}
+
+/**
+ * The leaves of a tree in torch's order. `isTensor` says which values are tensors, of any kind.
+ * @throws FormatError for a container inside itself, which torch cannot save either.
+ */
+export function* leavesOf(tree: PyValue, isTensor: (value: PyValue) => boolean): Generator<Leaf> {
+  const open = new Set<PyValue>();
+
+  const isLeafTensor = (value: PyValue): boolean => value instanceof TensorEntry || isTensor(value);
+  const terminal = new Map<PyList, boolean>();
+  const isTerminal = (list: PyList): boolean => {
+    const known = terminal.get(list);
+    if (known !== undefined) return known;
+    // True while its items are looked at, so that a list inside itself ends there.
+    terminal.set(list, true);
+    const result = list.items.every(item => {
+      if (item instanceof ObjectEntry) return true;
+      if (isLeafTensor(item) || isMapping(item)) return false;
+      return !(item instanceof PyList) || isTerminal(item);
+    });
+    terminal.set(list, result);
+    return result;
+  };
+
+  function* visit(value: PyValue, path: EntryPath, replace: (value: PyValue) => void): Generator<Leaf> {
+    const enters = isMapping(value) || (value instanceof PyList && !isTerminal(value));
+    if (!enters || isLeafTensor(value)) {
+      yield { path, value, replace };
+      return;
+    }
+    if (open.has(value)) {
+      throw new FormatError('A container of the state dict holds itself', { fqn: path.join('.') });
+    }
+    open.add(value);
+    if (value instanceof PyList) {
+      for (const [index, item] of value.items.entries()) {
+        yield* visit(item, [...path, index], next => {
+          value.items[index] = next;
+        });
+      }
+    } else {
+      for (const [key, item] of mappingEntries(value)) {
+        yield* visit(item, [...path, pythonStr(key)], next => setItem(value, key, next));
+      }
+    }
+    open.delete(value);
+  }
+
+  yield* visit(tree, [], () => {
+    throw new Error('the root of a tree has no place to replace');
+  });
+}
+
+/**
+ * Puts a value at a path, making containers on the way: a dict where the next step is text, a list where it is
+ * a number; lists are filled up with None (torch `set_element`). `keys` gives the value to use as a mapping key
+ * for each text of the path, so that keys which were one str object stay one.
+ * @throws FormatError where a step meets something that is not the container it needs.
+ */
+export function setElement(
+  root: PyDict,
+  path: EntryPath,
+  value: PyValue,
+  keyOf: (position: number) => PyValue = position => path[position] as PyValue,
+): void {
+  let container: PyDict | PyList = root;
+  for (const [position, step] of path.entries()) {
+    const next = path[position + 1];
+    const make = (): PyDict | PyList => (typeof next === 'number' ? new PyList() : new PyDict());
+    const isLast = next === undefined;
+    if (typeof step === 'number') {
+      if (!(container instanceof PyList)) throw clash(path, position, 'a list');
+      while (container.items.length <= step) container.items.push(null);
+      if (isLast) container.items[step] = value;
+      else container = descend((container.items[step] ??= make()), path, position + 1);
+    } else {
+      if (!(container instanceof PyDict)) throw clash(path, position, 'a mapping');
+      if (isLast) {
+        container.set(keyOf(position), value);
+      } else {
+        let child = container.getText(step);
+        if (child === undefined) {
+          child = make();
+          container.set(keyOf(position), child);
+        }
+        container = descend(child, path, position + 1);
+      }
+    }
+  }
+}
+
+function descend(value: PyValue, path: EntryPath, position: number): PyDict | PyList {
+  if (value instanceof PyDict || value instanceof PyList) return value;
+  throw clash(path, position, 'a container');
+}
+
+function clash(path: EntryPath, position: number, expected: string): FormatError {
+  return new FormatError('Two keys of the checkpoint contradict each other', {
+    expected: `${expected} at ${path.slice(0, position).join('.') || 'the top'}`,
+    found: 'another kind of value there',
+    fqn: path.join('.'),
+  });
+}

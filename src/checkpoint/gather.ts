@@ -1,0 +1,125 @@
+import type { CopyPlanBuilder, PieceDimension } from '../copy/plan.js';
+import { type ElementTransform, IDENTITY } from '../copy/transform.js';
+import type { DTypeInfo } from '../dtype.js';
+import { FormatError, UnsupportedError, withContext } from '../errors.js';
+import { type Box, contiguousStride, strideSpan } from './box.js';
+import type { Checkpoint, TensorEntry } from './checkpoint.js';
+import { UNRESOLVED, VIEW_CONJUGATE, VIEW_NEGATIVE } from './chunks.js';
+import { proveCoverage } from './coverage.js';
+
+/**
+ * Plans the bytes of tensors out of a checkpoint's chunks, as pieces of records. One to a plan: it remembers
+ * which storages the plan has already.
+ */
+export class TensorGatherer {
+  private readonly planStorage = new Map<number, number>();
+  private readonly planSource: number[] = [];
+  /** Chunks left out because another one holds the same box. */
+  replicaCount = 0;
+
+  constructor(
+    private readonly checkpoint: Checkpoint,
+    private readonly plan: CopyPlanBuilder,
+  ) {}
+
+  /**
+   * Adds the pieces that fill the plan's current record with the whole tensor, its values resolved, in the
+   * order that `recordStride` says (elements, dense): row-major unless told otherwise. The entry must be resolved.
+   * @throws CorruptDataError, FormatError with the FQN, where the chunks do not tile the tensor.
+   */
+  addTensor(entry: TensorEntry, recordStride: readonly number[] = contiguousStride(entry.shape)): void {
+    withContext({ fqn: entry.fqn }, () => {
+      const { chunks } = this.checkpoint;
+      const boxes: Box[] = [];
+      for (let i = 0; i < entry.chunkCount; i++) boxes.push(chunks.boxOf(entry.firstChunk + i));
+      const { used, replicaCount } = proveCoverage(entry.shape, boxes);
+      this.replicaCount += replicaCount;
+      for (const index of used) this.addChunk(entry, entry.firstChunk + index, boxes[index]!, recordStride);
+    });
+  }
+
+  /**
+   * Adds the piece that fills the plan's current record with a whole storage. `dtype` tells the byte order's unit;
+   * undefined where it is not known.
+   */
+  addStorage(storage: number, dtype: DTypeInfo | undefined, byteLength: number, label: string): void {
+    const bigEndian = this.checkpoint.storages.at(storage).bigEndian === true;
+    if (bigEndian && dtype === undefined) {
+      throw new UnsupportedError('The element type of a big-endian storage is not known', { fqn: label });
+    }
+    this.requireInside(storage, byteLength);
+    const transform = dtype === undefined ? IDENTITY : viewTransform(dtype, 0, bigEndian);
+    this.plan.addPiece(this.storageOf(storage, label), 0, 0, byteLength, [], transform);
+  }
+
+  private addChunk(entry: TensorEntry, chunk: number, box: Box, recordStride: readonly number[]): void {
+    const { chunks, storages } = this.checkpoint;
+    const storage = chunks.storage[chunk]!;
+    if (storage === UNRESOLVED) throw new Error(`chunk ${chunk} was not resolved`);
+    const { itemSize } = entry.dtype;
+    const stride = chunks.strideOf(chunk);
+    const storageOffset = chunks.storageOffset[chunk]!;
+    this.requireInside(storage, (storageOffset + strideSpan(box.sizes, stride)) * itemSize);
+    const dimensions: PieceDimension[] = [];
+    let recordOffset = 0;
+    for (let d = 0; d < box.sizes.length; d++) {
+      recordOffset += box.offsets[d]! * recordStride[d]!;
+      dimensions.push({
+        count: box.sizes[d]!,
+        sourceStep: stride[d]! * itemSize,
+        recordStep: recordStride[d]! * itemSize,
+      });
+    }
+    dimensions.sort((a, b) => b.recordStep - a.recordStep);
+    this.plan.addPiece(
+      this.storageOf(storage, entry.fqn),
+      storageOffset * itemSize,
+      recordOffset * itemSize,
+      itemSize,
+      dimensions,
+      viewTransform(entry.dtype, chunks.viewFlags[chunk]!, storages.at(storage).bigEndian === true),
+    );
+  }
+
+  private requireInside(storage: number, end: number): void {
+    const { byteLength } = this.checkpoint.storages.at(storage);
+    if (end > byteLength) {
+      throw new FormatError('A stored tensor reaches past the end of its storage', {
+        expected: `${end} bytes at least`,
+        found: `${byteLength} bytes`,
+      });
+    }
+  }
+
+  /** The plan's storage for a row of the checkpoint's table. */
+  private storageOf(storage: number, label: string): number {
+    let index = this.planStorage.get(storage);
+    if (index === undefined) {
+      const { file, byteOffset, byteLength, crc32 } = this.checkpoint.storages.at(storage);
+      this.planSource[file] ??= this.plan.addSource(this.checkpoint.files[file]!.path);
+      index = this.plan.addStorage({ source: this.planSource[file]!, byteOffset, byteLength, crc32, label });
+      this.planStorage.set(storage, index);
+    }
+    return index;
+  }
+}
+
+/**
+ * What turns stored elements into values: the byte order, and torch's conjugate and negative bits, which are
+ * exact changes of sign bits.
+ */
+export function viewTransform(dtype: DTypeInfo, flags: number, bigEndian: boolean): ElementTransform {
+  const swapSize = (bigEndian && dtype.swapSize > 1 ? dtype.swapSize : 0) as ElementTransform['swapSize'];
+  if (flags === 0) return swapSize === 0 ? IDENTITY : { swapSize, flipSize: 0, flipEvery: 1 };
+  if (flags === (VIEW_CONJUGATE | VIEW_NEGATIVE)) {
+    throw new FormatError('A tensor is marked as conjugate and as negative at once', {
+      expected: 'one of them at most, as torch writes',
+    });
+  }
+  const component = dtype.swapSize as ElementTransform['flipSize'];
+  if (flags === VIEW_CONJUGATE && dtype.kind === 'complex') return { swapSize, flipSize: component, flipEvery: 2 };
+  if (flags === VIEW_NEGATIVE && (dtype.kind === 'complex' || dtype.kind === 'float')) {
+    return { swapSize, flipSize: component, flipEvery: 1 };
+  }
+  throw new FormatError('This element type cannot be marked as conjugate or negative', { found: dtype.name });
+}

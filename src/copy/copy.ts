@@ -1,0 +1,110 @@
+import { availableParallelism } from 'node:os';
+import { CrcLedger, type CrcReport } from './ledger.js';
+import { FileTileIo } from './file-tile-io.js';
+import type { CopyPlan } from './plan.js';
+import { copyTilesInline, copyTilesInWorkers, type WorkerSetup } from './pool.js';
+import type { TileResult } from './tile.js';
+import { tilesOf } from './tiles.js';
+
+export interface CopyOptions {
+  /** Threads; 0 copies on the calling thread. Default: as many as pay off for this plan on this machine. */
+  workers?: number;
+  /** Compute CRC-32s, check those of the sources and write those of the destination. Default true. */
+  crc?: boolean;
+  signal?: AbortSignal;
+  onProgress?: (progress: CopyProgress) => void;
+}
+
+export interface CopyProgress {
+  /** Bytes of tensors and other storages done. */
+  byteCount: number;
+  byteTotal: number;
+}
+
+export interface CopyReport {
+  crc: CrcReport;
+  /** CRC-32 of every record. */
+  recordCrcs: Uint32Array;
+  workers: number;
+}
+
+/** Below this many bytes starting threads costs more than they save; measured, see docs/measurements.md. */
+const WORTH_THREADS_BYTE_LENGTH = 48 << 20;
+const MAX_WORKERS = 8;
+
+/**
+ * Carries a plan out: fills the files at `targets` (one path an output of the plan; the files must exist) with
+ * records, literals and deferred literals. Does not fsync and does not put anything in place.
+ *
+ * @throws CorruptDataError where a source's bytes do not have the CRC-32 that it states, FileError where
+ * reading or writing fails, InterruptedError when the signal fires.
+ */
+export async function runCopy(
+  plan: CopyPlan,
+  targets: readonly string[],
+  options: CopyOptions = {},
+): Promise<CopyReport> {
+  return run(plan, targets, 'write', options);
+}
+
+/**
+ * Compares files with what {@link runCopy} would write into them. Reads sources and targets, writes nothing.
+ * @throws CorruptDataError naming the first byte found to differ.
+ */
+export async function compareWithPlan(
+  plan: CopyPlan,
+  targets: readonly string[],
+  options: CopyOptions = {},
+): Promise<CopyReport> {
+  return run(plan, targets, 'compare', options);
+}
+
+async function run(
+  plan: CopyPlan,
+  targets: readonly string[],
+  mode: 'write' | 'compare',
+  options: CopyOptions,
+): Promise<CopyReport> {
+  const setup: WorkerSetup = { plan, targets, mode, withCrc: options.crc ?? true };
+  const workers = options.workers ?? defaultWorkers(plan.recordByteLength);
+  const ledger = new CrcLedger(plan);
+  let byteCount = 0;
+  const onDone = (result: TileResult): void => {
+    ledger.add(result.storageCrcs, result.recordCrcs);
+    byteCount += result.byteLength;
+    options.onProgress?.({ byteCount, byteTotal: plan.recordByteLength });
+  };
+  const tiles = tilesOf(plan);
+  if (workers === 0) await copyTilesInline(setup, tiles, onDone, options.signal);
+  else await copyTilesInWorkers(setup, tiles, workers, onDone, options.signal);
+
+  const crc = setup.withCrc ? ledger.checkStorages() : { checked: 0, partlyRead: 0, withoutCrc: plan.storages.count };
+  const recordCrcs = setup.withCrc ? ledger.recordCrcs() : new Uint32Array(plan.records.count);
+  placeLiterals(plan, targets, mode, recordCrcs);
+  return { crc, recordCrcs, workers };
+}
+
+function defaultWorkers(byteLength: number): number {
+  return byteLength < WORTH_THREADS_BYTE_LENGTH ? 0 : Math.min(MAX_WORKERS, availableParallelism());
+}
+
+function placeLiterals(
+  plan: CopyPlan,
+  targets: readonly string[],
+  mode: 'write' | 'compare',
+  recordCrcs: Uint32Array,
+): void {
+  const io = new FileTileIo(plan.sources, targets, mode);
+  try {
+    for (const { output, byteOffset, bytes } of plan.literals) io.write(output, bytes, byteOffset);
+    for (const literal of plan.deferred) {
+      const bytes = literal.encode(record => recordCrcs[record]!);
+      if (bytes.length !== literal.byteLength) {
+        throw new Error(`a deferred literal has ${bytes.length} bytes, ${literal.byteLength} were laid out`);
+      }
+      io.write(literal.output, bytes, literal.byteOffset);
+    }
+  } finally {
+    io.close();
+  }
+}

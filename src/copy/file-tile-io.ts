@@ -1,0 +1,56 @@
+import { CorruptDataError } from '../errors.js';
+import { DescriptorCache } from '../io/descriptors.js';
+
+import { closeFile, openForUpdate } from '../io/update.js';
+import { writeFully } from '../io/write.js';
+import type { TileIo } from './tile.js';
+
+/** Reads local sources through a cache of descriptors and writes to, or compares with, local files. */
+export class FileTileIo implements TileIo {
+  private readonly descriptors = new DescriptorCache();
+  private readonly outputs = new Map<number, number>();
+  private existing: Uint8Array = new Uint8Array(0);
+
+  constructor(
+    private readonly sources: readonly string[],
+    /** Paths of the outputs, which must exist. */
+    private readonly targets: readonly string[],
+    private readonly mode: 'write' | 'compare',
+  ) {}
+
+  read(source: number, target: Uint8Array, byteOffset: number): void {
+    this.descriptors.readInto(this.sources[source]!, target, byteOffset);
+  }
+
+  write(output: number, bytes: Uint8Array, byteOffset: number): void {
+    const path = this.targets[output]!;
+    if (this.mode === 'compare') return this.compare(path, bytes, byteOffset);
+    let fd = this.outputs.get(output);
+    if (fd === undefined) {
+      fd = openForUpdate(path);
+      this.outputs.set(output, fd);
+    }
+    writeFully(fd, bytes, byteOffset, path);
+  }
+
+  private compare(path: string, bytes: Uint8Array, byteOffset: number): void {
+    if (this.existing.length < bytes.length) this.existing = new Uint8Array(bytes.length);
+    const existing = this.existing.subarray(0, bytes.length);
+    this.descriptors.readInto(path, existing, byteOffset);
+    if (Buffer.compare(existing, bytes) !== 0) {
+      const index = existing.findIndex((byte, i) => byte !== bytes[i]);
+      throw new CorruptDataError('The existing output differs from this conversion', {
+        expected: bytes[index]!,
+        found: existing[index]!,
+        path,
+        byteOffset: byteOffset + index,
+      });
+    }
+  }
+
+  close(): void {
+    this.descriptors.close();
+    for (const fd of this.outputs.values()) closeFile(fd);
+    this.outputs.clear();
+  }
+}

@@ -1,0 +1,94 @@
+import { CorruptDataError } from '../errors.js';
+import { combineCrc32, crc32 } from './crc32.js';
+import type { CopyPlan } from './plan.js';
+import type { RangeCrc } from './tile.js';
+
+/** How the sources' own checksums came out. Counts are storages. */
+export interface CrcReport {
+  /** Read whole, and equal to the CRC-32 that the source states. */
+  checked: number;
+  /** Read in part only, so that the stated CRC-32 says nothing. */
+  partlyRead: number;
+  /** The source states none: the archive was saved with checksums off. */
+  withoutCrc: number;
+}
+
+const hex = (crc: number): string => crc.toString(16).padStart(8, '0');
+
+/**
+ * Puts the CRCs of ranges together to those of whole storages and records, in whatever order tiles finish.
+ */
+export class CrcLedger {
+  private readonly storageRanges = new Map<number, RangeCrc[]>();
+  private readonly recordRanges = new Map<number, RangeCrc[]>();
+
+  constructor(private readonly plan: CopyPlan) {}
+
+  add(storageCrcs: readonly RangeCrc[], recordCrcs: readonly RangeCrc[]): void {
+    for (const range of storageCrcs) append(this.storageRanges, range);
+    for (const range of recordCrcs) append(this.recordRanges, range);
+  }
+
+  /** CRC-32 of each record. To be called when all tiles are done. */
+  recordCrcs(): Uint32Array {
+    const { records } = this.plan;
+    const empty = crc32(new Uint8Array(0));
+    return Uint32Array.from({ length: records.count }, (_, record) => {
+      const byteLength = records.byteLength[record]!;
+      if (byteLength === 0) return empty;
+      const crc = join(this.recordRanges.get(record) ?? [], byteLength);
+      if (crc === undefined) throw new Error(`record ${record} was not copied whole`);
+      return crc;
+    });
+  }
+
+  /** @throws CorruptDataError naming the first storage whose bytes do not have the CRC that the source states. */
+  checkStorages(): CrcReport {
+    const { storages, sources, storageLabels } = this.plan;
+    const report: CrcReport = { checked: 0, partlyRead: 0, withoutCrc: 0 };
+    for (let storage = 0; storage < storages.count; storage++) {
+      const byteLength = storages.byteLength[storage]!;
+      if (byteLength === 0) continue;
+      if (storages.hasCrc[storage] === 0) {
+        report.withoutCrc++;
+        continue;
+      }
+      const found = join(this.storageRanges.get(storage) ?? [], byteLength);
+      if (found === undefined) {
+        report.partlyRead++;
+        continue;
+      }
+      const expected = storages.crc32[storage]!;
+      if (found !== expected) {
+        throw new CorruptDataError('The bytes of this tensor are damaged: their CRC-32 is not the one stored with them', {
+          expected: hex(expected),
+          found: hex(found),
+          path: sources[storages.source[storage]!]!,
+          byteOffset: storages.byteOffset[storage]!,
+          ...(storageLabels[storage] === '' ? {} : { fqn: storageLabels[storage]! }),
+        });
+      }
+      report.checked++;
+    }
+    return report;
+  }
+}
+
+function append(ranges: Map<number, RangeCrc[]>, range: RangeCrc): void {
+  const known = ranges.get(range.index);
+  if (known === undefined) ranges.set(range.index, [range]);
+  else known.push(range);
+}
+
+/** The CRC of `[0, byteLength)` if the ranges are exactly that, each byte once; otherwise undefined. */
+function join(ranges: RangeCrc[], byteLength: number): number | undefined {
+  ranges.sort((a, b) => a.start - b.start);
+  let end = 0;
+  let crc = 0;
+  for (const range of ranges) {
+    if (range.start !== end) return undefined;
+    crc = end === 0 ? range.crc32 : combineCrc32(crc, range.crc32, range.byteLength);
+    end += range.byteLength;
+  }
+  return end === byteLength ? crc : undefined;
+}

@@ -1,0 +1,224 @@
+import { clipPiece, type PiecePart, pieceAt } from './clip.js';
+import { combineCrc32, crc32 } from './crc32.js';
+import type { CopyPlan, PieceDimension } from './plan.js';
+import { scatter } from './scatter.js';
+import { applyTransform } from './transform.js';
+
+/** Where a tile's bytes come from and go to. Both are synchronous: this runs in workers. */
+export interface TileIo {
+  /** Fills `target` from a source file. */
+  read(source: number, target: Uint8Array, byteOffset: number): void;
+  /** Puts bytes of an output at their place. `bytes` is only valid during the call. */
+  write(output: number, bytes: Uint8Array, byteOffset: number): void;
+}
+
+/** CRC-32 of a range of a storage or of a record. */
+export interface RangeCrc {
+  /** Storage or record. */
+  index: number;
+  start: number;
+  byteLength: number;
+  crc32: number;
+}
+
+/** A unit of work: all bytes of the records from one place to another, in the order of the records. */
+export interface Tile {
+  firstRecord: number;
+  /** First byte of the first record. */
+  startByte: number;
+  lastRecord: number;
+  /** End of the range in the last record. */
+  endByte: number;
+}
+
+export interface TileResult {
+  byteLength: number;
+  recordCrcs: RangeCrc[];
+  storageCrcs: RangeCrc[];
+}
+
+/**
+ * Bytes that are in hand at once: larger buffers measured slower than the processor's cache, smaller ones pay
+ * more system calls.
+ */
+const BLOCK_BYTE_LENGTH = 1 << 20;
+/** Where many sources meet in a block, or source and record run in different orders, blocks are larger. */
+const MAX_BLOCK_BYTE_LENGTH = 8 << 20;
+/** A read of a source should not be shorter than this only because the block is small. */
+const MIN_READ_BYTE_LENGTH = 64 << 10;
+/** Bytes between two wanted runs that are read and dropped rather than sought over. */
+const MAX_READ_GAP = 4096;
+
+/** Copies tiles of one plan. Holds the buffers; one to a thread. */
+export class TileCopier {
+  private block: Uint8Array = new Uint8Array(0);
+  private scratch: Uint8Array = new Uint8Array(0);
+
+  constructor(
+    private readonly plan: CopyPlan,
+    private readonly io: TileIo,
+    private readonly withCrc: boolean,
+  ) {}
+
+  copy(tile: Tile): TileResult {
+    const { records } = this.plan;
+    const result: TileResult = { byteLength: 0, recordCrcs: [], storageCrcs: [] };
+    for (let record = tile.firstRecord; record <= tile.lastRecord; record++) {
+      const start = record === tile.firstRecord ? tile.startByte : 0;
+      const end = record === tile.lastRecord ? tile.endByte : records.byteLength[record]!;
+      this.copyRecordRange(record, start, end, result);
+      result.byteLength += end - start;
+    }
+    return result;
+  }
+
+  private copyRecordRange(record: number, start: number, end: number, result: TileResult): void {
+    const { records, pieces } = this.plan;
+    const firstPiece = records.firstPiece[record]!;
+    const pieceCount = records.pieceCount[record]!;
+    const blockByteLength = this.blockByteLength(firstPiece, pieceCount);
+    this.block = grown(this.block, Math.min(blockByteLength, end - start));
+    let recordCrc = 0;
+    const parts = Array.from({ length: pieceCount }, (_, i) => pieceAt(pieces, firstPiece + i));
+    for (let from = start; from < end; from += blockByteLength) {
+      const to = Math.min(end, from + blockByteLength);
+      const block = this.block.subarray(0, to - from);
+      let blockCrc: number | undefined;
+      for (let i = 0; i < pieceCount; i++) {
+        const piece = firstPiece + i;
+        for (const part of clipPiece(parts[i]!, from, to)) {
+          blockCrc = this.fill(block, from, piece, part, result);
+        }
+      }
+      if (this.withCrc) {
+        // A block that one run fills unchanged has the CRC of that run.
+        blockCrc ??= crc32(block);
+        recordCrc = from === start ? blockCrc : combineCrc32(recordCrc, blockCrc, to - from);
+      }
+      this.io.write(records.output[record]!, block, records.byteOffset[record]! + from);
+    }
+    if (this.withCrc) result.recordCrcs.push({ index: record, start, byteLength: end - start, crc32: recordCrc });
+  }
+
+  /** Reads one part into its place in the block. Returns the CRC of the block if the part is all of it. */
+  private fill(
+    block: Uint8Array,
+    blockStart: number,
+    piece: number,
+    part: PiecePart,
+    result: TileResult,
+  ): number | undefined {
+    const { pieces, storages, transforms } = this.plan;
+    const storage = pieces.storage[piece]!;
+    const source = storages.source[storage]!;
+    const base = storages.byteOffset[storage]!;
+    const transform = pieces.transform[piece]!;
+    const at = part.recordByteOffset - blockStart;
+
+    if (part.dimensions.length === 0) {
+      const target = block.subarray(at, at + part.runByteLength);
+      this.io.read(source, target, base + part.sourceByteOffset);
+      const crc = this.noteStorageCrc(storage, part.sourceByteOffset, target, result);
+      if (transform === 0) return target.length === block.length ? crc : undefined;
+      applyTransform(target, transforms[transform]!);
+      return undefined;
+    }
+
+    const { covered, remaining, span } = readShape(part);
+    this.scratch = grown(this.scratch, span);
+    const target = this.scratch.subarray(0, span);
+    forEachIndex(remaining, (sourceStep, recordStep) => {
+      const start = part.sourceByteOffset + sourceStep;
+      this.io.read(source, target, base + start);
+      this.noteStorageCrc(storage, start, target, result);
+      if (transform !== 0) applyTransform(target, transforms[transform]!);
+      scatter(target, 0, block, at + recordStep, part.runByteLength, covered);
+    });
+    return undefined;
+  }
+
+  /** Notes the CRC of source bytes; neighbouring reads of one storage are joined at once. */
+  private noteStorageCrc(
+    storage: number,
+    start: number,
+    bytes: Uint8Array,
+    result: TileResult,
+  ): number | undefined {
+    if (!this.withCrc) return undefined;
+    const crc = crc32(bytes);
+    if (this.plan.storages.hasCrc[storage] === 0) return crc;
+    for (let i = result.storageCrcs.length - 1; i >= 0 && i >= result.storageCrcs.length - RECENT; i--) {
+      const range = result.storageCrcs[i]!;
+      if (range.index === storage && range.start + range.byteLength === start) {
+        range.crc32 = combineCrc32(range.crc32, crc, bytes.length);
+        range.byteLength += bytes.length;
+        return crc;
+      }
+    }
+    result.storageCrcs.push({ index: storage, start, byteLength: bytes.length, crc32: crc });
+    return crc;
+  }
+
+  /** Larger blocks where a small one would cut the reads of the sources too short. */
+  private blockByteLength(firstPiece: number, pieceCount: number): number {
+    const { pieces } = this.plan;
+    let interleaved = 0;
+    let reordered = false;
+    for (let piece = firstPiece; piece < firstPiece + pieceCount; piece++) {
+      if (pieces.dimensionCount[piece] === 0) continue;
+      interleaved++;
+      const { remaining } = readShape(pieceAt(pieces, piece));
+      reordered ||= remaining.length > 0;
+    }
+    if (reordered) return MAX_BLOCK_BYTE_LENGTH;
+    const wanted = Math.max(BLOCK_BYTE_LENGTH, interleaved * MIN_READ_BYTE_LENGTH);
+    return Math.min(MAX_BLOCK_BYTE_LENGTH, wanted);
+  }
+}
+
+/** How many of the latest source ranges are looked at to join a new one: the fan-in of a block. */
+const RECENT = 64;
+
+/**
+ * How a part is read: the dimensions that one read covers (its `span` in bytes, gaps included), and those over
+ * which reads are repeated.
+ */
+function readShape(part: PiecePart): {
+  covered: PieceDimension[];
+  remaining: PieceDimension[];
+  span: number;
+} {
+  const bySource = [...part.dimensions].sort((a, b) => a.sourceStep - b.sourceStep);
+  let span = part.runByteLength;
+  let taken = 0;
+  for (const { count, sourceStep } of bySource) {
+    const next = span + (count - 1) * sourceStep;
+    if (sourceStep - span > MAX_READ_GAP || next > MAX_BLOCK_BYTE_LENGTH) break;
+    span = next;
+    taken++;
+  }
+  const covered = new Set(bySource.slice(0, taken));
+  return {
+    covered: part.dimensions.filter(dimension => covered.has(dimension)),
+    remaining: bySource.slice(taken),
+    span,
+  };
+}
+
+function forEachIndex(
+  dimensions: readonly PieceDimension[],
+  action: (sourceStep: number, recordStep: number) => void,
+): void {
+  const visit = (level: number, source: number, record: number): void => {
+    const dimension = dimensions[level];
+    if (dimension === undefined) return action(source, record);
+    for (let i = 0; i < dimension.count; i++) {
+      visit(level + 1, source + i * dimension.sourceStep, record + i * dimension.recordStep);
+    }
+  };
+  visit(0, 0, 0);
+}
+
+function grown(buffer: Uint8Array, byteLength: number): Uint8Array {
+  return buffer.length >= byteLength ? buffer : new Uint8Array(byteLength);
+}

@@ -1,0 +1,109 @@
+import { FileError, FormatError } from '../errors.js';
+import { type DirectoryEntry, listDirectory } from '../io/listing.js';
+
+/** The index of a finished checkpoint, and what torch calls it while it writes it. */
+export const METADATA_NAME = '.metadata';
+const METADATA_TEMPORARY_NAME = '.metadata.tmp';
+const RANK_METADATA = /^__\d+\.metadata$/;
+const DATA_FILE = /^__(\d+)_(\d+)\.distcp$/;
+
+/** A data file that changed so recently belongs to a save that may still run. */
+const RECENT_SECONDS = 120;
+
+/** What the names and times in a directory say about a checkpoint in it. */
+export type DirectoryState =
+  /** `.metadata` is there: torch writes it last. */
+  | { kind: 'complete' }
+  /** No `.metadata` yet, and something was written moments ago. */
+  | { kind: 'saving'; detail: string }
+  /** Data files without `.metadata`, and nothing happens any more. */
+  | { kind: 'dead'; detail: string }
+  /** One `__R.metadata` a rank, saved with `use_collectives=False`. */
+  | { kind: 'rank-metadata' }
+  /** No file of a DCP checkpoint. */
+  | { kind: 'none' };
+
+export function stateOfDirectory(entries: readonly DirectoryEntry[], nowMs: number): DirectoryState {
+  const names = new Set(entries.map(entry => entry.name));
+  if (names.has(METADATA_NAME)) return { kind: 'complete' };
+  if (entries.some(entry => RANK_METADATA.test(entry.name))) return { kind: 'rank-metadata' };
+  const data = entries.filter(entry => DATA_FILE.test(entry.name) || entry.name === METADATA_TEMPORARY_NAME);
+  if (data.length === 0) return { kind: 'none' };
+  const newest = data.reduce((a, b) => (a.mtimeNs > b.mtimeNs ? a : b));
+  const seconds = Math.max(0, Math.round((nowMs - Number(newest.mtimeNs / 1_000_000n)) / 1000));
+  const detail = `${data.length} files of a save without ${METADATA_NAME}; the last one written is ${newest.name}, ${seconds} s ago`;
+  return seconds <= RECENT_SECONDS ? { kind: 'saving', detail } : { kind: 'dead', detail };
+}
+
+/**
+ * Requires a finished checkpoint with one index.
+ * @throws FileError that tells a save in progress, a dead one and a directory of something else apart.
+ */
+export function requireComplete(path: string, nowMs = Date.now()): void {
+  const entries = listDirectory(path);
+  const state = stateOfDirectory(entries, nowMs);
+  switch (state.kind) {
+    case 'complete':
+      return;
+    case 'saving':
+      throw new FileError('A save into this directory seems to be in progress: it has no .metadata yet', {
+        found: state.detail,
+        path,
+        hint: 'Wait until the save is complete; torch writes .metadata last.',
+      });
+    case 'dead':
+      throw new FileError('A save into this directory died before it was complete: it has no .metadata', {
+        found: state.detail,
+        path,
+        hint: 'Use an earlier checkpoint; without its index the data cannot be put together.',
+      });
+    case 'rank-metadata':
+      throw new FormatError('The checkpoint has an index for each rank (__R.metadata) instead of one', {
+        expected: METADATA_NAME,
+        path,
+        hint: 'It was saved with use_collectives=False; load it in torch and save it again without.',
+      });
+    case 'none': {
+      const children = entries.filter(entry => entry.kind === 'directory').map(entry => entry.name);
+      const inside = children.filter(name => hasMetadata(`${path}/${name}`));
+      throw new FileError('The directory holds no DCP checkpoint', {
+        expected: METADATA_NAME,
+        found: entries.length === 0 ? 'an empty directory' : `${entries.length} other entries`,
+        path,
+        ...(inside.length === 0 ? {} : { hint: `Did you mean ${inside.map(name => `${path}/${name}`).join(' or ')}?` }),
+      });
+    }
+  }
+}
+
+function hasMetadata(path: string): boolean {
+  try {
+    return listDirectory(path).some(entry => entry.name === METADATA_NAME);
+  } catch {
+    return false;
+  }
+}
+
+/** Data files that are newer than the index: torch writes `.metadata` last, so they are not of its save. */
+export interface TornOverwrite {
+  indexTime: Date;
+  /** Sorted, newest first. */
+  newer: { name: string; time: Date }[];
+}
+
+/**
+ * Looks for the trace of a second save that died in the directory of a first one: its data files replaced some
+ * of the old, the old index still stands, and every size and checksum is right. A plain copy of a finished
+ * checkpoint can leave the same times.
+ */
+export function findTornOverwrite(
+  indexTimeNs: bigint,
+  files: readonly { name: string; mtimeNs: bigint }[],
+): TornOverwrite | undefined {
+  const time = (ns: bigint) => new Date(Number(ns / 1_000_000n));
+  const newer = files
+    .filter(file => file.mtimeNs > indexTimeNs)
+    .sort((a, b) => (a.mtimeNs < b.mtimeNs ? 1 : -1))
+    .map(file => ({ name: file.name, time: time(file.mtimeNs) }));
+  return newer.length === 0 ? undefined : { indexTime: time(indexTimeNs), newer };
+}

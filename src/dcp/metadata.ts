@@ -1,0 +1,265 @@
+import type { Box } from '../checkpoint/box.js';
+import { type DTypeInfo, dtypeOf } from '../dtype.js';
+import { FormatError, withContext } from '../errors.js';
+import { decodePickle } from '../pickle/decode.js';
+import { PyDict } from '../pickle/dict.js';
+import { PyExternal, PyGlobal, PyList, PyObject, PyTuple, type PyValue, textOf } from '../pickle/values.js';
+import { sizeOf } from '../torch/size.js';
+
+/**
+ * The index of a DCP directory, `.metadata`: one pickled `Metadata` object. Its classes moved between modules;
+ * all names of a class are one class here. docs/formats.md lists the fields and the releases.
+ */
+export interface DcpMetadata {
+  /** FQN → what is stored under it, in torch's order. */
+  stateDictMetadata: [key: PyValue, fqn: string, value: TensorStorageMetadata | BytesStorageMetadata][];
+  /** FQN → path; undefined where it was saved without flattening. Elements keep their identity as str objects. */
+  plannerData: Map<string, readonly PyValue[]> | undefined;
+  storageData: [MetadataIndex, StorageInfo][];
+  storageMeta: StorageMeta | undefined;
+  version: string | undefined;
+  /** Globals that the pickle names beyond the classes of the format. */
+  globals: string[];
+}
+
+/** A class of the format under the names that torch releases pickled it. */
+abstract class Folded extends PyExternal {
+  protected readonly external = true;
+  abstract override setState(state: PyValue): void;
+}
+
+export class TensorStorageMetadata extends Folded {
+  dtype!: DTypeInfo;
+  size: number[] = [];
+  chunks: ChunkStorageMetadata[] = [];
+  requiresGrad = false;
+
+  setState(state: PyValue): void {
+    const fields = fieldsOf(state, 'TensorStorageMetadata');
+    const properties = fields('properties');
+    if (!(properties instanceof TensorProperties)) throw wrongField('TensorStorageMetadata.properties');
+    this.dtype = properties.dtype;
+    this.requiresGrad = properties.requiresGrad;
+    this.size = requireSize(fields('size'), 'TensorStorageMetadata.size');
+    const chunks = fields('chunks');
+    if (!(chunks instanceof PyList)) throw wrongField('TensorStorageMetadata.chunks');
+    this.chunks = chunks.items.map(chunk => {
+      if (chunk instanceof ChunkStorageMetadata) return chunk;
+      throw wrongField('TensorStorageMetadata.chunks');
+    });
+  }
+}
+
+export class BytesStorageMetadata extends Folded {
+  setState(): void {}
+}
+
+export class ChunkStorageMetadata extends Folded implements Box {
+  offsets: number[] = [];
+  sizes: number[] = [];
+
+  setState(state: PyValue): void {
+    const fields = fieldsOf(state, 'ChunkStorageMetadata');
+    this.offsets = requireSize(fields('offsets'), 'ChunkStorageMetadata.offsets');
+    this.sizes = requireSize(fields('sizes'), 'ChunkStorageMetadata.sizes');
+  }
+}
+
+/** State: a tuple (dtype, layout, requires_grad, memory format, pin_memory). Only dtype is used on load. */
+export class TensorProperties extends Folded {
+  dtype!: DTypeInfo;
+  requiresGrad = false;
+
+  setState(state: PyValue): void {
+    const dtype = state instanceof PyTuple ? state.items[0] : undefined;
+    if (!(state instanceof PyTuple) || !(dtype instanceof PyGlobal) || dtype.module !== 'torch') {
+      throw wrongField('TensorProperties');
+    }
+    this.dtype = dtypeOf(dtype.name);
+    this.requiresGrad = state.items[2] === true;
+  }
+}
+
+/** Key of `storage_data`. Equality is that of (fqn, offset); `index` is a hint. */
+export class MetadataIndex extends Folded {
+  fqn = '';
+  /** Undefined for objects. */
+  offset: number[] | undefined;
+  index: number | undefined;
+
+  setState(state: PyValue): void {
+    const fields = fieldsOf(state, 'MetadataIndex');
+    const fqn = textOf(fields('fqn'));
+    if (fqn === undefined) throw wrongField('MetadataIndex.fqn');
+    this.fqn = fqn;
+    const offset = fields('offset');
+    if (offset !== undefined && offset !== null) this.offset = requireSize(offset, 'MetadataIndex.offset');
+    const index = fields('index');
+    if (typeof index === 'number') this.index = index;
+  }
+}
+
+/** Where an item lies. */
+export class StorageInfo extends Folded {
+  relativePath = '';
+  /** Bytes. */
+  offset = 0;
+  /** Bytes, as stored. */
+  length = 0;
+  /** Stream transforms to undo, in this order: `stream.zstd/1`. */
+  transformDescriptors: string[] = [];
+
+  setState(state: PyValue): void {
+    const fields = fieldsOf(state, '_StorageInfo');
+    const relativePath = textOf(fields('relative_path'));
+    const offset = fields('offset');
+    const length = fields('length');
+    if (relativePath === undefined || !isByteCount(offset) || !isByteCount(length)) {
+      throw wrongField('_StorageInfo');
+    }
+    Object.assign(this, { relativePath, offset, length });
+    const descriptors = fields('transform_descriptors');
+    if (descriptors instanceof PyList) {
+      this.transformDescriptors = descriptors.items.map(item => textOf(item) ?? '?');
+    }
+  }
+}
+
+export class StorageMeta extends Folded {
+  saveId: string | undefined;
+  /** Whether the field `modules` is there: torch 2.7 and newer write it. */
+  hasModules = false;
+
+  setState(state: PyValue): void {
+    const fields = fieldsOf(state, 'StorageMeta');
+    this.saveId = textOf(fields('save_id'));
+    this.hasModules = fields('modules') !== undefined;
+  }
+}
+
+class MetadataObject extends Folded {
+  fields: (name: string) => PyValue | undefined = () => undefined;
+
+  setState(state: PyValue): void {
+    this.fields = fieldsOf(state, 'Metadata');
+  }
+}
+
+type Handler = new () => Folded;
+
+const OLD = 'torch.distributed._shard.checkpoint';
+const NEW = 'torch.distributed.checkpoint';
+const SHARDED = 'torch.distributed._shard.sharded_tensor.metadata';
+
+/** Every name that a class of the format had: ≤ 1.13, 2.0–2.2, ≥ 2.3. */
+const CLASSES: ReadonlyMap<string, Handler> = new Map<string, Handler>(
+  (
+    [
+      [MetadataObject, `${OLD}.metadata.Metadata`, `${NEW}.metadata.Metadata`],
+      [MetadataIndex, `${OLD}.metadata.MetadataIndex`, `${NEW}.metadata.MetadataIndex`],
+      [TensorStorageMetadata, `${OLD}.metadata.TensorStorageMetadata`, `${NEW}.metadata.TensorStorageMetadata`],
+      [BytesStorageMetadata, `${OLD}.metadata.BytesStorageMetadata`, `${NEW}.metadata.BytesStorageMetadata`],
+      [ChunkStorageMetadata, `${OLD}.metadata.ChunkStorageMetadata`, `${NEW}.metadata.ChunkStorageMetadata`],
+      [TensorProperties, `${SHARDED}.TensorProperties`, `${NEW}.metadata.TensorProperties`],
+      [StorageInfo, `${OLD}.filesystem._StorageInfo`, `${NEW}.filesystem._StorageInfo`],
+      [StorageMeta, `${NEW}.metadata.StorageMeta`],
+    ] as [Handler, ...string[]][]
+  ).flatMap(([handler, ...names]) => names.map((name): [string, Handler] => [name, handler])),
+);
+
+/** Other globals that a `.metadata` names by its format: enum members, layouts, sizes, paths, element types. */
+const FORMAT_GLOBALS =
+  /^(torch\.[a-z0-9_]+|torch\.Size|torch\.serialization\._get_layout|builtins\.getattr|torch\.distributed\..*MEM_FORMAT_ENCODING|pathlib(\._local)?\.(Posix|Windows|PurePosix|PureWindows)Path|collections\.OrderedDict)$/;
+
+/** Beyond this a `.metadata` is not read: the pickle of a million chunks has about 250 MB. */
+export const MAX_METADATA_BYTE_LENGTH = 2 ** 31 - 1;
+
+/**
+ * Decodes `.metadata` of torch 1.13 to 2.14, pickle protocols 2 to 5.
+ * @throws FormatError where it is not a Metadata object, or a field is not what torch writes.
+ */
+export function decodeMetadata(bytes: Uint8Array): DcpMetadata {
+  const globals = new Set<string>();
+  const { value } = decodePickle(bytes, {
+    keepStringIdentity: true,
+    classHandlers: new Map([...CLASSES].map(([name, Class]) => [name, { create: () => new Class() }])),
+    onGlobal: global => globals.add(global.path),
+  });
+  if (!(value instanceof MetadataObject)) {
+    throw new FormatError('The pickle holds no Metadata object of torch.distributed.checkpoint', {
+      found: value instanceof PyObject && value.callable instanceof PyGlobal ? value.callable.path : typeof value,
+    });
+  }
+  const meta = value.fields('storage_meta');
+  const version = textOf(value.fields('version'));
+  return {
+    stateDictMetadata: stateDictMetadata(value.fields('state_dict_metadata')),
+    plannerData: plannerData(value.fields('planner_data')),
+    storageData: storageData(value.fields('storage_data')),
+    storageMeta: meta instanceof StorageMeta ? meta : undefined,
+    version,
+    globals: [...globals].filter(path => !CLASSES.has(path) && !FORMAT_GLOBALS.test(path)).sort(),
+  };
+}
+
+function stateDictMetadata(value: PyValue | undefined): DcpMetadata['stateDictMetadata'] {
+  if (!(value instanceof PyDict)) throw wrongField('Metadata.state_dict_metadata');
+  const rows: DcpMetadata['stateDictMetadata'] = [];
+  for (const [key, stored] of value.entries()) {
+    const fqn = textOf(key);
+    if (fqn === undefined) throw wrongField('Metadata.state_dict_metadata');
+    if (!(stored instanceof TensorStorageMetadata) && !(stored instanceof BytesStorageMetadata)) {
+      throw wrongField('Metadata.state_dict_metadata').addContext({ fqn });
+    }
+    rows.push([key, fqn, stored]);
+  }
+  return rows;
+}
+
+function plannerData(value: PyValue | undefined): DcpMetadata['plannerData'] {
+  if (value === undefined || value === null) return undefined;
+  if (!(value instanceof PyDict)) throw wrongField('Metadata.planner_data');
+  const paths = new Map<string, readonly PyValue[]>();
+  for (const [key, path] of value.entries()) {
+    const fqn = textOf(key);
+    if (fqn === undefined || !(path instanceof PyTuple)) throw wrongField('Metadata.planner_data');
+    withContext({ fqn }, () => {
+      const isPath = path.items.every(step => typeof step === 'number' || textOf(step) !== undefined);
+      if (!isPath || path.items.length === 0) throw wrongField('Metadata.planner_data');
+    });
+    paths.set(fqn, path.items);
+  }
+  return paths;
+}
+
+function storageData(value: PyValue | undefined): DcpMetadata['storageData'] {
+  if (!(value instanceof PyDict)) throw wrongField('Metadata.storage_data');
+  const rows: DcpMetadata['storageData'] = [];
+  for (const [index, info] of value.entries()) {
+    if (!(index instanceof MetadataIndex) || !(info instanceof StorageInfo)) {
+      throw wrongField('Metadata.storage_data');
+    }
+    rows.push([index, info]);
+  }
+  return rows;
+}
+
+/** The fields of a dataclass's state by name; a field that an old pickle lacks is undefined. */
+function fieldsOf(state: PyValue, className: string): (name: string) => PyValue | undefined {
+  if (!(state instanceof PyDict)) throw wrongField(className);
+  return name => state.getText(name);
+}
+
+function requireSize(value: PyValue | undefined, what: string): number[] {
+  const size = sizeOf(value);
+  if (size === undefined) throw wrongField(what);
+  return size;
+}
+
+function isByteCount(value: PyValue | undefined): value is number {
+  return typeof value === 'number' && value >= 0;
+}
+
+function wrongField(what: string): FormatError {
+  return new FormatError(`${what} is not what torch writes`);
+}

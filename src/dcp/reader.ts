@@ -1,0 +1,210 @@
+import type { Checkpoint, Entry, ObjectEntry, Provenance, SourceFile, TensorEntry } from '../checkpoint/checkpoint.js';
+import type { ChunkTable } from '../checkpoint/chunks.js';
+import { elementCountOf } from '../checkpoint/box.js';
+import { StorageTable } from '../checkpoint/storage.js';
+import { DcpError, FileError, FormatError, LimitError, UnsupportedError, withContext, withContextAsync } from '../errors.js';
+import { pathKind } from '../io/listing.js';
+import { type FileSnapshot, takeSnapshot } from '../io/snapshot.js';
+import { FileSource, readRange } from '../io/source.js';
+import type { PyDict } from '../pickle/dict.js';
+import { globalsBeyondTorch } from '../torch/globals.js';
+import type { StridedTensor } from '../torch/tensors.js';
+import { METADATA_NAME, requireComplete } from './directory.js';
+import { indexEntries, type IndexedEntries, rankOfFile } from './entries.js';
+import { ItemReader, readItemPickle, resolveChunks } from './items.js';
+import { type DcpMetadata, decodeMetadata, MAX_METADATA_BYTE_LENGTH } from './metadata.js';
+
+/**
+ * Opens a DCP directory, or a `.metadata` file on its own (then no data are at hand). Reads the index only.
+ * @throws FileError, FormatError, UnsupportedError with path and FQN.
+ */
+export async function openDcp(path: string): Promise<DcpCheckpoint> {
+  const isDirectory = pathKind(path) === 'directory';
+  if (isDirectory) requireComplete(path);
+  const metadataPath = isDirectory ? `${path.replace(/\/+$/, '')}/${METADATA_NAME}` : path;
+  const bytes = await readMetadataFile(metadataPath);
+  return withContext({ path: metadataPath }, () => {
+    const metadata = decodeMetadata(bytes);
+    return new DcpCheckpoint(path, isDirectory ? path : undefined, metadataPath, metadata, indexEntries(metadata));
+  });
+}
+
+async function readMetadataFile(path: string): Promise<Uint8Array> {
+  const source = FileSource.open(path);
+  try {
+    if (source.byteLength > MAX_METADATA_BYTE_LENGTH) {
+      throw new LimitError('The index is too large', {
+        expected: `${MAX_METADATA_BYTE_LENGTH} bytes at most`,
+        found: `${source.byteLength} bytes`,
+        path,
+      });
+    }
+    return await readRange(source, 0, source.byteLength);
+  } finally {
+    source.close();
+  }
+}
+
+/** The data files that a directory's index names; none where the index cannot be read. */
+export async function readFileNames(directory: string): Promise<string[]> {
+  try {
+    const metadata = decodeMetadata(await readMetadataFile(`${directory}/${METADATA_NAME}`));
+    return [...new Set(metadata.storageData.map(([, info]) => info.relativePath))];
+  } catch (error) {
+    if (error instanceof DcpError) return [];
+    throw error;
+  }
+}
+
+export class DcpCheckpoint implements Checkpoint {
+  readonly format = 'dcp';
+  readonly files: readonly SourceFile[];
+  readonly entries: readonly Entry[];
+  readonly tree: PyDict;
+  readonly chunks: ChunkTable;
+  readonly storages = new StorageTable();
+  readonly provenance: Provenance;
+  /** Sizes and times of the index and of the data files, in the order of `files`, at opening. */
+  readonly indexSnapshot: FileSnapshot;
+  readonly fileSnapshots: readonly (FileSnapshot | undefined)[];
+  /** Globals beyond torch's weights_only list that loaded objects name, by FQN. */
+  readonly objectGlobals = new Map<string, string[]>();
+  private readonly objectItems: IndexedEntries['objectItems'];
+
+  constructor(
+    readonly path: string,
+    /** Undefined for a `.metadata` on its own. */
+    readonly directory: string | undefined,
+    readonly metadataPath: string,
+    metadata: DcpMetadata,
+    indexed: IndexedEntries,
+  ) {
+    this.entries = indexed.entries;
+    this.tree = indexed.tree;
+    this.chunks = indexed.chunks;
+    this.objectItems = indexed.objectItems;
+    this.indexSnapshot = takeSnapshot(metadataPath);
+    this.fileSnapshots = indexed.fileNames.map(name =>
+      directory === undefined ? undefined : snapshotIfThere(`${directory}/${name}`),
+    );
+    this.files = indexed.fileNames.map((name, file) => ({
+      path: directory === undefined ? name : `${directory}/${name}`,
+      name,
+      byteLength: this.fileSnapshots[file]?.byteLength,
+    }));
+    this.provenance = {
+      torchEra: torchEra(metadata),
+      ...(metadata.version === undefined ? {} : { metadataVersion: metadata.version }),
+      globals: metadata.globals,
+    };
+  }
+
+  /**
+   * Requires the data files that these entries lie in.
+   * @throws FileError naming the missing ones and the ranks that wrote them.
+   */
+  requireFiles(): void {
+    if (this.directory === undefined) {
+      throw new FileError('Only the index is at hand, not the data files it names', {
+        expected: `${this.files.length} files such as ${this.files[0]?.name ?? '__0_0.distcp'}`,
+        path: this.path,
+        hint: 'Give the checkpoint directory.',
+      });
+    }
+    const missing = this.files.filter(file => file.byteLength === undefined);
+    if (missing.length === 0) return;
+    const ranks = [...new Set(missing.map(rankOfFile).filter(rank => rank !== undefined))];
+    const names = missing.slice(0, 5).map(file => file.name);
+    throw new FileError('Data files of the checkpoint are missing', {
+      expected: `${this.files.length} files`,
+      found: `${this.files.length - missing.length}; missing: ${names.join(', ')}${missing.length > 5 ? ', …' : ''}`,
+      path: this.path,
+      hint:
+        ranks.length === 0
+          ? 'Copy them next to .metadata.'
+          : `They were written by rank ${ranks.slice(0, 8).join(', ')}: look on the nodes that ran these ranks.`,
+    });
+  }
+
+  async resolve(entries: readonly TensorEntry[]): Promise<void> {
+    const { chunks } = this;
+    const byFile: number[][] = this.files.map(() => []);
+    const entryOf = new Map<number, TensorEntry>();
+    for (const entry of entries) {
+      for (let chunk = entry.firstChunk; chunk < entry.firstChunk + entry.chunkCount; chunk++) {
+        if (elementCountOf(chunks.boxOf(chunk).sizes) === 0) continue;
+        byFile[chunks.itemFile[chunk]!]!.push(chunk);
+        entryOf.set(chunk, entry);
+      }
+    }
+    for (const [file, chunkIndexes] of byFile.entries()) {
+      if (chunkIndexes.length === 0) continue;
+      await resolveChunks(this.files[file]!.path, file, chunkIndexes, chunks, this.storages, (chunk, tensor) =>
+        requireMatch(entryOf.get(chunk)!, chunks.boxOf(chunk).sizes, tensor),
+      );
+    }
+  }
+
+  async loadObjects(entries: readonly ObjectEntry[]): Promise<void> {
+    const byFile: ObjectEntry[][] = this.files.map(() => []);
+    for (const entry of entries) {
+      if (entry.value === undefined) byFile[this.objectItems.get(entry)!.file]!.push(entry);
+    }
+    for (const [file, objects] of byFile.entries()) {
+      if (objects.length === 0) continue;
+      const items = objects.map(entry => this.objectItems.get(entry)!);
+      const order = items.map((_, i) => i).sort((a, b) => items[a]!.byteOffset - items[b]!.byteOffset);
+      const { path } = this.files[file]!;
+      const source = FileSource.open(path);
+      try {
+        const sorted = order.map(i => items[i]!);
+        const reader = new ItemReader(source, sorted);
+        for (const [position, i] of order.entries()) {
+          const entry = objects[i]!;
+          await withContextAsync({ path, fqn: entry.fqn, byteOffset: items[i]!.byteOffset }, async () => {
+            const item = await reader.open(position);
+            const { value, globals } = await readItemPickle(item, items[i]!, file, this.storages);
+            entry.value = value;
+            const beyond = globalsBeyondTorch(globals);
+            if (beyond.length > 0) this.objectGlobals.set(entry.fqn, beyond);
+          });
+        }
+      } finally {
+        source.close();
+      }
+    }
+  }
+
+  close(): void {}
+}
+
+/** The item must be what the index says: torch would cast another type, and fail on another shape. */
+function requireMatch(entry: TensorEntry, sizes: readonly number[], tensor: StridedTensor): void {
+  withContext({ fqn: entry.fqn }, () => {
+    const found = tensor.size;
+    if (found.length !== sizes.length || found.some((size, d) => size !== sizes[d])) {
+      throw new FormatError('A stored chunk has another shape than the index says', {
+        expected: `[${sizes.join(', ')}]`,
+        found: `[${found.join(', ')}]`,
+      });
+    }
+    if (tensor.dtype !== entry.dtype) {
+      throw new UnsupportedError('A stored chunk has another element type than the index says', {
+        expected: entry.dtype.name,
+        found: tensor.dtype.name,
+      });
+    }
+  });
+}
+
+function snapshotIfThere(path: string): FileSnapshot | undefined {
+  return pathKind(path) === 'file' ? takeSnapshot(path) : undefined;
+}
+
+/** Which releases write an index of this form; docs/formats.md, "Versions". */
+function torchEra(metadata: DcpMetadata): string {
+  if (metadata.version !== undefined) return '2.9 or newer';
+  if (metadata.storageMeta?.hasModules === true) return '2.7 or 2.8';
+  if (metadata.storageMeta !== undefined) return '2.4 to 2.6';
+  return metadata.plannerData === undefined ? '1.13, or saved without flattening' : '2.0 to 2.3';
+}

@@ -1,0 +1,45 @@
+/**
+ * torch-dcp as a library: PyTorch Distributed Checkpoints and torch.save files as data, without Python.
+ *
+ * Nothing here prints, exits or installs signal handlers; long work takes an `AbortSignal` and `onProgress`; what
+ * is thrown is a {@link DcpError}.
+ */
+
+export type { Box } from './checkpoint/box.js';
+export type { Checkpoint, Entry, EntryPath, Provenance, SourceFile } from './checkpoint/checkpoint.js';
+export { ObjectEntry, TensorEntry } from './checkpoint/checkpoint.js';
+export type { DTypeInfo } from './dtype.js';
+export {
+  CorruptDataError,
+  DcpError,
+  type ErrorCode,
+  type ErrorContext,
+  FileError,
+  FormatError,
+  InterruptedError,
+  LimitError,
+  UnsupportedError,
+  UsageError,
+} from './errors.js';
+export {
+  type ConvertOptions,
+  type ConvertProgress,
+  type ConvertResult,
+  dcpToTorchSave,
+  torchSaveToDcp,
+} from './ops/convert.js';
+export {
+  type Completeness,
+  type InspectedChunk,
+  type InspectedEntry,
+  type InspectedFile,
+  type InspectOptions,
+  type InspectReport,
+  inspectCheckpoint,
+} from './ops/inspect.js';
+export type { Loss, LossKind } from './ops/losses.js';
+export { openCheckpoint } from './ops/open.js';
+export type { NamedGlobal } from './ops/safety.js';
+export type { Warning, WarningKind } from './ops/warnings.js';
+export { PyDict } from './pickle/dict.js';
+export * from './pickle/values.js';

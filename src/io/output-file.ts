@@ -1,0 +1,154 @@
+import { basename, dirname, join } from 'node:path';
+import { InterruptedError, UsageError } from '../errors.js';
+import { fileCalls, type Status } from './file-calls.js';
+import { kindOf } from './listing.js';
+import { resolvePath } from './paths.js';
+import { alreadyExists, placeIfFree, syncAfterPlacing } from './placing.js';
+import { fileError } from './source.js';
+import { TemporaryFile, tryTo, type WritableFile } from './temporary-file.js';
+import { temporaryName } from './temporary-name.js';
+
+export interface OutputFileOptions {
+  /** Replace a file that has the name. */
+  force?: boolean;
+}
+
+export interface CommitResult {
+  /** Paths that should be gone and could not be removed. The output is whole all the same. */
+  leftBehind: string[];
+}
+
+/**
+ * One output file that appears whole or not at all: made under a temporary name in the same directory,
+ * brought to the device, then given its name. Until `commit` the destination is untouched; killed at any
+ * moment, the name holds what it held before or the whole new file. End with `commit` and, after any error,
+ * `discard`.
+ *
+ * Symbolic links are followed: the file that a link leads to is replaced, the link stays. A replaced file's
+ * permissions are kept as far as the umask allows, so that a private file stays private.
+ */
+export class OutputFile implements WritableFile {
+  private state: 'open' | 'placed' | 'discarded' = 'open';
+
+  private constructor(
+    readonly name: string,
+    private readonly finalPath: string,
+    private readonly force: boolean,
+    private readonly file: TemporaryFile,
+  ) {}
+
+  /**
+   * @throws UsageError where the name may not be used: it exists (without `force`), is a directory, FIFO,
+   *   device or socket, or its parent directory does not exist.
+   * @throws FileError where the operating system refuses.
+   */
+  static create(path: string, { force = false }: OutputFileOptions = {}): OutputFile {
+    if (/[\\/]$/.test(path) && kindOf(lookAt(path)) === 'missing') {
+      throw new UsageError('The destination names a directory', { expected: 'the name of a file', path });
+    }
+    const finalPath = resolvePath(path);
+    const existing = lookAt(finalPath);
+    requireReplaceable(existing, path, force);
+    if (lookAt(dirname(finalPath)) === undefined) throw missingParent(path);
+    const mode = existing === undefined ? 0o666 : (Number(existing.mode) & 0o777) | 0o600;
+    const temporaryPath = join(dirname(finalPath), temporaryName(basename(finalPath)));
+    return new OutputFile(path, finalPath, force, TemporaryFile.create(temporaryPath, path, mode));
+  }
+
+  get temporaryPath(): string {
+    return this.file.temporaryPath;
+  }
+
+  preallocate(byteLength: number): void {
+    this.file.preallocate(byteLength);
+  }
+
+  write(bytes: Uint8Array, byteOffset: number): void {
+    this.file.write(bytes, byteOffset);
+  }
+
+  sync(): Promise<void> {
+    return this.file.sync();
+  }
+
+  /**
+   * Puts the file in place. After an error it is not, unless the message says so.
+   *
+   * @throws UsageError where the name appeared meanwhile and `force` was not given.
+   * @throws FileError
+   * @throws InterruptedError where `discard` was called meanwhile.
+   */
+  async commit(): Promise<CommitResult> {
+    if (this.state === 'placed') throw new UsageError('The output is in place already', { path: this.name });
+    if (this.state === 'open') await this.file.finish();
+    if (this.state === 'discarded') throw discardedMeanwhile(this.name);
+    const linked = this.force ? this.replace() : this.place();
+    this.state = 'placed';
+    syncAfterPlacing(dirname(this.finalPath), this.name);
+    return { leftBehind: linked ? this.removeTemporary() : [] };
+  }
+
+  /**
+   * Removes the temporary; a file in place stays. May be called at any time and repeatedly, throws nothing.
+   * @returns the paths that could not be removed.
+   */
+  discard(): string[] {
+    if (this.state === 'open') this.state = 'discarded';
+    tryTo(() => this.file.close());
+    return this.removeTemporary();
+  }
+
+  private place(): boolean {
+    const placed = placeIfFree(this.temporaryPath, this.finalPath);
+    if (placed === 'taken') throw alreadyExists(this.name, true);
+    return placed === 'linked';
+  }
+
+  private replace(): boolean {
+    requireReplaceable(lookAt(this.finalPath), this.name, true);
+    try {
+      fileCalls.rename(this.temporaryPath, this.finalPath);
+    } catch (error) {
+      throw fileError('put the output in place', this.name, error);
+    }
+    return false;
+  }
+
+  private removeTemporary(): string[] {
+    const gone = tryTo(() => {
+      if (fileCalls.lstat(this.temporaryPath) !== undefined) fileCalls.unlink(this.temporaryPath);
+    });
+    return gone ? [] : [this.temporaryPath];
+  }
+}
+
+export function discardedMeanwhile(path: string): InterruptedError {
+  return new InterruptedError('The output was discarded before it was finished', { path });
+}
+
+/** The status behind a path. @throws FileError */
+export function lookAt(path: string): Status | undefined {
+  try {
+    return fileCalls.stat(path);
+  } catch (error) {
+    throw fileError('look at', path, error);
+  }
+}
+
+function requireReplaceable(existing: Status | undefined, path: string, force: boolean): void {
+  const kind = kindOf(existing);
+  if (kind === 'missing') return;
+  if (kind !== 'file') {
+    throw new UsageError(`The destination is a ${kind}`, { expected: 'a regular file, or a new name', path });
+  }
+  if (!force) throw alreadyExists(path, false);
+}
+
+/** In the words of torch.save. */
+function missingParent(path: string): UsageError {
+  const parent = dirname(path);
+  return new UsageError(`Parent directory ${parent} does not exist`, {
+    path,
+    hint: `Make it first: mkdir -p ${parent}`,
+  });
+}

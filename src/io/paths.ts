@@ -1,0 +1,88 @@
+/** What paths mean: symbolic links resolved, and "the same file" decided by device and inode. */
+import { basename, dirname, isAbsolute, join } from 'node:path';
+import { FileError } from '../errors.js';
+import { errorCode, fileCalls, type Status } from './file-calls.js';
+import { fileError } from './source.js';
+
+/** As many as Linux follows (path_resolution(7)). */
+const MAX_LINKS = 40;
+
+/**
+ * The absolute path with every symbolic link resolved, as the kernel would to create a file there: what does
+ * not exist yet stays as written, and a link to a file not yet made resolves to that file's path.
+ *
+ * @throws FileError where a part is not a directory, is not permitted, or links go in a circle.
+ */
+export function resolvePath(path: string): string {
+  return resolveFollowing(path, MAX_LINKS);
+}
+
+function resolveFollowing(path: string, linksLeft: number): string {
+  try {
+    return fileCalls.realpath(path);
+  } catch (error) {
+    if (errorCode(error) !== 'ENOENT' || dirname(path) === path) throw fileError('resolve', path, error);
+  }
+  const target = linkTarget(path);
+  if (target === undefined) return join(resolveFollowing(dirname(path), linksLeft), basename(path));
+  if (linksLeft === 0)
+    throw new FileError('Too many symbolic links', { expected: `at most ${MAX_LINKS}`, path });
+  return resolveFollowing(isAbsolute(target) ? target : `${dirname(path)}/${target}`, linksLeft - 1);
+}
+
+function linkTarget(path: string): string | undefined {
+  try {
+    return fileCalls.lstat(path)?.isSymbolicLink() ? fileCalls.readlink(path) : undefined;
+  } catch (error) {
+    throw fileError('resolve', path, error);
+  }
+}
+
+/** Which file a name means, whatever the name. */
+export interface FileIdentity {
+  device: bigint;
+  inode: bigint;
+}
+
+export function identityOf(status: Status): FileIdentity {
+  return { device: status.dev, inode: status.ino };
+}
+
+export function sameIdentity(a: FileIdentity, b: FileIdentity): boolean {
+  return a.device === b.device && a.inode === b.inode;
+}
+
+/** `undefined` where nothing is at `path`. Follows symbolic links. */
+function identityAt(path: string): FileIdentity | undefined {
+  try {
+    const status = fileCalls.stat(path);
+    return status === undefined ? undefined : identityOf(status);
+  } catch (error) {
+    throw fileError('look at', path, error);
+  }
+}
+
+/** Whether two names mean one existing file or directory: equal, linked, or mounted twice. */
+export function isSameFile(a: string, b: string): boolean {
+  const first = identityAt(a);
+  const second = identityAt(b);
+  return first !== undefined && second !== undefined && sameIdentity(first, second);
+}
+
+/**
+ * Whether `child` is `parent` or lies below it. Neither need exist. Compares resolved paths, and the device
+ * and inode of each directory above `child`, so that hard links and bind mounts of `parent` itself are seen;
+ * a bind mount of a directory below `parent` is not.
+ *
+ * @throws FileError where a path cannot be resolved.
+ */
+export function isInside(child: string, parent: string): boolean {
+  const outer = resolvePath(parent);
+  const outerIdentity = identityAt(outer);
+  for (let at = resolvePath(child); ; at = dirname(at)) {
+    if (at === outer) return true;
+    const identity = outerIdentity && identityAt(at);
+    if (outerIdentity && identity && sameIdentity(identity, outerIdentity)) return true;
+    if (dirname(at) === at) return false;
+  }
+}

@@ -1,0 +1,118 @@
+/**
+ * Names of temporary files and directories. They tell a later run whose they are and whether that run is
+ * still alive, with nothing written inside:
+ *
+ *     .NAME.dcp-tmp-HOST-SESSION-PID-START-RANDOM    beside the destination NAME
+ *     .dcp-tmp-HOST-SESSION-PID-START-RANDOM         inside the destination
+ *
+ * | Part    | What it is                                                                                |
+ * | ------- | ----------------------------------------------------------------------------------------- |
+ * | NAME    | the destination's name; long ones are cut and end in `~` and a hash                       |
+ * | HOST    | for people: which machine                                                                 |
+ * | SESSION | hash of host name, boot and process-id namespace: where equal, PID can be looked up here; |
+ * |         | `0` where the system does not tell                                                        |
+ * | PID     | process id                                                                                |
+ * | START   | start time of the process in clock ticks since boot, so that a reused id is seen; or `0`  |
+ * | RANDOM  | 8 hexadecimal digits                                                                      |
+ *
+ * A host name alone would not do: containers share host names and count process ids from 1.
+ */
+import { createHash, randomBytes } from 'node:crypto';
+import { readFileSync, readlinkSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { errorCode } from './file-calls.js';
+
+/** Bytes of NAME that are kept: with the rest it stays below the shortest limit of names in use (eCryptfs, 143). */
+const MAX_NAME_BYTE_LENGTH = 60;
+const CUT_NAME_BYTE_LENGTH = 50;
+const PATTERN = /^\.(?:(.+)\.)?dcp-tmp-([A-Za-z0-9_.]+)-([0-9a-f]{8}|0)-(\d{1,10})-(\d{1,20})-[0-9a-f]{8}$/s;
+
+export interface TemporaryOwner {
+  host: string;
+  session: string;
+  pid: number;
+  startTime: string;
+}
+
+/** `dead` is a proof; `unknown`: made on another machine, in another container, or before a restart. */
+export type OwnerState = 'live' | 'dead' | 'unknown';
+
+/** A new name for this process. With `destinationName`: to stand beside it; without: to stand inside. */
+export function temporaryName(destinationName?: string): string {
+  const stem = destinationName === undefined ? '' : `${temporaryStem(destinationName)}.`;
+  const { host, session, pid, startTime } = thisProcess();
+  return `.${stem}dcp-tmp-${host}-${session}-${pid}-${startTime}-${randomBytes(4).toString('hex')}`;
+}
+
+/** `undefined` where the name is not one of ours. `stem` is absent for one that stands inside. */
+export function parseTemporaryName(name: string): { stem?: string; owner: TemporaryOwner } | undefined {
+  const match = PATTERN.exec(name);
+  if (match === null) return undefined;
+  const [, stem, host = '', session = '', pid = '', startTime = ''] = match;
+  const owner = { host, session, pid: Number(pid), startTime };
+  return stem === undefined ? { owner } : { stem, owner };
+}
+
+/** The part of a temporary's name that stands for the destination's. */
+export function temporaryStem(name: string): string {
+  if (Buffer.byteLength(name) <= MAX_NAME_BYTE_LENGTH) return name;
+  let cut = '';
+  for (const character of name) {
+    if (Buffer.byteLength(cut + character) > CUT_NAME_BYTE_LENGTH) break;
+    cut += character;
+  }
+  return `${cut}~${shortHash(name)}`;
+}
+
+/** Whether the process that made a temporary still runs. */
+export function ownerState(owner: TemporaryOwner): OwnerState {
+  if (owner.session === '0' || owner.session !== thisProcess().session) return 'unknown';
+  try {
+    process.kill(owner.pid, 0);
+  } catch (error) {
+    // EPERM: it runs, as another user.
+    if (errorCode(error) === 'ESRCH') return 'dead';
+  }
+  const startTime = readStartTime(owner.pid);
+  if (owner.startTime === '0' || startTime === undefined) return 'live';
+  return startTime === owner.startTime ? 'live' : 'dead';
+}
+
+let known: TemporaryOwner | undefined;
+
+function thisProcess(): TemporaryOwner {
+  known ??= {
+    host:
+      hostname()
+        .slice(0, 24)
+        .replace(/[^A-Za-z0-9_.]/g, '_') || '_',
+    session: session(),
+    pid: process.pid,
+    startTime: readStartTime(process.pid) ?? '0',
+  };
+  return known;
+}
+
+function session(): string {
+  if (process.platform !== 'linux') return shortHash(hostname());
+  try {
+    const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim();
+    return shortHash([hostname(), boot, readlinkSync('/proc/self/ns/pid')].join('\n'));
+  } catch {
+    return '0';
+  }
+}
+
+/** Field 22 of /proc/PID/stat (proc(5)). The second field, in parentheses, may hold anything. */
+function readStartTime(pid: number): string | undefined {
+  try {
+    const text = readFileSync(`/proc/${pid}/stat`, 'latin1');
+    return text.slice(text.lastIndexOf(')') + 2).split(' ')[19];
+  } catch {
+    return undefined;
+  }
+}
+
+function shortHash(text: string): string {
+  return createHash('sha256').update(text).digest('hex').slice(0, 8);
+}

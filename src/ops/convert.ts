@@ -1,0 +1,258 @@
+import type { Checkpoint, ObjectEntry, TensorEntry } from '../checkpoint/checkpoint.js';
+import { compareWithPlan, type CopyProgress, type CopyReport, runCopy } from '../copy/copy.js';
+import type { CopyPlan } from '../copy/plan.js';
+import type { CrcReport } from '../copy/ledger.js';
+import { METADATA_NAME } from '../dcp/directory.js';
+import { DcpCheckpoint, openDcp } from '../dcp/reader.js';
+import { planDcpSave } from '../dcp/writer.js';
+import { CorruptDataError, FileError, UsageError } from '../errors.js';
+import { pathKind } from '../io/listing.js';
+import { isInside, isSameFile, resolvePath } from '../io/paths.js';
+import { type FileSnapshot, requireUnchanged, takeSnapshot } from '../io/snapshot.js';
+import { openTorchFile } from '../torch/reader.js';
+import { planTorchSave } from '../torch/writer.js';
+import { restoreIntKeys } from './int-keys.js';
+import { type Loss, lossesOfDcpSave, lossesOfTorchSave } from './losses.js';
+import { type Destination, directoryDestination, fileDestination } from './destination.js';
+import { type NamedGlobal, namedGlobals, requireAcceptable } from './safety.js';
+import { tornWarning, type Warning } from './warnings.js';
+
+export interface ConvertOptions {
+  /** Replace a destination that exists. */
+  force?: boolean;
+  /** Succeed without writing if the destination proves to be this source converted. */
+  skipExisting?: boolean;
+  /** Plan, and write nothing. */
+  dryRun?: boolean;
+  /** Refuse what would only be a warning: a torn overwrite, classes beyond torch's weights_only list. */
+  strict?: boolean;
+  /** Carry through names of functions that run commands or code. They are never run here. */
+  allowUnsafeGlobals?: boolean;
+  /** `dcp_to_torch`: give optimizer states the int keys that their `param_groups` name. */
+  restoreIntKeys?: boolean;
+  /** Compute and check CRC-32s. Default true. */
+  crc?: boolean;
+  /** Threads that copy; 0 copies on the calling thread. */
+  workers?: number;
+  signal?: AbortSignal;
+  onProgress?: (progress: ConvertProgress) => void;
+}
+
+export type ConvertProgress = { phase: 'open' | 'plan' | 'finish' } | ({ phase: 'copy' } & CopyProgress);
+
+export interface ConvertResult {
+  mode: 'dcp_to_torch' | 'torch_to_dcp';
+  /** `planned`: a dry run. `up_to_date`: the destination is this source converted already. */
+  status: 'converted' | 'up_to_date' | 'planned';
+  source: string;
+  destination: string;
+  tensors: number;
+  objects: number;
+  /** Bytes of all tensors and other storages. */
+  byteLength: number;
+  outputs: { name: string; byteLength: number }[];
+  /** How the checksums of the source came out, in storages; undefined where nothing was read. */
+  crc?: CrcReport;
+  crcChecked: boolean;
+  /** Chunks left out because another rank's chunk holds the same box. */
+  replicas: number;
+  losses: Loss[];
+  warnings: Warning[];
+  globals: NamedGlobal[];
+  /** Whether `torch.load(weights_only=True)` accepts all that the source's pickles name. */
+  loadsWithWeightsOnly: boolean;
+  /** Threads that copied. */
+  workers?: number;
+  /** Temporaries that could not be removed. */
+  leftBehind: string[];
+}
+
+/**
+ * Converts a DCP directory to one torch.save file, as `dcp_to_torch_save` of torch does, in flat memory.
+ *
+ * @throws UsageError for a destination that may not be used, FileError, FormatError, UnsupportedError,
+ * CorruptDataError (holes, overlaps, damaged bytes), InterruptedError. After any of them the destination is
+ * what it was.
+ */
+export async function dcpToTorchSave(
+  source: string,
+  destination: string,
+  options: ConvertOptions = {},
+): Promise<ConvertResult> {
+  options.onProgress?.({ phase: 'open' });
+  const target = fileDestination(destination, options);
+  const checkpoint = await openDcp(source);
+  try {
+    checkpoint.requireFiles();
+    requireNotASource(destination, checkpoint);
+    const warnings = tornWarning(checkpoint, options.strict ?? false);
+    const snapshots = [checkpoint.indexSnapshot, ...checkpoint.fileSnapshots.filter(file => file !== undefined)];
+    return await convert('dcp_to_torch', checkpoint, target, snapshots, warnings, options, () => {
+      const tree = options.restoreIntKeys === true ? restoreIntKeys(checkpoint.tree) : checkpoint.tree;
+      const { plan, replicaCount } = planTorchSave(checkpoint, tree, destination, { withCrc: options.crc ?? true });
+      return { plan, replicaCount, losses: lossesOfTorchSave(checkpoint) };
+    });
+  } finally {
+    checkpoint.close();
+  }
+}
+
+/**
+ * Converts a torch.save file to a DCP directory of one rank, as `torch_save_to_dcp` of torch does, in flat memory.
+ * The directory may exist, and may hold the source.
+ *
+ * @throws as {@link dcpToTorchSave}.
+ */
+export async function torchSaveToDcp(
+  source: string,
+  destination: string,
+  options: ConvertOptions = {},
+): Promise<ConvertResult> {
+  options.onProgress?.({ phase: 'open' });
+  requireFile(source);
+  const target = directoryDestination(destination, options);
+  const snapshot = takeSnapshot(source);
+  const checkpoint = await openTorchFile(source);
+  try {
+    return await convert('torch_to_dcp', checkpoint, target, [snapshot], [], options, () => ({
+      plan: planDcpSave(checkpoint, { withCrc: options.crc ?? true }),
+      replicaCount: 0,
+      losses: lossesOfDcpSave(checkpoint),
+    }));
+  } finally {
+    checkpoint.close();
+  }
+}
+
+interface Planned {
+  plan: CopyPlan;
+  replicaCount: number;
+  losses: Loss[];
+}
+
+/** What both directions share: prepare, plan, copy, prove that nothing changed meanwhile, put in place. */
+async function convert(
+  mode: ConvertResult['mode'],
+  checkpoint: Checkpoint,
+  target: Destination,
+  snapshots: readonly FileSnapshot[],
+  warnings: readonly Warning[],
+  options: ConvertOptions,
+  makePlan: () => Planned,
+): Promise<ConvertResult> {
+  const tensors = checkpoint.entries.filter((entry): entry is TensorEntry => entry.kind === 'tensor');
+  const objects = checkpoint.entries.filter((entry): entry is ObjectEntry => entry.kind === 'object');
+  options.onProgress?.({ phase: 'plan' });
+  await checkpoint.loadObjects(objects);
+  const globals = namedGlobals(checkpoint);
+  requireAcceptable(globals, {
+    allowUnsafe: options.allowUnsafeGlobals ?? false,
+    strict: options.strict ?? false,
+  });
+  await checkpoint.resolve(tensors);
+  const { plan, replicaCount, losses } = makePlan();
+
+  const result = (
+    status: ConvertResult['status'],
+    report?: CopyReport,
+    leftBehind: string[] = [],
+  ): ConvertResult => ({
+    mode,
+    status,
+    source: checkpoint.path,
+    destination: target.path,
+    tensors: tensors.length,
+    objects: objects.length,
+    byteLength: plan.recordByteLength,
+    outputs: plan.outputs.map(({ name, byteLength }) => ({ name, byteLength })),
+    ...(report === undefined ? {} : { crc: report.crc, workers: report.workers }),
+    crcChecked: report !== undefined && (options.crc ?? true) && report.crc.withoutCrc === 0,
+    replicas: replicaCount,
+    losses,
+    warnings: [...warnings],
+    globals,
+    loadsWithWeightsOnly: globals.length === 0,
+    leftBehind,
+  });
+
+  if (options.dryRun === true) return result('planned');
+  const copyOptions = {
+    crc: options.crc ?? true,
+    ...(options.workers === undefined ? {} : { workers: options.workers }),
+    ...(options.signal === undefined ? {} : { signal: options.signal }),
+    onProgress: (progress: CopyProgress) => options.onProgress?.({ phase: 'copy', ...progress }),
+  };
+  if (options.skipExisting === true && target.exists()) {
+    const report = await proveUpToDate(plan, target, copyOptions);
+    requireUnchanged(snapshots);
+    return result('up_to_date', report);
+  }
+  const output = await target.create(plan);
+  try {
+    const report = await runCopy(plan, output.temporaryPaths, copyOptions);
+    options.onProgress?.({ phase: 'finish' });
+    requireUnchanged(snapshots);
+    const { leftBehind } = await output.commit();
+    return result('converted', report, leftBehind);
+  } catch (error) {
+    output.discard();
+    throw error;
+  }
+}
+
+/** @throws UsageError naming the first difference where the destination is not this source converted. */
+async function proveUpToDate(
+  plan: CopyPlan,
+  target: Destination,
+  options: Parameters<typeof compareWithPlan>[2],
+): Promise<CopyReport> {
+  const paths = target.existingPaths(plan);
+  try {
+    for (const [output, path] of paths.entries()) {
+      const expected = plan.outputs[output]!.byteLength;
+      const found = takeSnapshot(path).byteLength;
+      if (found !== expected) {
+        throw new CorruptDataError('The existing output has another length', {
+          expected: `${expected} bytes`,
+          found: `${found} bytes`,
+          path,
+        });
+      }
+    }
+    return await compareWithPlan(plan, paths, options);
+  } catch (error) {
+    if (!(error instanceof CorruptDataError || error instanceof FileError)) throw error;
+    // A damaged source has its own message; what differs in the destination is a matter of usage.
+    if (error.context.path !== undefined && !paths.includes(error.context.path)) throw error;
+    throw new UsageError(`The destination exists and is not this source converted: ${error.message}`, {
+      path: target.path,
+      hint: 'Use --force to replace it.',
+      cause: error,
+    });
+  }
+}
+
+function requireFile(source: string): void {
+  const kind = pathKind(source);
+  if (kind === 'file') return;
+  if (kind === 'missing') throw new FileError('There is nothing at this path', { path: source });
+  throw new FileError(`The source is a ${kind}`, {
+    expected: 'a torch.save file',
+    path: source,
+    ...(kind === 'directory' ? { hint: 'To convert a DCP directory: dcp convert dcp_to_torch.' } : {}),
+  });
+}
+
+/** The output must not take the place of a file that it is made from. */
+function requireNotASource(destination: string, checkpoint: DcpCheckpoint): void {
+  const path = resolvePath(destination);
+  const sources = [checkpoint.metadataPath, ...checkpoint.files.map(file => file.path)];
+  const hit = sources.find(source => resolvePath(source) === path || isSameFile(source, path));
+  if (hit !== undefined) {
+    throw new UsageError('The destination is a file of the source', {
+      expected: 'another path',
+      found: isInside(path, checkpoint.path) ? METADATA_NAME : hit,
+      path: destination,
+    });
+  }
+}

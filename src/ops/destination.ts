@@ -1,0 +1,103 @@
+import type { CopyPlan } from '../copy/plan.js';
+import { METADATA_NAME } from '../dcp/directory.js';
+import { readFileNames } from '../dcp/reader.js';
+import { UsageError } from '../errors.js';
+import { pathKind } from '../io/listing.js';
+import { OutputDirectory } from '../io/output-directory.js';
+import { OutputFile } from '../io/output-file.js';
+
+/** Where a conversion goes: made under temporary names, put in place whole. */
+export interface Destination {
+  readonly path: string;
+  /** Whether something is there that a conversion would replace. */
+  exists(): boolean;
+  /** Paths of what is there, one an output of the plan. */
+  existingPaths(plan: CopyPlan): string[];
+  /** Makes the temporaries. @throws UsageError, FileError */
+  create(plan: CopyPlan): Promise<PendingOutput>;
+}
+
+export interface PendingOutput {
+  temporaryPaths: string[];
+  commit(): Promise<{ leftBehind: string[] }>;
+  discard(): void;
+}
+
+interface DestinationOptions {
+  force?: boolean;
+  skipExisting?: boolean;
+}
+
+/** @throws UsageError at once where the name is taken and neither force nor skipExisting was asked for. */
+export function fileDestination(path: string, options: DestinationOptions): Destination {
+  const exists = (): boolean => pathKind(path) === 'file';
+  if (exists() && options.force !== true && options.skipExisting !== true) throw alreadyThere(path);
+  return {
+    path,
+    exists,
+    existingPaths: () => [path],
+    create: async plan => {
+      const file = OutputFile.create(path, { force: options.force ?? false });
+      preallocateOrDiscard(() => file.preallocate(plan.outputs[0]!.byteLength), () => file.discard());
+      return {
+        temporaryPaths: [file.temporaryPath],
+        commit: () => file.commit(),
+        discard: () => file.discard(),
+      };
+    },
+  };
+}
+
+/** A directory for a DCP checkpoint; other files in it stay. @throws as {@link fileDestination}. */
+export function directoryDestination(path: string, options: DestinationOptions): Destination {
+  const base = path.replace(/(?<=.)\/+$/, '');
+  const exists = (): boolean => pathKind(`${base}/${METADATA_NAME}`) === 'file';
+  if (exists() && options.force !== true && options.skipExisting !== true) throw alreadyThere(path);
+  return {
+    path,
+    exists,
+    existingPaths: plan => plan.outputs.map(({ name }) => `${base}/${name}`),
+    create: async plan => {
+      const removeAfterwards = exists() ? await readFileNames(base) : [];
+      const directory = OutputDirectory.create(base, {
+        indexName: METADATA_NAME,
+        isIndex: name => RANK_INDEX.test(name),
+        force: options.force ?? false,
+      });
+      const temporaryPaths: string[] = [];
+      preallocateOrDiscard(
+        () => {
+          for (const { name, byteLength } of plan.outputs) {
+            const file = directory.createFile(name);
+            file.preallocate(byteLength);
+            temporaryPaths.push(file.temporaryPath);
+          }
+        },
+        () => directory.discard(),
+      );
+      return {
+        temporaryPaths,
+        commit: () => directory.commit({ removeAfterwards }),
+        discard: () => directory.discard(),
+      };
+    },
+  };
+}
+
+const RANK_INDEX = /^__\d+\.metadata$/;
+
+function preallocateOrDiscard(action: () => void, discard: () => void): void {
+  try {
+    action();
+  } catch (error) {
+    discard();
+    throw error;
+  }
+}
+
+function alreadyThere(path: string): UsageError {
+  return new UsageError('The destination exists already', {
+    path,
+    hint: 'Use --force to replace it, or --skip-existing to accept it if it is this source converted.',
+  });
+}

@@ -1,0 +1,64 @@
+import type { Checkpoint } from '../checkpoint/checkpoint.js';
+import { METADATA_NAME } from '../dcp/directory.js';
+import { openDcp } from '../dcp/reader.js';
+import { FileError, FormatError, UnsupportedError } from '../errors.js';
+import { pathKind } from '../io/listing.js';
+import { FileSource, readRange } from '../io/source.js';
+import { openTorchFile } from '../torch/reader.js';
+
+const ZIP_MAGIC = [0x50, 0x4b, 0x03, 0x04];
+/** The first pickle of a torch.save file before 1.6 holds this number, as a LONG1 of ten bytes. */
+const LEGACY_MAGIC = [0x80, 0x02, 0x8a, 0x0a, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19, 0x2e];
+const GZIP_MAGIC = [0x1f, 0x8b];
+const PROTO = 0x80;
+
+/**
+ * Opens whatever is at a path: a DCP directory, a `.metadata` file on its own, or a torch.save file. Reads
+ * indexes only. The caller closes it.
+ * @throws FileError for a missing path, FormatError and UnsupportedError that say what was found instead.
+ */
+export async function openCheckpoint(path: string): Promise<Checkpoint> {
+  const kind = pathKind(path);
+  if (kind === 'missing') throw new FileError('There is nothing at this path', { path });
+  if (kind === 'directory') return openDcp(path);
+  if (kind !== 'file') {
+    throw new FileError(`It is a ${kind}`, { expected: 'a DCP directory or a torch.save file', path });
+  }
+  const head = await readHead(path);
+  const startsWith = (magic: readonly number[]): boolean => magic.every((byte, i) => head[i] === byte);
+  if (startsWith(ZIP_MAGIC)) return openTorchFile(path);
+  if (startsWith(LEGACY_MAGIC)) {
+    throw new UnsupportedError('This torch.save file has the container from before torch 1.6', {
+      path,
+      hint: 'Load it in torch 1.6 or newer and save it again.',
+    });
+  }
+  if (startsWith(GZIP_MAGIC)) {
+    throw new UnsupportedError('The file is compressed with gzip', { path, hint: 'Uncompress it first: gunzip.' });
+  }
+  if (head[0] === PROTO && (path === METADATA_NAME || path.endsWith(METADATA_NAME))) return openDcp(path);
+  if (path.endsWith('.distcp')) {
+    throw new UnsupportedError('A data file of a DCP checkpoint cannot be read without its index', {
+      path,
+      hint: 'Give the directory that holds it and .metadata.',
+    });
+  }
+  throw new FormatError('The file is no checkpoint that is known here', {
+    expected: 'a zip archive of torch.save, or a DCP directory',
+    found: head.length === 0 ? 'an empty file' : `a file that begins with ${hex(head.subarray(0, 8))}`,
+    path,
+  });
+}
+
+async function readHead(path: string): Promise<Uint8Array> {
+  const source = FileSource.open(path);
+  try {
+    return await readRange(source, 0, Math.min(16, source.byteLength));
+  } finally {
+    source.close();
+  }
+}
+
+function hex(bytes: Uint8Array): string {
+  return Array.from(bytes, byte => byte.toString(16).padStart(2, '0')).join(' ');
+}

@@ -1,0 +1,41 @@
+import { findTornOverwrite } from '../dcp/directory.js';
+import type { DcpCheckpoint } from '../dcp/reader.js';
+import { CorruptDataError } from '../errors.js';
+
+export type WarningKind = 'torn_overwrite';
+
+export interface Warning {
+  kind: WarningKind;
+  message: string;
+}
+
+/**
+ * Warns of data files that are newer than the index.
+ * @throws CorruptDataError with `strict`.
+ */
+export function tornWarning(checkpoint: DcpCheckpoint, strict: boolean): Warning[] {
+  const files = checkpoint.fileSnapshots.flatMap((snapshot, file) =>
+    snapshot === undefined ? [] : [{ name: checkpoint.files[file]!.name, mtimeNs: snapshot.mtimeNs }],
+  );
+  const torn = findTornOverwrite(checkpoint.indexSnapshot.mtimeNs, files);
+  if (torn === undefined) return [];
+  const newest = torn.newer[0]!;
+  const times = `${newest.name} is of ${newest.time.toISOString()}, .metadata of ${torn.indexTime.toISOString()}`;
+  if (strict) {
+    throw new CorruptDataError('Data files are newer than the index: a later save into this directory may have died', {
+      expected: 'data written before .metadata, as torch does',
+      found: `${torn.newer.length} of ${files.length} data files are newer: ${times}`,
+      path: checkpoint.path,
+      hint: 'If the directory was copied without its times (cp -r), convert without --strict.',
+    });
+  }
+  return [
+    {
+      kind: 'torn_overwrite',
+      message:
+        `${torn.newer.length} of ${files.length} data files are newer than .metadata, which torch writes last ` +
+        `(${times}). Either a later save into this directory died half way, and the weights are of two steps, ` +
+        'or the directory was copied without its times (cp -r does that, cp -a does not).',
+    },
+  ];
+}

@@ -1,0 +1,179 @@
+import { readInt32LE, readUint32LE, readUint64LE } from '../bytes.js';
+import { DcpError, FormatError, UnsupportedError } from '../errors.js';
+import { SlotSet } from './memo.js';
+import { type ArgumentKind, OPCODE_BY_CODE, opcodeName } from './opcodes.js';
+
+/** The extent of a pickle, found by stepping over its opcodes without building anything. */
+export interface Framing {
+  start: number;
+  /** Behind STOP; with an error, where the opcode at fault begins. */
+  end: number;
+  /** Memo slots that are fetched somewhere. */
+  fetched: SlotSet;
+  /** Why the pickle cannot be followed to a STOP. */
+  error: DcpError | undefined;
+}
+
+/** Arguments of fixed size. */
+const FIXED_BYTE_LENGTH: Readonly<Partial<Record<ArgumentKind, number>>> = {
+  none: 0,
+  uint8: 1,
+  uint16: 2,
+  int32: 4,
+  uint32: 4,
+  float64: 8,
+};
+
+const REFUSED: Readonly<Record<string, string>> = {
+  EXT1: 'It stands for a class by a number that only the program that wrote it knows',
+  EXT2: 'It stands for a class by a number that only the program that wrote it knows',
+  EXT4: 'It stands for a class by a number that only the program that wrote it knows',
+  NEXT_BUFFER: 'It stands for a buffer that is kept outside the pickle',
+  READONLY_BUFFER: 'It belongs to a buffer that is kept outside the pickle',
+};
+
+/** Bytes of the argument where they are fixed; elsewhere {@link VARIABLE}. */
+const step = new Uint8Array(256);
+const VARIABLE = 0xff;
+for (let code = 0; code < 256; code++) {
+  const opcode = OPCODE_BY_CODE[code];
+  const isFixed = opcode !== undefined && REFUSED[opcode.name] === undefined;
+  step[code] = (isFixed ? FIXED_BYTE_LENGTH[opcode.argument] : undefined) ?? VARIABLE;
+}
+
+/**
+ * Steps over the opcodes of the pickle that begins at `start`, up to its STOP. Every argument is checked to lie
+ * inside `bytes` here, so that the decoder need not look again.
+ */
+export function frameOpcodes(bytes: Uint8Array, start: number, memoSlots: number): Framing {
+  const fetched = new SlotSet(memoSlots);
+  const memo = new MemoNumbers();
+  let opcodeOffset = start;
+  try {
+    for (let at = start; ; ) {
+      opcodeOffset = at;
+      if (at >= bytes.length) throw new FormatError('The pickle ends without STOP');
+      const code = bytes[at++]!;
+      const argument = at;
+      const length = step[code]!;
+      at = length === VARIABLE ? argumentEnd(bytes, code, at) : at + length;
+      if (at > bytes.length) throw endsInside(code);
+      switch (code) {
+        case 0x2e: // STOP
+          return { start, end: at, fetched, error: undefined };
+        case 0x94: // MEMOIZE
+          memo.next();
+          break;
+        case 0x71: // BINPUT
+          memo.put(bytes[argument]!);
+          break;
+        case 0x72: // LONG_BINPUT
+          memo.put(readUint32LE(bytes, argument));
+          break;
+        case 0x70: // PUT
+          memo.put(readSlotLine(bytes, argument, at));
+          break;
+        case 0x68: // BINGET
+          fetched.add(bytes[argument]!);
+          break;
+        case 0x6a: // LONG_BINGET
+          fetched.add(readUint32LE(bytes, argument));
+          break;
+        case 0x67: // GET
+          fetched.add(readSlotLine(bytes, argument, at));
+          break;
+      }
+    }
+  } catch (error) {
+    if (!(error instanceof DcpError)) throw error;
+    const context = { byteOffset: opcodeOffset };
+    return { start, end: opcodeOffset, fetched, error: error.addContext(context) };
+  }
+}
+
+/** Where the argument that begins at `at` ends. @throws FormatError where that is beyond the bytes. */
+function argumentEnd(bytes: Uint8Array, code: number, at: number): number {
+  const opcode = OPCODE_BY_CODE[code];
+  if (opcode === undefined) {
+    throw new FormatError('This is not a pickle opcode', { found: `byte ${opcodeName(code)}` });
+  }
+  const refusal = REFUSED[opcode.name];
+  if (refusal !== undefined) throw new UnsupportedError(`Cannot read opcode ${opcode.name}: ${refusal}`);
+  switch (opcode.argument) {
+    case 'line':
+      return lineEnd(bytes, code, at);
+    case 'lines':
+      return lineEnd(bytes, code, lineEnd(bytes, code, at));
+    case 'length64':
+      // The bytes of a frame hold opcodes: they are not stepped over.
+      checkLength(bytes, code, at, 8, readUint64LE);
+      return at + 8;
+    case 'bytes8':
+      return at + 1 + checkLength(bytes, code, at, 1, (b, i) => b[i]!);
+    case 'bytes32':
+      return at + 4 + checkLength(bytes, code, at, 4, readUint32LE);
+    case 'signed32':
+      return at + 4 + checkLength(bytes, code, at, 4, readInt32LE);
+    default:
+      return at + 8 + checkLength(bytes, code, at, 8, readUint64LE);
+  }
+}
+
+/** Reads a length of `prefix` bytes and checks that so many bytes follow it. */
+function checkLength(
+  bytes: Uint8Array,
+  code: number,
+  at: number,
+  prefix: number,
+  read: (bytes: Uint8Array, byteOffset: number) => number,
+): number {
+  const left = bytes.length - at - prefix;
+  if (left < 0) throw endsInside(code);
+  const length = read(bytes, at);
+  if (length < 0 || length > left) {
+    throw new FormatError(`The pickle ends inside the data of ${opcodeName(code)}`, {
+      expected: `${length} bytes`,
+      found: `${left} bytes left`,
+    });
+  }
+  return length;
+}
+
+function lineEnd(bytes: Uint8Array, code: number, at: number): number {
+  const newline = bytes.indexOf(0x0a, at);
+  if (newline < 0) throw endsInside(code);
+  return newline + 1;
+}
+
+function endsInside(code: number): FormatError {
+  return new FormatError(`The pickle ends inside the argument of ${opcodeName(code)}`);
+}
+
+/** The slot number of GET and PUT: decimal text, with its newline at `end - 1`. */
+export function readSlotLine(bytes: Uint8Array, start: number, end: number): number {
+  const text = String.fromCharCode(...bytes.subarray(start, Math.min(end - 1, start + 20)));
+  if (!/^\d{1,15}$/.test(text)) {
+    throw new FormatError('A memo slot is not a number', { found: JSON.stringify(text) });
+  }
+  return Number(text);
+}
+
+/**
+ * How CPython numbers the slots that MEMOIZE fills: with the count of slots that are filled. Picklers that use
+ * PUT fill them in order (from 0, or from 1 in Python 2's cPickle) and no pickler mixes both.
+ */
+export class MemoNumbers {
+  private filled = 0;
+  private hasGap = false;
+
+  put(slot: number): void {
+    if (slot === this.filled) this.filled++;
+    else if (slot > this.filled) this.hasGap = true;
+  }
+
+  /** @throws UnsupportedError where the count is not known, because PUT left slots out. */
+  next(): number {
+    if (this.hasGap) throw new UnsupportedError('MEMOIZE after a PUT that left out memo slots');
+    return this.filled++;
+  }
+}

@@ -1,0 +1,86 @@
+import { DTYPES } from '../dtype.js';
+
+/**
+ * What `torch.load(weights_only=True)` lets a pickle name without being asked (`torch/_weights_only_unpickler.py`,
+ * torch 2.14): rebuild functions and types of torch, element types, storage and tensor classes, a few plain
+ * Python types.
+ */
+const WEIGHTS_ONLY: ReadonlySet<string> = new Set([
+  ...[
+    '_rebuild_device_tensor_from_cpu_tensor',
+    '_rebuild_device_tensor_from_numpy',
+    '_rebuild_meta_tensor_no_storage',
+    '_rebuild_nested_tensor',
+    '_rebuild_parameter',
+    '_rebuild_parameter_with_state',
+    '_rebuild_qtensor',
+    '_rebuild_sparse_tensor',
+    '_rebuild_tensor',
+    '_rebuild_tensor_v2',
+    '_rebuild_tensor_v3',
+    '_rebuild_wrapper_subclass',
+  ].map(name => `torch._utils.${name}`),
+  'torch._tensor._rebuild_from_type_v2',
+  'torch.serialization._get_layout',
+  '_codecs.encode',
+  'collections.OrderedDict',
+  'collections.Counter',
+  'torch.nn.parameter.Parameter',
+  'torch.Size',
+  'torch.Tensor',
+  'torch.device',
+  'builtins.bytearray',
+  'builtins.set',
+  'builtins.complex',
+  ...['per_tensor_affine', 'per_tensor_symmetric', 'per_channel_affine', 'per_channel_symmetric'].map(
+    name => `torch.${name}`,
+  ),
+  'torch.per_channel_affine_float_qparams',
+  'torch.storage.TypedStorage',
+  'torch.storage.UntypedStorage',
+  ...DTYPES.map(dtype => `torch.${dtype.name}`),
+  ...Array.from({ length: 7 }, (_, i) => [`torch.int${i + 1}`, `torch.uint${i + 1}`]).flat(),
+]);
+
+const STORAGE_OR_TENSOR_CLASS = /^torch(\.cuda)?(\.sparse)?\.(Double|Float|Half|BFloat16|Long|Int|Short|Char|Byte|Bool|ComplexFloat|ComplexDouble|QInt8|QUInt8|QInt32|QUInt4x2|QUInt2x4)(Storage|Tensor)$/;
+
+/** Whether `torch.load(weights_only=True)` accepts this global (`module.name`, Python 3 names). */
+export function loadsWithWeightsOnly(path: string): boolean {
+  return WEIGHTS_ONLY.has(path) || STORAGE_OR_TENSOR_CLASS.test(path);
+}
+
+/** Modules whose functions run commands, load code or reach the system: no checkpoint has a use for them. */
+const DANGEROUS_MODULES: ReadonlySet<string> = new Set([
+  'os', 'posix', 'nt', 'sys', 'subprocess', 'shutil', 'socket', 'pty', 'runpy', 'importlib', 'ctypes', 'code',
+  'codeop', 'commands', 'webbrowser', 'pdb', 'bdb', 'timeit', 'asyncio', 'multiprocessing', 'pickle', '_pickle',
+  'marshal', 'requests', 'urllib', 'http', 'httplib', 'aiohttp', 'platform', 'pip', 'signal',
+  'threading', 'tempfile', 'posixpath',
+]);
+
+/** Builtins and functions of other modules that do the same. */
+const DANGEROUS_GLOBALS: ReadonlySet<string> = new Set([
+  ...['eval', 'exec', 'compile', 'open', '__import__', 'input', 'execfile', 'breakpoint', 'globals', 'locals', 'vars'].map(
+    name => `builtins.${name}`,
+  ),
+  ...['CodeType', 'FunctionType', 'MethodType'].map(name => `types.${name}`),
+  'torch.load',
+  'torch.hub.load',
+  'torch.jit.load',
+  'operator.attrgetter',
+  'operator.methodcaller',
+  'functools.reduce',
+  'numpy.load',
+  'numpy.testing._private.utils.runstring',
+]);
+
+/** Whether unpickling this global elsewhere could run commands or code. We never run it ourselves. */
+export function isDangerousGlobal(path: string): boolean {
+  if (DANGEROUS_GLOBALS.has(path)) return true;
+  const parts = path.split('.');
+  return parts.length > 1 && DANGEROUS_MODULES.has(parts[0]!);
+}
+
+/** The globals, sorted, that `weights_only` does not accept. */
+export function globalsBeyondTorch(paths: Iterable<string>): string[] {
+  return [...paths].filter(path => !loadsWithWeightsOnly(path)).sort();
+}
