@@ -18,12 +18,12 @@ const files = readdirSync(root, { recursive: true, withFileTypes: true })
   )
   .sort();
 
-process.on('exit', code => {
-  process.stdout.write(`${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped\n`);
-  if (counts.passed === 0 || counts.failed > 0) process.exitCode = code || 1;
-});
-
 await run(
   files.map(name => ({ name, file: join(root, name) })),
   { bail: false },
 );
+
+process.stdout.write(`${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped\n`, () => {
+  // Not left to the event loop: a handle that a test forgot to close would keep the run alive for ever.
+  process.exit(counts.passed === 0 || counts.failed > 0 ? 1 : Number(process.exitCode ?? 0));
+});

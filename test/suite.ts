@@ -13,7 +13,7 @@ type Body = () => void | Promise<void>;
 export interface Suite {
   test(name: string, body: Body): void;
   /** A table: one test for each row, named by `name(row)`. An empty table is an error. */
-  each<Row>(rows: readonly Row[], name: (row: Row) => string, body: (row: Row) => void | Promise<void>): void;
+  each<Row>(rows: readonly Row[], name: (row: Row) => string, body: (row: Row) => unknown): void;
   /** A test that this machine cannot run, with the reason. */
   skip(name: string, reason: string): void;
 }
@@ -39,7 +39,7 @@ export function suite(name: string, define: (suite: Suite) => void): void {
     test,
     each(rows, rowName, body) {
       if (rows.length === 0) throw new Error(`suite ${name}: a table without rows tests nothing`);
-      for (const row of rows) test(rowName(row), () => body(row));
+      for (const row of rows) test(rowName(row), async () => void (await body(row)));
     },
     skip(testName, reason) {
       defined++;

@@ -107,7 +107,8 @@ function overlaps(a: Box, b: Box): boolean {
 /** The first box, in row-major order of its start, that no chunk covers. Only called when there is one. */
 function firstGap(shape: readonly number[], boxes: readonly Box[]): Box {
   let open: Box[] = [{ offsets: shape.map(() => 0), sizes: [...shape] }];
-  for (const box of boxes) open = open.flatMap(region => (overlaps(region, box) ? subtract(region, box) : [region]));
+  for (const box of boxes)
+    open = open.flatMap(region => (overlaps(region, box) ? subtract(region, box) : [region]));
   open.sort((a, b) => {
     const d = a.offsets.findIndex((start, i) => start !== b.offsets[i]);
     return d < 0 ? 0 : a.offsets[d]! - b.offsets[d]!;

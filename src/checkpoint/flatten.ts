@@ -1,7 +1,7 @@
 import { FormatError } from '../errors.js';
 import { PyDict } from '../pickle/dict.js';
-import { pythonStr } from '../pickle/literal.js';
-import { PyGlobal, PyList, PyObject, type PyValue } from '../pickle/values.js';
+import { toPythonLiteral } from '../pickle/literal.js';
+import { PyGlobal, PyList, PyObject, type PyValue, textOf } from '../pickle/values.js';
 import { type EntryPath, ObjectEntry, TensorEntry } from './checkpoint.js';
 
 /**
@@ -17,7 +17,11 @@ export interface Leaf {
 }
 
 /** Mapping types that torch's own savers write. Any object that a pickle sets items on counts too: it is a dict subclass. */
-const MAPPING_CLASSES = new Set(['collections.OrderedDict', 'collections.defaultdict', 'collections.Counter']);
+const MAPPING_CLASSES = new Set([
+  'collections.OrderedDict',
+  'collections.defaultdict',
+  'collections.Counter',
+]);
 
 /** Whether Python would call this a mapping. */
 export function isMapping(value: PyValue): value is PyDict | PyObject {
@@ -42,6 +46,11 @@ function setItem(mapping: PyDict | PyObject, key: PyValue, value: PyValue): void
   const pair = mapping.dictItems?.find(([known]) => known === key);
   if (pair !== undefined) pair[1] = value;
   else (mapping.args.items.find(item => item instanceof PyDict) as PyDict).set(key, value);
+}
+
+/** Python's `str()` of a mapping key, which is what flattening names it by. */
+export function keyText(key: PyValue): string {
+  return textOf(key) ?? toPythonLiteral(key, { maxLength: Number.POSITIVE_INFINITY });
 }
 
 /**
@@ -85,7 +94,7 @@ export function* leavesOf(tree: PyValue, isTensor: (value: PyValue) => boolean):
       }
     } else {
       for (const [key, item] of mappingEntries(value)) {
-        yield* visit(item, [...path, pythonStr(key)], next => setItem(value, key, next));
+        yield* visit(item, [...path, keyText(key)], next => setItem(value, key, next));
       }
     }
     open.delete(value);

@@ -107,19 +107,18 @@ export class TensorGatherer {
 /**
  * What turns stored elements into values: the byte order, and torch's conjugate and negative bits, which are
  * exact changes of sign bits.
+ * @throws FormatError where the element type has no such bits.
  */
 export function viewTransform(dtype: DTypeInfo, flags: number, bigEndian: boolean): ElementTransform {
   const swapSize = (bigEndian && dtype.swapSize > 1 ? dtype.swapSize : 0) as ElementTransform['swapSize'];
-  if (flags === 0) return swapSize === 0 ? IDENTITY : { swapSize, flipSize: 0, flipEvery: 1 };
-  if (flags === (VIEW_CONJUGATE | VIEW_NEGATIVE)) {
-    throw new FormatError('A tensor is marked as conjugate and as negative at once', {
-      expected: 'one of them at most, as torch writes',
+  if (flags === 0) return swapSize === 0 ? IDENTITY : { ...IDENTITY, swapSize };
+  const isConjugate = (flags & VIEW_CONJUGATE) !== 0;
+  const isNegative = (flags & VIEW_NEGATIVE) !== 0;
+  if (dtype.kind !== 'complex' && (isConjugate || dtype.kind !== 'float')) {
+    throw new FormatError('This element type cannot be marked as conjugate or negative', {
+      found: dtype.name,
     });
   }
-  const component = dtype.swapSize as ElementTransform['flipSize'];
-  if (flags === VIEW_CONJUGATE && dtype.kind === 'complex') return { swapSize, flipSize: component, flipEvery: 2 };
-  if (flags === VIEW_NEGATIVE && (dtype.kind === 'complex' || dtype.kind === 'float')) {
-    return { swapSize, flipSize: component, flipEvery: 1 };
-  }
-  throw new FormatError('This element type cannot be marked as conjugate or negative', { found: dtype.name });
+  const flip = isConjugate ? (isNegative ? 'real' : 'imaginary') : 'all';
+  return { swapSize, flip, componentSize: dtype.swapSize };
 }

@@ -24,7 +24,8 @@ export class StorageTable {
     this.byteOffsetColumn[index] = row.byteOffset;
     this.byteLengthColumn[index] = row.byteLength;
     this.crc32Column[index] = row.crc32 ?? 0;
-    this.flagsColumn[index] = (row.crc32 === undefined ? 0 : HAS_CRC) | (row.bigEndian === true ? BIG_ENDIAN : 0);
+    this.flagsColumn[index] =
+      (row.crc32 === undefined ? 0 : HAS_CRC) | (row.bigEndian === true ? BIG_ENDIAN : 0);
     return index;
   }
 

@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os';
-import { CrcLedger, type CrcReport } from './ledger.js';
 import { FileTileIo } from './file-tile-io.js';
+import { CrcLedger, type CrcReport } from './ledger.js';
 import type { CopyPlan } from './plan.js';
 import { copyTilesInline, copyTilesInWorkers, type WorkerSetup } from './pool.js';
 import type { TileResult } from './tile.js';
@@ -78,7 +78,9 @@ async function run(
   if (workers === 0) await copyTilesInline(setup, tiles, onDone, options.signal);
   else await copyTilesInWorkers(setup, tiles, workers, onDone, options.signal);
 
-  const crc = setup.withCrc ? ledger.checkStorages() : { checked: 0, partlyRead: 0, withoutCrc: plan.storages.count };
+  const crc = setup.withCrc
+    ? ledger.checkStorages()
+    : { checked: 0, partlyRead: 0, withoutCrc: plan.storages.count };
   const recordCrcs = setup.withCrc ? ledger.recordCrcs() : new Uint32Array(plan.records.count);
   placeLiterals(plan, targets, mode, recordCrcs);
   return { crc, recordCrcs, workers };

@@ -60,13 +60,16 @@ export class CrcLedger {
       }
       const expected = storages.crc32[storage]!;
       if (found !== expected) {
-        throw new CorruptDataError('The bytes of this tensor are damaged: their CRC-32 is not the one stored with them', {
-          expected: hex(expected),
-          found: hex(found),
-          path: sources[storages.source[storage]!]!,
-          byteOffset: storages.byteOffset[storage]!,
-          ...(storageLabels[storage] === '' ? {} : { fqn: storageLabels[storage]! }),
-        });
+        throw new CorruptDataError(
+          'The bytes of this tensor are damaged: their CRC-32 is not the one stored with them',
+          {
+            expected: hex(expected),
+            found: hex(found),
+            path: sources[storages.source[storage]!]!,
+            byteOffset: storages.byteOffset[storage]!,
+            ...(storageLabels[storage] === '' ? {} : { fqn: storageLabels[storage]! }),
+          },
+        );
       }
       report.checked++;
     }

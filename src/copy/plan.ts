@@ -107,7 +107,11 @@ export class CopyPlanBuilder {
   private readonly sourceIndex = new Map<string, number>();
   private readonly outputs: OutputSpec[] = [];
   private readonly storages: StorageSpec[] = [];
-  private readonly record = { output: [] as number[], byteOffset: [] as number[], byteLength: [] as number[] };
+  private readonly record = {
+    output: [] as number[],
+    byteOffset: [] as number[],
+    byteLength: [] as number[],
+  };
   private readonly firstPiece: number[] = [];
   private readonly piece = {
     storage: [] as number[],
@@ -186,8 +190,8 @@ export class CopyPlanBuilder {
     const found = this.transforms.findIndex(
       known =>
         known.swapSize === transform.swapSize &&
-        known.flipSize === transform.flipSize &&
-        known.flipEvery === transform.flipEvery,
+        known.flip === transform.flip &&
+        known.componentSize === transform.componentSize,
     );
     return found >= 0 ? found : this.transforms.push(transform) - 1;
   }
@@ -204,7 +208,9 @@ export class CopyPlanBuilder {
   private endRecord(): void {
     const byteLength = this.record.byteLength.at(-1) ?? 0;
     if (this.filled !== byteLength) {
-      throw new Error(`pieces fill ${this.filled} of ${byteLength} bytes of record ${this.record.byteLength.length - 1}`);
+      throw new Error(
+        `pieces fill ${this.filled} of ${byteLength} bytes of record ${this.record.byteLength.length - 1}`,
+      );
     }
     this.filled = 0;
   }

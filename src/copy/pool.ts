@@ -47,7 +47,10 @@ export async function copyTilesInWorkers(
 ): Promise<void> {
   const iterator = tiles[Symbol.iterator]();
   // Closures do not travel; workers need only the columns.
-  const workerData: WorkerSetup = { ...setup, plan: { ...setup.plan, literals: [], deferred: [], storageLabels: [] } };
+  const workerData: WorkerSetup = {
+    ...setup,
+    plan: { ...setup.plan, literals: [], deferred: [], storageLabels: [] },
+  };
   const workers: Worker[] = [];
   try {
     await new Promise<void>((resolve, reject) => {

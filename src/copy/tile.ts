@@ -97,7 +97,8 @@ export class TileCopier {
       }
       this.io.write(records.output[record]!, block, records.byteOffset[record]! + from);
     }
-    if (this.withCrc) result.recordCrcs.push({ index: record, start, byteLength: end - start, crc32: recordCrc });
+    if (this.withCrc)
+      result.recordCrcs.push({ index: record, start, byteLength: end - start, crc32: recordCrc });
   }
 
   /** Reads one part into its place in the block. Returns the CRC of the block if the part is all of it. */

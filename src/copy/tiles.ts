@@ -21,7 +21,8 @@ export function* tilesOf(plan: CopyPlan, byteLength = TILE_BYTE_LENGTH): Generat
     while (start < recordByteLength) {
       const room = Math.max(CUT_ALIGNMENT, Math.floor((byteLength - taken) / CUT_ALIGNMENT) * CUT_ALIGNMENT);
       const end = Math.min(recordByteLength, start + room);
-      if (tile === undefined) tile = { firstRecord: record, startByte: start, lastRecord: record, endByte: end };
+      if (tile === undefined)
+        tile = { firstRecord: record, startByte: start, lastRecord: record, endByte: end };
       else Object.assign(tile, { lastRecord: record, endByte: end });
       taken += end - start;
       start = end;

@@ -70,7 +70,9 @@ export function requireComplete(path: string, nowMs = Date.now()): void {
         expected: METADATA_NAME,
         found: entries.length === 0 ? 'an empty directory' : `${entries.length} other entries`,
         path,
-        ...(inside.length === 0 ? {} : { hint: `Did you mean ${inside.map(name => `${path}/${name}`).join(' or ')}?` }),
+        ...(inside.length === 0
+          ? {}
+          : { hint: `Did you mean ${inside.map(name => `${path}/${name}`).join(' or ')}?` }),
       });
     }
   }

@@ -1,3 +1,4 @@
+import { elementCountOf } from '../checkpoint/box.js';
 import {
   type Entry,
   type EntryPath,
@@ -7,7 +8,6 @@ import {
 } from '../checkpoint/checkpoint.js';
 import { ChunkTable } from '../checkpoint/chunks.js';
 import { setElement } from '../checkpoint/flatten.js';
-import { elementCountOf } from '../checkpoint/box.js';
 import { FormatError, UnsupportedError } from '../errors.js';
 import { PyDict } from '../pickle/dict.js';
 import { type PyValue, textOf } from '../pickle/values.js';
@@ -76,9 +76,14 @@ export function indexEntries(metadata: DcpMetadata): IndexedEntries {
     } else {
       entry = new ObjectEntry(fqn, path);
       const place = places.objectPlace(fqn);
-      if (place === undefined) throw new FormatError('The index does not say where an object is stored', { fqn });
+      if (place === undefined)
+        throw new FormatError('The index does not say where an object is stored', { fqn });
       entry.byteLength = place.info.length;
-      objectItems.set(entry, { file: place.file, byteOffset: place.info.offset, byteLength: place.info.length });
+      objectItems.set(entry, {
+        file: place.file,
+        byteOffset: place.info.offset,
+        byteLength: place.info.length,
+      });
     }
     entries.push(entry);
     setElement(tree, path, entry, position => steps[position] as PyValue);

@@ -41,10 +41,13 @@ export class ItemReader {
     const item = this.items[index]!;
     const end = item.byteOffset + item.byteLength;
     if (end > this.file.byteLength) {
-      throw new CorruptDataError('The file is shorter than the index says: it was cut off, or not written to its end', {
-        expected: `${end} bytes at least`,
-        found: `${this.file.byteLength} bytes`,
-      });
+      throw new CorruptDataError(
+        'The file is shorter than the index says: it was cut off, or not written to its end',
+        {
+          expected: `${end} bytes at least`,
+          found: `${this.file.byteLength} bytes`,
+        },
+      );
     }
     const head = await this.read(item.byteOffset, Math.min(HEAD_BYTE_LENGTH, item.byteLength), index);
     const tailStart = Math.max(item.byteOffset, end - TAIL_BYTE_LENGTH);
@@ -57,7 +60,10 @@ export class ItemReader {
     const end = start + byteLength;
     if (start < this.windowStart || end > this.windowStart + this.window.length) {
       const next = this.items[index + 1];
-      const wanted = next === undefined ? end : Math.max(end, next.byteOffset + Math.min(HEAD_BYTE_LENGTH, next.byteLength));
+      const wanted =
+        next === undefined
+          ? end
+          : Math.max(end, next.byteOffset + Math.min(HEAD_BYTE_LENGTH, next.byteLength));
       const windowEnd = wanted - start > 4 * HEAD_BYTE_LENGTH ? end : Math.min(wanted, this.file.byteLength);
       this.window = await readRange(this.file, start, windowEnd - start);
       this.windowStart = start;
@@ -130,7 +136,7 @@ export async function readItemPickle(
   const archiveStorages = new ArchiveStorages(archive, storages, file);
   const globals = new Set<string>();
   const { value } = decodePickle(archive.pickle, {
-    keepStringIdentity: true,
+    keepStringIdentity: 'loaded',
     persistentLoad: id => archiveStorages.load(id),
     onGlobal: global => globals.add(global.path),
   });

@@ -1,5 +1,5 @@
-import type { DTypeInfo } from '../dtype.js';
 import type { EntryPath } from '../checkpoint/checkpoint.js';
+import type { DTypeInfo } from '../dtype.js';
 import { PyDict } from '../pickle/dict.js';
 import { encodePickle } from '../pickle/encode.js';
 import { PyGlobal, PyList, PyObject, PyStr, PyTuple, type PyValue } from '../pickle/values.js';
@@ -49,7 +49,11 @@ export function encodeMetadata(
     const properties = new PyObject('newobj', new PyGlobal(METADATA, 'TensorProperties'), new PyTuple([]));
     properties.state = new PyTuple([
       new PyGlobal('torch', tensor.dtype.name),
-      new PyObject('reduce', new PyGlobal('torch.serialization', '_get_layout'), new PyTuple([shared('torch.strided')])),
+      new PyObject(
+        'reduce',
+        new PyGlobal('torch.serialization', '_get_layout'),
+        new PyTuple([shared('torch.strided')]),
+      ),
       tensor.requiresGrad,
       new PyObject('reduce', new PyGlobal(METADATA, '_MEM_FORMAT_ENCODING'), new PyTuple([0])),
       false,

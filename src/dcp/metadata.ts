@@ -157,7 +157,11 @@ const CLASSES: ReadonlyMap<string, Handler> = new Map<string, Handler>(
     [
       [MetadataObject, `${OLD}.metadata.Metadata`, `${NEW}.metadata.Metadata`],
       [MetadataIndex, `${OLD}.metadata.MetadataIndex`, `${NEW}.metadata.MetadataIndex`],
-      [TensorStorageMetadata, `${OLD}.metadata.TensorStorageMetadata`, `${NEW}.metadata.TensorStorageMetadata`],
+      [
+        TensorStorageMetadata,
+        `${OLD}.metadata.TensorStorageMetadata`,
+        `${NEW}.metadata.TensorStorageMetadata`,
+      ],
       [BytesStorageMetadata, `${OLD}.metadata.BytesStorageMetadata`, `${NEW}.metadata.BytesStorageMetadata`],
       [ChunkStorageMetadata, `${OLD}.metadata.ChunkStorageMetadata`, `${NEW}.metadata.ChunkStorageMetadata`],
       [TensorProperties, `${SHARDED}.TensorProperties`, `${NEW}.metadata.TensorProperties`],
@@ -181,13 +185,14 @@ export const MAX_METADATA_BYTE_LENGTH = 2 ** 31 - 1;
 export function decodeMetadata(bytes: Uint8Array): DcpMetadata {
   const globals = new Set<string>();
   const { value } = decodePickle(bytes, {
-    keepStringIdentity: true,
+    keepStringIdentity: 'loaded',
     classHandlers: new Map([...CLASSES].map(([name, Class]) => [name, { create: () => new Class() }])),
     onGlobal: global => globals.add(global.path),
   });
   if (!(value instanceof MetadataObject)) {
     throw new FormatError('The pickle holds no Metadata object of torch.distributed.checkpoint', {
-      found: value instanceof PyObject && value.callable instanceof PyGlobal ? value.callable.path : typeof value,
+      found:
+        value instanceof PyObject && value.callable instanceof PyGlobal ? value.callable.path : typeof value,
     });
   }
   const meta = value.fields('storage_meta');

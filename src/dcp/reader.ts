@@ -1,8 +1,23 @@
-import type { Checkpoint, Entry, ObjectEntry, Provenance, SourceFile, TensorEntry } from '../checkpoint/checkpoint.js';
-import type { ChunkTable } from '../checkpoint/chunks.js';
 import { elementCountOf } from '../checkpoint/box.js';
+import type {
+  Checkpoint,
+  Entry,
+  ObjectEntry,
+  Provenance,
+  SourceFile,
+  TensorEntry,
+} from '../checkpoint/checkpoint.js';
+import type { ChunkTable } from '../checkpoint/chunks.js';
 import { StorageTable } from '../checkpoint/storage.js';
-import { DcpError, FileError, FormatError, LimitError, UnsupportedError, withContext, withContextAsync } from '../errors.js';
+import {
+  DcpError,
+  FileError,
+  FormatError,
+  LimitError,
+  UnsupportedError,
+  withContext,
+  withContextAsync,
+} from '../errors.js';
 import { pathKind } from '../io/listing.js';
 import { type FileSnapshot, takeSnapshot } from '../io/snapshot.js';
 import { FileSource, readRange } from '../io/source.js';
@@ -10,7 +25,7 @@ import type { PyDict } from '../pickle/dict.js';
 import { globalsBeyondTorch } from '../torch/globals.js';
 import type { StridedTensor } from '../torch/tensors.js';
 import { METADATA_NAME, requireComplete } from './directory.js';
-import { indexEntries, type IndexedEntries, rankOfFile } from './entries.js';
+import { type IndexedEntries, indexEntries, rankOfFile } from './entries.js';
 import { ItemReader, readItemPickle, resolveChunks } from './items.js';
 import { type DcpMetadata, decodeMetadata, MAX_METADATA_BYTE_LENGTH } from './metadata.js';
 
@@ -25,7 +40,13 @@ export async function openDcp(path: string): Promise<DcpCheckpoint> {
   const bytes = await readMetadataFile(metadataPath);
   return withContext({ path: metadataPath }, () => {
     const metadata = decodeMetadata(bytes);
-    return new DcpCheckpoint(path, isDirectory ? path : undefined, metadataPath, metadata, indexEntries(metadata));
+    return new DcpCheckpoint(
+      path,
+      isDirectory ? path : undefined,
+      metadataPath,
+      metadata,
+      indexEntries(metadata),
+    );
   });
 }
 
@@ -139,8 +160,13 @@ export class DcpCheckpoint implements Checkpoint {
     }
     for (const [file, chunkIndexes] of byFile.entries()) {
       if (chunkIndexes.length === 0) continue;
-      await resolveChunks(this.files[file]!.path, file, chunkIndexes, chunks, this.storages, (chunk, tensor) =>
-        requireMatch(entryOf.get(chunk)!, chunks.boxOf(chunk).sizes, tensor),
+      await resolveChunks(
+        this.files[file]!.path,
+        file,
+        chunkIndexes,
+        chunks,
+        this.storages,
+        (chunk, tensor) => requireMatch(entryOf.get(chunk)!, chunks.boxOf(chunk).sizes, tensor),
       );
     }
   }

@@ -41,7 +41,8 @@ export function planDcpSave(checkpoint: Checkpoint, options: { withCrc: boolean 
     byteOffset += byteLength;
   };
   for (const entry of entries) {
-    if (entry.kind === 'object') addItem(entry, addObjectItem(plan, data, byteOffset, gatherer, entry, options));
+    if (entry.kind === 'object')
+      addItem(entry, addObjectItem(plan, data, byteOffset, gatherer, entry, options));
   }
   for (const entry of entries) {
     if (entry.kind === 'tensor') {
@@ -61,11 +62,14 @@ function requireDistinctKeys(entries: readonly Entry[]): void {
   const seen = new Map<string, Entry>();
   for (const entry of entries) {
     if (entry.path.length === 0) {
-      throw new UnsupportedError('A DCP checkpoint needs names: the file holds one value that is not a mapping', {
-        expected: 'a dict at the top',
-        found: entry.kind === 'tensor' ? 'a tensor' : 'an object',
-        hint: 'Save {"model": value} instead.',
-      });
+      throw new UnsupportedError(
+        'A DCP checkpoint needs names: the file holds one value that is not a mapping',
+        {
+          expected: 'a dict at the top',
+          found: entry.kind === 'tensor' ? 'a tensor' : 'an object',
+          hint: 'Save {"model": value} instead.',
+        },
+      );
     }
     if (typeof entry.path[0] === 'number') {
       throw new UnsupportedError('A DCP checkpoint needs names: the file holds a list', {
@@ -75,10 +79,13 @@ function requireDistinctKeys(entries: readonly Entry[]): void {
     }
     const key = entry.path.join('.');
     if (seen.has(key)) {
-      throw new FormatError('Two values of the state dict have the same key once their path is written with dots', {
-        fqn: key,
-        hint: 'DCP names a value by its flattened key; rename one of them.',
-      });
+      throw new FormatError(
+        'Two values of the state dict have the same key once their path is written with dots',
+        {
+          fqn: key,
+          hint: 'DCP names a value by its flattened key; rename one of them.',
+        },
+      );
     }
     seen.set(key, entry);
   }

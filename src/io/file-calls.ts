@@ -44,9 +44,11 @@ export const fileCalls = {
   syncDirectory: (fd: number): void => fsyncSync(fd),
   fstat: (fd: number): Status => fstatSync(fd, { bigint: true }),
   /** Follows symbolic links. `undefined` where nothing is. */
-  stat: (path: string): Status | undefined => statSync(path, { bigint: true, throwIfNoEntry: false }),
+  stat: (path: string): Status | undefined =>
+    ifPossible(() => statSync(path, { bigint: true, throwIfNoEntry: false })),
   /** Of the name itself. `undefined` where nothing is. */
-  lstat: (path: string): Status | undefined => lstatSync(path, { bigint: true, throwIfNoEntry: false }),
+  lstat: (path: string): Status | undefined =>
+    ifPossible(() => lstatSync(path, { bigint: true, throwIfNoEntry: false })),
   /** The native one: Node's own collapses `..` before it follows the links in front of it. */
   realpath: (path: string): string => realpathSync.native(path),
   readlink: (path: string): string => readlinkSync(path),
@@ -59,6 +61,16 @@ export const fileCalls = {
   },
   rmdir: (path: string): void => rmdirSync(path),
 };
+
+/** Nothing can be below a file, and Node throws for that on some systems. */
+function ifPossible(look: () => Status | undefined): Status | undefined {
+  try {
+    return look();
+  } catch (error) {
+    if (errorCode(error) === 'ENOTDIR') return undefined;
+    throw error;
+  }
+}
 
 /** The `code` of a failed call (`'ENOENT'`), or `''` where the value thrown has none. */
 export function errorCode(error: unknown): string {

@@ -60,7 +60,7 @@ export function findLeftovers(destination: string): Leftover[] {
  *
  * @param index as for `OutputDirectory`
  * @param evenIfUnknown also where the owner is not known to be dead: the user says that it is
- * @returns the paths that could not be removed.
+ * @returns the paths that could not be removed. A directory among them belongs to this process from then on.
  * @throws UsageError where the owner lives, or may.
  * @throws FileError
  */

@@ -2,7 +2,7 @@
 import { statfsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { errorCode, fileCalls, type Status } from './file-calls.js';
-import { resolvePath } from './paths.js';
+import { lookAt, resolvePath } from './paths.js';
 import { fileError } from './source.js';
 
 export type PathKind = 'file' | 'directory' | 'missing' | 'fifo' | 'device' | 'socket';
@@ -22,11 +22,7 @@ export interface DirectoryEntry {
  * @throws FileError where that cannot be told: no permission, links in a circle.
  */
 export function pathKind(path: string): PathKind {
-  try {
-    return kindOf(fileCalls.stat(path));
-  } catch (error) {
-    throw fileError('look at', path, error);
-  }
+  return kindOf(lookAt(path));
 }
 
 export function kindOf(status: Status | undefined): PathKind {

@@ -3,12 +3,12 @@
  *
  * The order, with what a reader finds if the process ends there:
  *
- * | Step                                                        | The directory holds        |
- * | ----------------------------------------------------------- | -------------------------- |
- * | 1. every old index is moved aside, `indexName` first        | the old thing, then nothing |
- * | 2. old files are moved aside, each new file gets its name   | nothing: there is no index |
- * | 3. the new index gets its name                              | the new thing              |
- * | 4. the temporary's names and what was moved aside are removed | the new thing            |
+ * | Step                                                          | The directory holds         |
+ * | ------------------------------------------------------------- | --------------------------- |
+ * | 1. every old index is moved aside, `indexName` last           | the old thing, then nothing |
+ * | 2. old files are moved aside, each new file gets its name     | nothing: there is no index  |
+ * | 3. the new index gets its name                                | the new thing               |
+ * | 4. the temporary's names and what was moved aside are removed | the new thing               |
  *
  * Each step is on the device before the next begins. New files are linked, so that the temporary directory
  * still has their names: by their inodes the new files in the directory can be told from others, also by a
@@ -16,7 +16,7 @@
  */
 import { join } from 'node:path';
 import { UsageError } from '../errors.js';
-import { errorCode, fileCalls } from './file-calls.js';
+import { fileCalls } from './file-calls.js';
 import { listNames, pathKind } from './listing.js';
 import { type FileIdentity, identityOf, sameIdentity } from './paths.js';
 import { alreadyExists, placeIfFree, syncDirectory } from './placing.js';
@@ -58,12 +58,14 @@ export interface Merge extends IndexNames {
  */
 export function mergeInto(merge: Merge): string[] {
   const { directory, temporary, indexName, isIndex } = merge;
+  const aside = join(temporary, ASIDE);
+  if (merge.force) makeAside(aside, join(temporary, indexName));
   const oldIndexes = listNames(directory).filter(isIndex);
   if (oldIndexes[0] !== undefined) {
     if (!merge.force) throw holdsIndex(merge.name, oldIndexes[0]);
-    oldIndexes.sort((a, b) => Number(b === indexName) - Number(a === indexName));
+    oldIndexes.sort((a, b) => Number(a === indexName) - Number(b === indexName));
     for (const name of oldIndexes) moveAsideOrThrow(merge, name);
-    syncDirectory(join(temporary, ASIDE));
+    syncDirectory(aside);
     syncDirectory(directory);
   }
   const kept = merge.oldNames.filter(name => moveAside(merge, name) === 'directory');
@@ -73,7 +75,7 @@ export function mergeInto(merge: Merge): string[] {
     moveAsideOrThrow(merge, name);
     placeOrThrow(merge, name);
   }
-  if (pathKind(join(temporary, ASIDE)) === 'directory') syncDirectory(join(temporary, ASIDE));
+  if (merge.force) syncDirectory(aside);
   syncDirectory(directory);
   placeOrThrow(merge, indexName);
   return kept;
@@ -197,17 +199,13 @@ function moveAsideOrThrow(merge: Merge, name: string): void {
   throw new UsageError('A directory has the name of an output file', { path: join(merge.name, name) });
 }
 
-/** A directory is left where it is. */
-function moveAside(
-  { temporary, directory, indexName }: Merge,
-  name: string,
-): 'moved' | 'missing' | 'directory' {
+/** With `force` only. A directory is left where it is. */
+function moveAside({ temporary, directory }: Merge, name: string): 'moved' | 'missing' | 'directory' {
   const path = join(directory, name);
   try {
     const status = fileCalls.lstat(path);
     if (status === undefined) return 'missing';
     if (status.isDirectory()) return 'directory';
-    makeAside(temporary, indexName);
     fileCalls.rename(path, join(temporary, ASIDE, name));
     return 'moved';
   } catch (error) {
@@ -215,15 +213,13 @@ function moveAside(
   }
 }
 
-function makeAside(temporary: string, indexName: string): void {
-  const aside = join(temporary, ASIDE);
+function makeAside(aside: string, newIndex: string): void {
   try {
     fileCalls.mkdir(aside);
   } catch (error) {
-    if (errorCode(error) === 'EEXIST') return;
-    throw error;
+    throw fileError('make the directory', aside, error);
   }
-  tryTo(() => fileCalls.link(join(temporary, indexName), join(aside, LINKED)));
+  tryTo(() => fileCalls.link(newIndex, join(aside, LINKED)));
 }
 
 /** Of the name itself; `undefined` where nothing is. */

@@ -4,9 +4,9 @@ import { errorCode, fileCalls } from './file-calls.js';
 import { requireNoOtherRun } from './leftovers.js';
 import { kindOf, listNames } from './listing.js';
 import { holdsIndex, type IndexNames, mergeInto, removeDirectory, settle } from './merging.js';
-import { type CommitResult, discardedMeanwhile, lookAt } from './output-file.js';
-import { resolvePath } from './paths.js';
-import { alreadyExists, syncAfterPlacing, syncDirectory } from './placing.js';
+import type { CommitResult } from './output-file.js';
+import { lookAt, resolvePath } from './paths.js';
+import { alreadyExists, discardedMeanwhile, syncAfterPlacing, syncDirectory } from './placing.js';
 import { fileError } from './source.js';
 import { TemporaryFile, tryTo, type WritableFile } from './temporary-file.js';
 import { temporaryName } from './temporary-name.js';
@@ -162,7 +162,7 @@ export class OutputDirectory {
   private commitInside(removeAfterwards: string[]): CommitResult {
     const { finalPath: directory, temporaryPath: temporary, name, index, force } = this;
     const names = [...this.files.keys()].filter(each => each !== index.indexName);
-    const old = force ? removeAfterwards.filter(each => !this.files.has(each)) : [];
+    const old = force ? removeAfterwards : [];
     const oldNames = old.filter(isPlainName);
     const kept = mergeInto({ ...index, directory, temporary, name, names, force, oldNames });
     this.state = 'placed';

@@ -1,9 +1,9 @@
-import { basename, dirname, join } from 'node:path';
-import { InterruptedError, UsageError } from '../errors.js';
+import { basename, dirname, join, sep } from 'node:path';
+import { UsageError } from '../errors.js';
 import { fileCalls, type Status } from './file-calls.js';
 import { kindOf } from './listing.js';
-import { resolvePath } from './paths.js';
-import { alreadyExists, placeIfFree, syncAfterPlacing } from './placing.js';
+import { lookAt, resolvePath } from './paths.js';
+import { alreadyExists, discardedMeanwhile, placeIfFree, syncAfterPlacing } from './placing.js';
 import { fileError } from './source.js';
 import { TemporaryFile, tryTo, type WritableFile } from './temporary-file.js';
 import { temporaryName } from './temporary-name.js';
@@ -43,7 +43,7 @@ export class OutputFile implements WritableFile {
    * @throws FileError where the operating system refuses.
    */
   static create(path: string, { force = false }: OutputFileOptions = {}): OutputFile {
-    if (/[\\/]$/.test(path) && kindOf(lookAt(path)) === 'missing') {
+    if ((path.endsWith('/') || path.endsWith(sep)) && kindOf(lookAt(path)) === 'missing') {
       throw new UsageError('The destination names a directory', { expected: 'the name of a file', path });
     }
     const finalPath = resolvePath(path);
@@ -119,19 +119,6 @@ export class OutputFile implements WritableFile {
       if (fileCalls.lstat(this.temporaryPath) !== undefined) fileCalls.unlink(this.temporaryPath);
     });
     return gone ? [] : [this.temporaryPath];
-  }
-}
-
-export function discardedMeanwhile(path: string): InterruptedError {
-  return new InterruptedError('The output was discarded before it was finished', { path });
-}
-
-/** The status behind a path. @throws FileError */
-export function lookAt(path: string): Status | undefined {
-  try {
-    return fileCalls.stat(path);
-  } catch (error) {
-    throw fileError('look at', path, error);
   }
 }
 

@@ -52,14 +52,18 @@ export function sameIdentity(a: FileIdentity, b: FileIdentity): boolean {
   return a.device === b.device && a.inode === b.inode;
 }
 
-/** `undefined` where nothing is at `path`. Follows symbolic links. */
-function identityAt(path: string): FileIdentity | undefined {
+/** The status behind `path`, symbolic links followed; `undefined` where nothing is. @throws FileError */
+export function lookAt(path: string): Status | undefined {
   try {
-    const status = fileCalls.stat(path);
-    return status === undefined ? undefined : identityOf(status);
+    return fileCalls.stat(path);
   } catch (error) {
     throw fileError('look at', path, error);
   }
+}
+
+function identityAt(path: string): FileIdentity | undefined {
+  const status = lookAt(path);
+  return status === undefined ? undefined : identityOf(status);
 }
 
 /** Whether two names mean one existing file or directory: equal, linked, or mounted twice. */

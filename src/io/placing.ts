@@ -1,5 +1,5 @@
 /** The steps that give a finished temporary its final name, and make names survive a power cut. */
-import { FileError, UsageError } from '../errors.js';
+import { FileError, InterruptedError, UsageError } from '../errors.js';
 import { errorCode, fileCalls } from './file-calls.js';
 import { fileError } from './source.js';
 import { tryTo } from './temporary-file.js';
@@ -57,7 +57,9 @@ export function syncDirectory(path: string): void {
   } catch (error) {
     if (!NO_DIRECTORY_SYNC.has(errorCode(error))) throw fileError('flush the directory', path, error);
   } finally {
-    if (fd !== undefined) closeQuietly(fd);
+    const opened = fd;
+    // Nothing was written through it: a failure says nothing about the directory.
+    if (opened !== undefined) tryTo(() => fileCalls.close(opened));
   }
 }
 
@@ -81,9 +83,8 @@ export function alreadyExists(path: string, meanwhile: boolean): UsageError {
   );
 }
 
-/** Nothing was written through it: a failure says nothing about the directory. */
-function closeQuietly(fd: number): void {
-  tryTo(() => fileCalls.close(fd));
+export function discardedMeanwhile(path: string): InterruptedError {
+  return new InterruptedError('The output was discarded before it was finished', { path });
 }
 
 function isOneFile(a: string, b: string): boolean {

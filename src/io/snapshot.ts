@@ -1,6 +1,5 @@
 import { FileError } from '../errors.js';
-import { fileCalls, type Status } from './file-calls.js';
-import { fileError } from './source.js';
+import { lookAt } from './paths.js';
 
 /**
  * What a source file was when the conversion was planned. Plain data: it may be sent to a worker.
@@ -96,12 +95,7 @@ function timeText(snapshot: FileSnapshot): string {
 }
 
 function snapshotOf(path: string): FileSnapshot | undefined {
-  let status: Status | undefined;
-  try {
-    status = fileCalls.stat(path);
-  } catch (error) {
-    throw fileError('look at', path, error);
-  }
+  const status = lookAt(path);
   if (status === undefined) return undefined;
   if (!status.isFile()) {
     throw new FileError(status.isDirectory() ? 'It is a directory' : 'It is not a regular file', {

@@ -1,5 +1,5 @@
 import { FileError } from '../errors.js';
-import { fileCalls } from './file-calls.js';
+import { errorCode, fileCalls } from './file-calls.js';
 import { type FileIdentity, identityOf } from './paths.js';
 import { fileError } from './source.js';
 import { writeFully } from './write.js';
@@ -65,7 +65,7 @@ export class TemporaryFile implements WritableFile {
     try {
       fileCalls.truncate(fd, byteLength);
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'EFBIG') {
+      if (errorCode(error) === 'EFBIG') {
         throw new FileError('The file would be larger than its file system or the process limit allows', {
           found: `${byteLength} bytes`,
           path: this.name,

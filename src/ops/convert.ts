@@ -1,19 +1,19 @@
 import type { Checkpoint, ObjectEntry, TensorEntry } from '../checkpoint/checkpoint.js';
-import { compareWithPlan, type CopyProgress, type CopyReport, runCopy } from '../copy/copy.js';
-import type { CopyPlan } from '../copy/plan.js';
+import { type CopyProgress, type CopyReport, compareWithPlan, runCopy } from '../copy/copy.js';
 import type { CrcReport } from '../copy/ledger.js';
+import type { CopyPlan } from '../copy/plan.js';
 import { METADATA_NAME } from '../dcp/directory.js';
-import { DcpCheckpoint, openDcp } from '../dcp/reader.js';
+import { type DcpCheckpoint, openDcp } from '../dcp/reader.js';
 import { planDcpSave } from '../dcp/writer.js';
-import { CorruptDataError, FileError, UsageError } from '../errors.js';
+import { CorruptDataError, FileError, InterruptedError, UsageError } from '../errors.js';
 import { pathKind } from '../io/listing.js';
 import { isInside, isSameFile, resolvePath } from '../io/paths.js';
 import { type FileSnapshot, requireUnchanged, takeSnapshot } from '../io/snapshot.js';
 import { openTorchFile } from '../torch/reader.js';
 import { planTorchSave } from '../torch/writer.js';
+import { type Destination, directoryDestination, fileDestination } from './destination.js';
 import { restoreIntKeys } from './int-keys.js';
 import { type Loss, lossesOfDcpSave, lossesOfTorchSave } from './losses.js';
-import { type Destination, directoryDestination, fileDestination } from './destination.js';
 import { type NamedGlobal, namedGlobals, requireAcceptable } from './safety.js';
 import { tornWarning, type Warning } from './warnings.js';
 
@@ -53,6 +53,7 @@ export interface ConvertResult {
   outputs: { name: string; byteLength: number }[];
   /** How the checksums of the source came out, in storages; undefined where nothing was read. */
   crc?: CrcReport;
+  /** Whether every storage that was read has the checksum that the source states for it. */
   crcChecked: boolean;
   /** Chunks left out because another rank's chunk holds the same box. */
   replicas: number;
@@ -86,10 +87,15 @@ export async function dcpToTorchSave(
     checkpoint.requireFiles();
     requireNotASource(destination, checkpoint);
     const warnings = tornWarning(checkpoint, options.strict ?? false);
-    const snapshots = [checkpoint.indexSnapshot, ...checkpoint.fileSnapshots.filter(file => file !== undefined)];
+    const snapshots = [
+      checkpoint.indexSnapshot,
+      ...checkpoint.fileSnapshots.filter(file => file !== undefined),
+    ];
     return await convert('dcp_to_torch', checkpoint, target, snapshots, warnings, options, () => {
       const tree = options.restoreIntKeys === true ? restoreIntKeys(checkpoint.tree) : checkpoint.tree;
-      const { plan, replicaCount } = planTorchSave(checkpoint, tree, destination, { withCrc: options.crc ?? true });
+      const { plan, replicaCount } = planTorchSave(checkpoint, tree, destination, {
+        withCrc: options.crc ?? true,
+      });
       return { plan, replicaCount, losses: lossesOfTorchSave(checkpoint) };
     });
   } finally {
@@ -150,6 +156,7 @@ async function convert(
     strict: options.strict ?? false,
   });
   await checkpoint.resolve(tensors);
+  requireNotAborted(options.signal);
   const { plan, replicaCount, losses } = makePlan();
 
   const result = (
@@ -166,10 +173,11 @@ async function convert(
     byteLength: plan.recordByteLength,
     outputs: plan.outputs.map(({ name, byteLength }) => ({ name, byteLength })),
     ...(report === undefined ? {} : { crc: report.crc, workers: report.workers }),
-    crcChecked: report !== undefined && (options.crc ?? true) && report.crc.withoutCrc === 0,
+    crcChecked:
+      report !== undefined && (options.crc ?? true) && report.crc.withoutCrc + report.crc.partlyRead === 0,
     replicas: replicaCount,
     losses,
-    warnings: [...warnings],
+    warnings: [...warnings, ...target.warnings],
     globals,
     loadsWithWeightsOnly: globals.length === 0,
     leftBehind,
@@ -188,16 +196,26 @@ async function convert(
     return result('up_to_date', report);
   }
   const output = await target.create(plan);
+  // Flushing can take minutes: what is discarded meanwhile is not put in place.
+  const discard = (): void => output.discard();
   try {
     const report = await runCopy(plan, output.temporaryPaths, copyOptions);
     options.onProgress?.({ phase: 'finish' });
     requireUnchanged(snapshots);
+    requireNotAborted(options.signal);
+    options.signal?.addEventListener('abort', discard);
     const { leftBehind } = await output.commit();
     return result('converted', report, leftBehind);
   } catch (error) {
-    output.discard();
+    discard();
     throw error;
+  } finally {
+    options.signal?.removeEventListener('abort', discard);
   }
+}
+
+function requireNotAborted(signal: AbortSignal | undefined): void {
+  if (signal?.aborted === true) throw new InterruptedError('The conversion was interrupted');
 }
 
 /** @throws UsageError naming the first difference where the destination is not this source converted. */

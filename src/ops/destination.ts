@@ -3,12 +3,17 @@ import { METADATA_NAME } from '../dcp/directory.js';
 import { readFileNames } from '../dcp/reader.js';
 import { UsageError } from '../errors.js';
 import { pathKind } from '../io/listing.js';
+import type { IndexNames } from '../io/merging.js';
 import { OutputDirectory } from '../io/output-directory.js';
 import { OutputFile } from '../io/output-file.js';
+import { clearDeadRuns } from './leftovers.js';
+import type { Warning } from './warnings.js';
 
 /** Where a conversion goes: made under temporary names, put in place whole. */
 export interface Destination {
   readonly path: string;
+  /** Of what earlier runs have left here. */
+  readonly warnings: readonly Warning[];
   /** Whether something is there that a conversion would replace. */
   exists(): boolean;
   /** Paths of what is there, one an output of the plan. */
@@ -26,19 +31,25 @@ export interface PendingOutput {
 interface DestinationOptions {
   force?: boolean;
   skipExisting?: boolean;
+  dryRun?: boolean;
 }
 
 /** @throws UsageError at once where the name is taken and neither force nor skipExisting was asked for. */
 export function fileDestination(path: string, options: DestinationOptions): Destination {
+  const warnings = options.dryRun === true ? [] : clearDeadRuns(path, INDEX);
   const exists = (): boolean => pathKind(path) === 'file';
   if (exists() && options.force !== true && options.skipExisting !== true) throw alreadyThere(path);
   return {
     path,
+    warnings,
     exists,
     existingPaths: () => [path],
     create: async plan => {
       const file = OutputFile.create(path, { force: options.force ?? false });
-      preallocateOrDiscard(() => file.preallocate(plan.outputs[0]!.byteLength), () => file.discard());
+      preallocateOrDiscard(
+        () => file.preallocate(plan.outputs[0]!.byteLength),
+        () => file.discard(),
+      );
       return {
         temporaryPaths: [file.temporaryPath],
         commit: () => file.commit(),
@@ -51,17 +62,18 @@ export function fileDestination(path: string, options: DestinationOptions): Dest
 /** A directory for a DCP checkpoint; other files in it stay. @throws as {@link fileDestination}. */
 export function directoryDestination(path: string, options: DestinationOptions): Destination {
   const base = path.replace(/(?<=.)\/+$/, '');
+  const warnings = options.dryRun === true ? [] : clearDeadRuns(base, INDEX);
   const exists = (): boolean => pathKind(`${base}/${METADATA_NAME}`) === 'file';
   if (exists() && options.force !== true && options.skipExisting !== true) throw alreadyThere(path);
   return {
     path,
+    warnings,
     exists,
     existingPaths: plan => plan.outputs.map(({ name }) => `${base}/${name}`),
     create: async plan => {
       const removeAfterwards = exists() ? await readFileNames(base) : [];
       const directory = OutputDirectory.create(base, {
-        indexName: METADATA_NAME,
-        isIndex: name => RANK_INDEX.test(name),
+        ...INDEX,
         force: options.force ?? false,
       });
       const temporaryPaths: string[] = [];
@@ -85,6 +97,11 @@ export function directoryDestination(path: string, options: DestinationOptions):
 }
 
 const RANK_INDEX = /^__\d+\.metadata$/;
+/** What makes a directory hold a checkpoint. */
+const INDEX: IndexNames = {
+  indexName: METADATA_NAME,
+  isIndex: name => name === METADATA_NAME || RANK_INDEX.test(name),
+};
 
 function preallocateOrDiscard(action: () => void, discard: () => void): void {
   try {

@@ -143,7 +143,9 @@ function inspectEntry(checkpoint: Checkpoint, entry: Entry, withChunks: boolean)
   const path = [...entry.path];
   if (entry.kind === 'object') {
     const value =
-      entry.value === undefined ? {} : { value: toPythonLiteral(entry.value, { maxLength: MAX_LITERAL_LENGTH }) };
+      entry.value === undefined
+        ? {}
+        : { value: toPythonLiteral(entry.value, { maxLength: MAX_LITERAL_LENGTH }) };
     return { fqn, path, kind: 'object', byteLength: entry.byteLength, ...value };
   }
   const { dtype, shape, requiresGrad, chunkCount, firstChunk } = entry;

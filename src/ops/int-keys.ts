@@ -19,7 +19,8 @@ export function restoreIntKeys(tree: PyDict): PyDict {
     const ids = optimizerIds(value);
     return PyDict.of(
       [...value.entries()].map(([key, item]): [PyValue, PyValue] => {
-        if (ids === undefined || textOf(key) !== 'state' || !(item instanceof PyDict)) return [key, visit(item)];
+        if (ids === undefined || textOf(key) !== 'state' || !(item instanceof PyDict))
+          return [key, visit(item)];
         restored++;
         return [key, withIntKeys(item, ids)];
       }),

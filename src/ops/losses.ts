@@ -25,10 +25,13 @@ export interface Loss {
 }
 
 const REASONS: Record<LossKind, string> = {
-  shared_storage: 'DCP stores each tensor on its own: tensors that shared memory (tied weights, views) no longer do',
+  shared_storage:
+    'DCP stores each tensor on its own: tensors that shared memory (tied weights, views) no longer do',
   tensor_type: 'DCP stores plain tensors: Parameter and attributes of tensors are gone',
-  mapping_type: 'DCP stores plain dicts: OrderedDict, defaultdict and others become dict, with their attributes gone',
-  key_type: 'DCP keys are text: an int key 0 becomes the text "0" (--restore-int-keys brings those of optimizers back)',
+  mapping_type:
+    'DCP stores plain dicts: OrderedDict, defaultdict and others become dict, with their attributes gone',
+  key_type:
+    'DCP keys are text: an int key 0 becomes the text "0" (--restore-int-keys brings those of optimizers back)',
   empty_mapping: 'DCP names values: a mapping without any vanishes',
   strides: 'the tensor is written in another memory order; its values are the same',
   requires_grad: 'only the index of DCP says requires_grad; torch does not restore it either',
@@ -104,7 +107,10 @@ export function lossesOfDcpSave(checkpoint: Checkpoint): Loss[] {
   const visit = (value: PyValue, path: string): void => {
     if (isMapping(value)) {
       const items = mappingEntries(value);
-      if (value instanceof PyObject && !(value.callable instanceof PyGlobal && value.callable.path === 'builtins.dict')) {
+      if (
+        value instanceof PyObject &&
+        !(value.callable instanceof PyGlobal && value.callable.path === 'builtins.dict')
+      ) {
         losses.add('mapping_type', path === '' ? '(root)' : path);
       }
       if (items.length === 0 && path !== '') losses.add('empty_mapping', path);

@@ -8,7 +8,9 @@ import { openTorchFile } from '../torch/reader.js';
 
 const ZIP_MAGIC = [0x50, 0x4b, 0x03, 0x04];
 /** The first pickle of a torch.save file before 1.6 holds this number, as a LONG1 of ten bytes. */
-const LEGACY_MAGIC = [0x80, 0x02, 0x8a, 0x0a, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19, 0x2e];
+const LEGACY_MAGIC = [
+  0x80, 0x02, 0x8a, 0x0a, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19, 0x2e,
+];
 const GZIP_MAGIC = [0x1f, 0x8b];
 const PROTO = 0x80;
 
@@ -34,7 +36,10 @@ export async function openCheckpoint(path: string): Promise<Checkpoint> {
     });
   }
   if (startsWith(GZIP_MAGIC)) {
-    throw new UnsupportedError('The file is compressed with gzip', { path, hint: 'Uncompress it first: gunzip.' });
+    throw new UnsupportedError('The file is compressed with gzip', {
+      path,
+      hint: 'Uncompress it first: gunzip.',
+    });
   }
   if (head[0] === PROTO && (path === METADATA_NAME || path.endsWith(METADATA_NAME))) return openDcp(path);
   if (path.endsWith('.distcp')) {

@@ -23,7 +23,11 @@ export function namedGlobals(checkpoint: Checkpoint): NamedGlobal[] {
     }
   }
   return [...first]
-    .map(([name, fqn]) => ({ name, dangerous: isDangerousGlobal(name), ...(fqn === undefined ? {} : { fqn }) }))
+    .map(([name, fqn]) => ({
+      name,
+      dangerous: isDangerousGlobal(name),
+      ...(fqn === undefined ? {} : { fqn }),
+    }))
     .sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
@@ -38,11 +42,14 @@ export function requireAcceptable(
 ): void {
   const dangerous = globals.find(global => global.dangerous);
   if (dangerous !== undefined && !options.allowUnsafe) {
-    throw new UnsupportedError('The checkpoint names a function that would run commands or code when loaded', {
-      found: dangerous.name,
-      ...(dangerous.fqn === undefined ? {} : { fqn: dangerous.fqn }),
-      hint: 'Do not load this file in Python. If you know why it is there: --allow-unsafe-globals.',
-    });
+    throw new UnsupportedError(
+      'The checkpoint names a function that would run commands or code when loaded',
+      {
+        found: dangerous.name,
+        ...(dangerous.fqn === undefined ? {} : { fqn: dangerous.fqn }),
+        hint: 'Do not load this file in Python. If you know why it is there: --allow-unsafe-globals.',
+      },
+    );
   }
   const other = globals.find(global => !global.dangerous);
   if (options.strict && other !== undefined) {

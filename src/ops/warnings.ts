@@ -2,7 +2,7 @@ import { findTornOverwrite } from '../dcp/directory.js';
 import type { DcpCheckpoint } from '../dcp/reader.js';
 import { CorruptDataError } from '../errors.js';
 
-export type WarningKind = 'torn_overwrite';
+export type WarningKind = 'torn_overwrite' | 'leftover';
 
 export interface Warning {
   kind: WarningKind;
@@ -22,12 +22,15 @@ export function tornWarning(checkpoint: DcpCheckpoint, strict: boolean): Warning
   const newest = torn.newer[0]!;
   const times = `${newest.name} is of ${newest.time.toISOString()}, .metadata of ${torn.indexTime.toISOString()}`;
   if (strict) {
-    throw new CorruptDataError('Data files are newer than the index: a later save into this directory may have died', {
-      expected: 'data written before .metadata, as torch does',
-      found: `${torn.newer.length} of ${files.length} data files are newer: ${times}`,
-      path: checkpoint.path,
-      hint: 'If the directory was copied without its times (cp -r), convert without --strict.',
-    });
+    throw new CorruptDataError(
+      'Data files are newer than the index: a later save into this directory may have died',
+      {
+        expected: 'data written before .metadata, as torch does',
+        found: `${torn.newer.length} of ${files.length} data files are newer: ${times}`,
+        path: checkpoint.path,
+        hint: 'If the directory was copied without its times (cp -r), convert without --strict.',
+      },
+    );
   }
   return [
     {

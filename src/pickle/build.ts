@@ -1,5 +1,6 @@
 import { FormatError, UnsupportedError } from '../errors.js';
 import { PyDict } from './dict.js';
+import type { PickleStack } from './stack.js';
 import {
   PyByteArray,
   PyExternal,
@@ -76,6 +77,24 @@ export function buildState(target: PyValue, state: PyValue): void {
   } else {
     throw cannot('BUILD', target);
   }
+}
+
+/**
+ * POP and POP_MARK, where the dropped value is not fetched from the memo next. CPython's pickler drops values in
+ * two cases. A tuple or object that contains itself was finished while its own parts were saved; the parts are
+ * dropped and it is fetched. Or an object got its state from a call `setter(object, state)` and the call's result
+ * is dropped: that is recorded here. Any other call may have been made for its effects, which values cannot
+ * express.
+ */
+export function dropValue(value: PyValue, stack: PickleStack): void {
+  if (!(value instanceof PyObject)) return;
+  const [target, state, ...rest] = value.args.items;
+  const isSetter = value.how === 'reduce' && state !== undefined && rest.length === 0;
+  if (!isSetter || !(target instanceof PyObject) || target !== stack.top || target.state !== undefined) {
+    throw new UnsupportedError('The pickle makes a call and drops its result', { found: kindOf(value) });
+  }
+  target.state = state;
+  target.stateSetter = value.callable;
 }
 
 /** Items after the state, or list items after dict items: no pickler does that, and PyObject keeps no order. */

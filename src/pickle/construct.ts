@@ -1,6 +1,7 @@
 import { FormatError, UnsupportedError } from '../errors.js';
 import { kindOf } from './build.js';
 import type { ClassHandler, DecodeOptions } from './decode.js';
+import { isBranching } from './depth.js';
 import { PyDict } from './dict.js';
 import { FOLDS } from './fold.js';
 import { opcodeName } from './opcodes.js';
@@ -9,7 +10,6 @@ import { isSingletonText, LATIN1_NAME } from './strings.js';
 import {
   PyExternal,
   PyGlobal,
-  PyList,
   PyObject,
   PyPersistentId,
   PyStr,
@@ -23,16 +23,20 @@ export class Constructor {
   /** Set by PROTO. Below 3, globals are in Python 2 names. */
   protocol = 0;
   private readonly globals = new Map<string, PyGlobal>();
-  private readonly handlers = new Map<PyGlobal, ClassHandler | undefined>();
-  /** Lists and tuples that an opcode refers to again. */
-  private readonly shared = new Set<PyValue>();
+  private readonly handlers = new Map<PyGlobal, ClassHandler | null>();
+  /** Values that an opcode refers to again, if they are containers of more than a few plain values. */
+  readonly shared = new Set<PyValue>();
   private readonly singletonsSeen = new Set<string>();
 
   constructor(private readonly options: DecodeOptions) {}
 
   /** A str as its opcode makes it. */
   str(value: string | PyStr): PyValue {
-    if (this.options.keepStringIdentity !== true || typeof value !== 'string' || !isSingletonText(value)) {
+    if (
+      this.options.keepStringIdentity !== 'written' ||
+      typeof value !== 'string' ||
+      !isSingletonText(value)
+    ) {
       return value;
     }
     if (this.singletonsSeen.has(value)) return new PyStr(value);
@@ -43,10 +47,10 @@ export class Constructor {
   /** The form of a value that will be referred to again. */
   sharedForm(value: PyValue): PyValue {
     if (typeof value === 'string') {
-      if (this.options.keepStringIdentity !== true || isSingletonText(value)) return value;
+      if (this.options.keepStringIdentity === undefined || isSingletonText(value)) return value;
       return value === LATIN1_NAME.text ? LATIN1_NAME : new PyStr(value);
     }
-    if (value instanceof PyList || value instanceof PyTuple) this.shared.add(value);
+    if (isBranching(value)) this.shared.add(value);
     return value;
   }
 
@@ -112,7 +116,8 @@ export class Constructor {
   }
 
   private handlerOf(global: PyGlobal): ClassHandler | undefined {
-    if (this.handlers.has(global)) return this.handlers.get(global);
+    const known = this.handlers.get(global);
+    if (known !== undefined) return known ?? undefined;
     const fold = FOLDS.get(global.path);
     const isShared = (value: PyValue): boolean => this.shared.has(value);
     const handler =
@@ -121,7 +126,7 @@ export class Constructor {
         create: (args: PyTuple, how: 'reduce' | 'newobj') =>
           how === 'reduce' ? fold(args, isShared) : undefined,
       });
-    this.handlers.set(global, handler);
+    this.handlers.set(global, handler ?? null);
     return handler;
   }
 }

@@ -19,10 +19,12 @@ export interface DecodeOptions {
   limits?: Partial<PickleLimits>;
   /**
    * Makes a str that some opcode fetches again one {@link PyStr}, shared by all places that use it, so that the
-   * encoder can write the same references. A text that CPython has one object of (see `strings.ts`) is a bare
-   * string the first time, and a PyStr for each further object of the same text.
+   * encoder can write the same references. They differ in texts that CPython has one object of (see `strings.ts`):
+   * `loaded` takes these for that object, as they are once CPython has loaded the pickle; `written` takes the
+   * first one for it and each further one that the pickle spells out for another, so that encoding gives the
+   * same bytes.
    */
-  keepStringIdentity?: boolean;
+  keepStringIdentity?: 'loaded' | 'written';
   /** By `module.name`, in Python 3 names. */
   classHandlers?: ReadonlyMap<string, ClassHandler>;
   /** What a persistent id stands for; without this, the {@link PyPersistentId} itself. */

@@ -15,6 +15,9 @@ import {
 /** Up to so many entries a key is looked for one by one; beyond, through a Map. */
 const LINEAR_ENTRIES = 8;
 
+/** What new dicts begin with, so that none makes an array which it soon replaces. Never changed. */
+const NO_ENTRIES: PyValue[] = [];
+
 /**
  * A Python dict: any hashable key, in insertion order. Keys compare as {@link dictKey} says; a key that is set
  * again keeps its place and its first object, as in Python. Small dicts are one array and nothing else, because
@@ -22,7 +25,7 @@ const LINEAR_ENTRIES = 8;
  */
 export class PyDict {
   /** Keys and values in turn. */
-  private flat: PyValue[] = [];
+  private flat: PyValue[] = NO_ENTRIES;
   /** Position in `flat` of each key; absent while the dict is small. */
   private index: Map<DictKey, number> | undefined;
 
@@ -57,13 +60,15 @@ export class PyDict {
   }
 
   set(key: PyValue, value: PyValue): void {
-    const position = this.find(key);
+    const wanted = dictKey(key);
+    const position = this.find(key, wanted);
     if (position >= 0) {
       this.flat[position + 1] = value;
       return;
     }
-    this.index?.set(dictKey(key), this.flat.length);
-    this.flat.push(key, value);
+    this.index?.set(wanted, this.flat.length);
+    if (this.flat === NO_ENTRIES) this.flat = [key, value];
+    else this.flat.push(key, value);
     if (this.index === undefined && this.flat.length > 2 * LINEAR_ENTRIES) this.index = this.makeIndex();
   }
 
@@ -96,9 +101,9 @@ export class PyDict {
     for (let i = 0; i < this.flat.length; i += 2) yield this.flat[i + 1]!;
   }
 
-  private find(key: PyValue): number {
+  /** Position of a key in `flat`, or −1. `wanted` is its {@link dictKey}. */
+  private find(key: PyValue, wanted = dictKey(key)): number {
     const { flat } = this;
-    const wanted = dictKey(key);
     if (this.index !== undefined) return this.index.get(wanted) ?? -1;
     for (let i = 0; i < flat.length; i += 2) {
       if (flat[i] === key || dictKey(flat[i]!) === wanted) return i;

@@ -5,8 +5,8 @@ export function decodeTwosComplement(bytes: Uint8Array, start: number, end: numb
   if (end === start) return 0;
   const isNegative = bytes[end - 1]! >= 0x80;
   if (end - start <= 6) {
-    let value = isNegative ? -(2 ** (8 * (end - start))) : 0;
-    for (let i = start; i < end; i++) value += bytes[i]! * 2 ** (8 * (i - start));
+    let value = isNegative ? -1 : 0;
+    for (let i = end - 1; i >= start; i--) value = value * 256 + bytes[i]!;
     return value;
   }
   let digits = '';

@@ -9,7 +9,7 @@ import {
   readUint64LE,
 } from '../bytes.js';
 import { DcpError, FormatError, LimitError, UnsupportedError } from '../errors.js';
-import { addItems, appendItems, buildState, setItems } from './build.js';
+import { addItems, appendItems, buildState, dropValue, setItems } from './build.js';
 import { Constructor } from './construct.js';
 import type { DecodeOptions } from './decode.js';
 import { checkDepth } from './depth.js';
@@ -34,7 +34,6 @@ import {
   PyFloat,
   PyFrozenSet,
   PyList,
-  PyObject,
   PySet,
   PyStr,
   PyTuple,
@@ -50,7 +49,7 @@ export function runOpcodes(bytes: Uint8Array, framing: Framing, options: DecodeO
   const machine = new Machine(bytes, framing, limits, options);
   try {
     const value = machine.run();
-    checkDepth(value, limits.depth);
+    checkDepth(value, limits.depth, machine.make.shared);
     return value;
   } catch (error) {
     const context = { byteOffset: machine.opcodeOffset };
@@ -69,7 +68,7 @@ class Machine {
   private readonly stack: PickleStack;
   private readonly memo: Memo;
   private readonly memoNumbers = new MemoNumbers();
-  private readonly make: Constructor;
+  readonly make: Constructor;
 
   constructor(
     private readonly bytes: Uint8Array,
@@ -367,33 +366,12 @@ class Machine {
     return value;
   }
 
-  /**
-   * POP and POP_MARK. CPython's pickler writes them in two cases. A tuple or object that contains itself was
-   * finished while its own parts were saved: the parts are dropped and it is fetched from the memo. Or an object
-   * got its state from a call `setter(object, state)`, whose result is dropped. Any other call may have been
-   * made for its effects, which values cannot express.
-   */
+  /** POP and POP_MARK: what may be dropped depends on the opcodes that follow. */
   private drop(values: readonly PyValue[], at: number): void {
     let next = at;
-    while (this.bytes[next] === 0x30) next++; // POP
+    while (opcodeName(this.bytes[next]!) === 'POP') next++;
     const isFetchedNext = ['GET', 'BINGET', 'LONG_BINGET'].includes(opcodeName(this.bytes[next]!));
-    for (const value of values) {
-      if (!(value instanceof PyObject) || isFetchedNext) continue;
-      const [target, state] = value.args.items;
-      const isSetter = value.how === 'reduce' && value.args.items.length === 2;
-      if (
-        !isSetter ||
-        !(target instanceof PyObject) ||
-        target !== this.stack.top ||
-        target.state !== undefined
-      ) {
-        throw new UnsupportedError('The pickle makes a call and drops its result', {
-          found: opcodeName(this.stack.opcode),
-        });
-      }
-      target.state = state!;
-      target.stateSetter = value.callable;
-    }
+    if (!isFetchedNext) for (const value of values) dropValue(value, this.stack);
   }
 
   private protocol(protocol: number): void {

@@ -37,7 +37,7 @@ export function decodeFloatLine(line: Uint8Array): PyFloat {
  * Two surrogates in a row stay two code points.
  */
 export function decodeUnicodeLine(line: Uint8Array): string | PyStr {
-  const characters = decodeLatin1(line).match(/\\u.{0,4}|\\U.{0,8}|\\?[^]/gs) ?? [];
+  const characters = decodeLatin1(line).match(/\\u.{0,4}|\\U.{0,8}|\\?./gs) ?? [];
   const pieces = characters.map(piece => (/^\\[uU]/.test(piece) ? unescapeUnicode(piece) : piece));
   const text = pieces.join('');
   if (!/[\ud800-\udbff][\udc00-\udfff]/.test(text)) return text;
@@ -45,11 +45,11 @@ export function decodeUnicodeLine(line: Uint8Array): string | PyStr {
   return hasSurrogatePairBytes(utf8) ? new PyStr(text, utf8) : text;
 }
 
-function unescapeUnicode(escape: string): string {
-  const digits = escape.slice(2);
+function unescapeUnicode(sequence: string): string {
+  const digits = sequence.slice(2);
   const codePoint = /^([\da-fA-F]{4}|[\da-fA-F]{8})$/.test(digits) ? Number.parseInt(digits, 16) : Number.NaN;
-  if (digits.length !== (escape[1] === 'u' ? 4 : 8) || !(codePoint <= 0x10ffff)) {
-    throw new FormatError('A str has an escape that names no character', { found: JSON.stringify(escape) });
+  if (digits.length !== (sequence[1] === 'u' ? 4 : 8) || !(codePoint <= 0x10ffff)) {
+    throw new FormatError('A str has an escape that names no character', { found: JSON.stringify(sequence) });
   }
   return String.fromCodePoint(codePoint);
 }
@@ -79,7 +79,7 @@ export function decodeStringLine(line: Uint8Array): Uint8Array {
   }
   const text = literal
     .slice(1, -1)
-    .replace(/\\(?:x(.{0,2})|([0-7]{1,3})|([^]?))/gs, (whole, hex, octal, simple) => {
+    .replace(/\\(?:x(.{0,2})|([0-7]{1,3})|(.?))/gs, (whole, hex, octal, simple) => {
       if (octal !== undefined) return String.fromCharCode(Number.parseInt(octal, 8) & 0xff);
       if (hex !== undefined && /^[\da-fA-F]{2}$/.test(hex))
         return String.fromCharCode(Number.parseInt(hex, 16));

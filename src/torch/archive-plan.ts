@@ -77,7 +77,9 @@ export function addTorchArchive(
   }
 
   const tailStart =
-    storages.length === 0 ? layout.dataByteOffsets[versionIndex]! : dataDescriptorByteOffset(layout, versionIndex - 1);
+    storages.length === 0
+      ? layout.dataByteOffsets[versionIndex]!
+      : dataDescriptorByteOffset(layout, versionIndex - 1);
   plan.addDeferred({
     output,
     byteOffset: byteOffset + tailStart,

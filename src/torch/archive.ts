@@ -46,7 +46,10 @@ export async function readTorchArchive(source: ByteSource): Promise<TorchArchive
   checkVersion((await text('version')) ?? (await text('.data/version')));
   const byteOrder = await text('byteorder');
   if (byteOrder !== undefined && byteOrder !== 'little' && byteOrder !== 'big') {
-    throw new FormatError('Unknown byte order', { expected: 'little or big', found: JSON.stringify(byteOrder) });
+    throw new FormatError('Unknown byte order', {
+      expected: 'little or big',
+      found: JSON.stringify(byteOrder),
+    });
   }
   return {
     source,

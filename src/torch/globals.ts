@@ -42,42 +42,86 @@ const WEIGHTS_ONLY: ReadonlySet<string> = new Set([
   ...Array.from({ length: 7 }, (_, i) => [`torch.int${i + 1}`, `torch.uint${i + 1}`]).flat(),
 ]);
 
-const STORAGE_OR_TENSOR_CLASS = /^torch(\.cuda)?(\.sparse)?\.(Double|Float|Half|BFloat16|Long|Int|Short|Char|Byte|Bool|ComplexFloat|ComplexDouble|QInt8|QUInt8|QInt32|QUInt4x2|QUInt2x4)(Storage|Tensor)$/;
+const STORAGE_OR_TENSOR_CLASS =
+  /^torch(\.cuda)?(\.sparse)?\.(Double|Float|Half|BFloat16|Long|Int|Short|Char|Byte|Bool|ComplexFloat|ComplexDouble|QInt8|QUInt8|QInt32|QUInt4x2|QUInt2x4)(Storage|Tensor)$/;
 
 /** Whether `torch.load(weights_only=True)` accepts this global (`module.name`, Python 3 names). */
 export function loadsWithWeightsOnly(path: string): boolean {
   return WEIGHTS_ONLY.has(path) || STORAGE_OR_TENSOR_CLASS.test(path);
 }
 
-/** Modules whose functions run commands, load code or reach the system: no checkpoint has a use for them. */
-const DANGEROUS_MODULES: ReadonlySet<string> = new Set([
-  'os', 'posix', 'nt', 'sys', 'subprocess', 'shutil', 'socket', 'pty', 'runpy', 'importlib', 'ctypes', 'code',
-  'codeop', 'commands', 'webbrowser', 'pdb', 'bdb', 'timeit', 'asyncio', 'multiprocessing', 'pickle', '_pickle',
-  'marshal', 'requests', 'urllib', 'http', 'httplib', 'aiohttp', 'platform', 'pip', 'signal',
-  'threading', 'tempfile', 'posixpath',
-]);
+/** Modules that run commands, load code or reach the system, with all below them: no checkpoint has a use for them. */
+const DANGEROUS_MODULES: readonly string[] = [
+  'os',
+  'posix',
+  'nt',
+  'sys',
+  'subprocess',
+  'shutil',
+  'socket',
+  'ssl',
+  'pty',
+  'runpy',
+  'importlib',
+  'ctypes',
+  '_ctypes',
+  'code',
+  'codeop',
+  'commands',
+  'webbrowser',
+  'pdb',
+  'bdb',
+  'timeit',
+  'multiprocessing',
+  'pickle',
+  '_pickle',
+  'marshal',
+  'requests',
+  'httplib',
+  'aiohttp',
+  'urllib.request',
+  'http.client',
+  'http.server',
+  'pip',
+  'ftplib',
+  'smtplib',
+  'telnetlib',
+  'asyncio.subprocess',
+  'trace',
+  'profile',
+  'cProfile',
+  'ensurepip',
+  'venv',
+  'distutils',
+];
 
-/** Builtins and functions of other modules that do the same. */
+/** Functions of other modules that do the same, or that hand out any attribute. */
 const DANGEROUS_GLOBALS: ReadonlySet<string> = new Set([
-  ...['eval', 'exec', 'compile', 'open', '__import__', 'input', 'execfile', 'breakpoint', 'globals', 'locals', 'vars'].map(
-    name => `builtins.${name}`,
-  ),
+  ...[
+    'eval',
+    'exec',
+    'compile',
+    'open',
+    '__import__',
+    'input',
+    'execfile',
+    'breakpoint',
+    'globals',
+    'locals',
+    'vars',
+  ].map(name => `builtins.${name}`),
   ...['CodeType', 'FunctionType', 'MethodType'].map(name => `types.${name}`),
+  'operator.attrgetter',
+  'operator.methodcaller',
   'torch.load',
   'torch.hub.load',
   'torch.jit.load',
-  'operator.attrgetter',
-  'operator.methodcaller',
-  'functools.reduce',
   'numpy.load',
-  'numpy.testing._private.utils.runstring',
 ]);
 
 /** Whether unpickling this global elsewhere could run commands or code. We never run it ourselves. */
 export function isDangerousGlobal(path: string): boolean {
-  if (DANGEROUS_GLOBALS.has(path)) return true;
-  const parts = path.split('.');
-  return parts.length > 1 && DANGEROUS_MODULES.has(parts[0]!);
+  return DANGEROUS_GLOBALS.has(path) || DANGEROUS_MODULES.some(module => path.startsWith(`${module}.`));
 }
 
 /** The globals, sorted, that `weights_only` does not accept. */

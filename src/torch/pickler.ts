@@ -34,7 +34,7 @@ export interface TensorView {
  */
 export class TorchPickler {
   readonly storages: PickledStorage[] = [];
-  private readonly storageIds = new Map<object | number, PyPersistentId>();
+  private readonly storageKeys = new Map<number, PyStr>();
   private readonly tensors = new Map<object, PyObject>();
   /** One object each, as the constants of torch's own code are: the memo follows identity. */
   private readonly storageTag = new PyStr('storage');
@@ -64,10 +64,14 @@ export class TorchPickler {
     const { dtype, shape } = entry;
     const elementCount = shape.reduce((count, size) => count * size, 1);
     const byteLength = elementCount * dtype.itemSize;
-    const key = this.storages.push({ kind: 'tensor', entry, byteLength }) - 1;
+    const key = this.addStorage({ kind: 'tensor', entry, byteLength });
     const view = this.viewOf?.(entry) ?? { storageOffset: 0, stride: contiguousStride(shape), flags: 0 };
     const args: PyValue[] = [
-      this.persistentId(key, dtype.storageClass, dtype.storageClass === undefined ? byteLength : elementCount),
+      this.persistentId(
+        key,
+        dtype.storageClass,
+        dtype.storageClass === undefined ? byteLength : elementCount,
+      ),
       view.storageOffset,
       new PyTuple([...shape]),
       new PyTuple([...view.stride]),
@@ -83,22 +87,28 @@ export class TorchPickler {
     return tensor;
   }
 
-  /** A storage inside an object. Torch names its class in module `torch`, whatever the source did. */
+  /**
+   * A storage inside an object. Torch names its class in module `torch`, whatever the source did, and makes the
+   * tuple anew for each reference; only the key is one str object.
+   */
   private storage(reference: StorageReference): PyPersistentId {
-    const known = this.storageIds.get(reference.storage);
-    if (known !== undefined) return known;
     const { className, elementCount, location } = reference;
     const dtype = dtypeOfStorageClass(className);
-    const byteLength = elementCount * (dtype?.itemSize ?? 1);
-    const key =
-      this.storages.push({ kind: 'storage', reference, byteLength, label: this.label }) - 1;
-    const id = this.persistentId(key, dtype?.storageClass, elementCount, location);
-    this.storageIds.set(reference.storage, id);
-    return id;
+    let key = this.storageKeys.get(reference.storage);
+    if (key === undefined) {
+      const byteLength = elementCount * (dtype?.itemSize ?? 1);
+      key = this.addStorage({ kind: 'storage', reference, byteLength, label: this.label });
+      this.storageKeys.set(reference.storage, key);
+    }
+    return this.persistentId(key, dtype?.storageClass, elementCount, location);
+  }
+
+  private addStorage(storage: PickledStorage): PyStr {
+    return new PyStr(String(this.storages.push(storage) - 1));
   }
 
   private persistentId(
-    key: number,
+    key: PyStr,
     storageClass: string | undefined,
     elementCount: number,
     location = 'cpu',
@@ -109,7 +119,7 @@ export class TorchPickler {
         storageClass === undefined
           ? new PyGlobal('torch.storage', 'UntypedStorage')
           : new PyGlobal('torch', storageClass),
-        new PyStr(String(key)),
+        key,
         location === 'cpu' ? this.cpu : location,
         elementCount,
       ]),
@@ -123,7 +133,8 @@ function dtypeGlobal(dtype: DTypeInfo): PyGlobal {
 
 function viewMetadata(flags: number): PyDict {
   const metadata = new PyDict();
-  if ((flags & VIEW_CONJUGATE) !== 0) metadata.set('conj', true);
+  // In this order, as the hash map of torch's C++ code gives it.
   if ((flags & VIEW_NEGATIVE) !== 0) metadata.set('neg', true);
+  if ((flags & VIEW_CONJUGATE) !== 0) metadata.set('conj', true);
   return metadata;
 }

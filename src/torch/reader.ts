@@ -1,4 +1,3 @@
-import { ChunkTable } from '../checkpoint/chunks.js';
 import {
   type Checkpoint,
   type Entry,
@@ -7,6 +6,7 @@ import {
   type SourceFile,
   TensorEntry,
 } from '../checkpoint/checkpoint.js';
+import { ChunkTable } from '../checkpoint/chunks.js';
 import { type Leaf, leavesOf } from '../checkpoint/flatten.js';
 import { StorageTable } from '../checkpoint/storage.js';
 import { withContext, withContextAsync } from '../errors.js';
@@ -29,7 +29,10 @@ import { type StridedTensor, tensorFormOf } from './tensors.js';
 export async function openTorchFile(path: string): Promise<Checkpoint> {
   const source = FileSource.open(path);
   try {
-    return await withContextAsync({ path }, async () => new TorchCheckpoint(path, await readTorchArchive(source)));
+    return await withContextAsync(
+      { path },
+      async () => new TorchCheckpoint(path, await readTorchArchive(source)),
+    );
   } catch (error) {
     source.close();
     throw error;
@@ -59,7 +62,7 @@ class TorchCheckpoint implements Checkpoint {
     const globals = new Set<string>();
     this.tree = withContext({ entry: 'data.pkl' }, () =>
       decodePickle(archive.pickle, {
-        keepStringIdentity: true,
+        keepStringIdentity: 'loaded',
         persistentLoad: id => archiveStorages.load(id),
         onGlobal: global => globals.add(global.path),
       }),

@@ -3,7 +3,11 @@ import { PyGlobal, PyList, PyObject, PyTuple, type PyValue } from '../pickle/val
 /** The numbers ≥ 0 of a `torch.Size`, a tuple or a list; undefined where `value` is none of these. */
 export function sizeOf(value: PyValue | undefined): number[] | undefined {
   let sequence = value;
-  if (sequence instanceof PyObject && sequence.callable instanceof PyGlobal && sequence.callable.path === 'torch.Size') {
+  if (
+    sequence instanceof PyObject &&
+    sequence.callable instanceof PyGlobal &&
+    sequence.callable.path === 'torch.Size'
+  ) {
     sequence = sequence.args.items[0];
   }
   if (!(sequence instanceof PyTuple) && !(sequence instanceof PyList)) return undefined;

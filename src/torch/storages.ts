@@ -2,8 +2,8 @@ import { StorageReference, type StorageTable } from '../checkpoint/storage.js';
 import { FormatError, UnsupportedError } from '../errors.js';
 import { PyGlobal, type PyPersistentId, PyTuple, type PyValue, textOf } from '../pickle/values.js';
 import type { ArchiveRecord } from '../zip/archive.js';
-import { storageDType } from './tensors.js';
 import { storageRecord, type TorchArchive } from './archive.js';
+import { storageDType } from './tensors.js';
 
 /**
  * What a persistent id of a torch archive says:
@@ -87,7 +87,13 @@ export class ArchiveStorages {
       bigEndian: this.archive.bigEndian,
     });
     this.records.push({ storage, record });
-    const reference = new StorageReference(storage, id.className, id.classModule, id.elementCount, id.location);
+    const reference = new StorageReference(
+      storage,
+      id.className,
+      id.classModule,
+      id.elementCount,
+      id.location,
+    );
     this.byKey.set(id.key, reference);
     return reference;
   }

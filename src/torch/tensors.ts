@@ -1,5 +1,5 @@
-import { StorageReference } from '../checkpoint/storage.js';
 import { VIEW_CONJUGATE, VIEW_NEGATIVE } from '../checkpoint/chunks.js';
+import { StorageReference } from '../checkpoint/storage.js';
 import { type DTypeInfo, dtypeOf, dtypeOfStorageClass } from '../dtype.js';
 import { FormatError, UnsupportedError } from '../errors.js';
 import { PyDict } from '../pickle/dict.js';
@@ -82,7 +82,10 @@ function rebuiltFromType(args: readonly PyValue[]): TensorForm {
   }
   const inner = tensorFormOf(new PyObject('reduce', callable, innerArgs));
   const isParameter = type.path === 'torch.nn.parameter.Parameter';
-  if (inner.kind === 'strided' && (isParameter || type.path === 'torch.Tensor' || type.path === 'torch._tensor.Tensor')) {
+  if (
+    inner.kind === 'strided' &&
+    (isParameter || type.path === 'torch.Tensor' || type.path === 'torch._tensor.Tensor')
+  ) {
     const typeName = isParameter ? 'Parameter with attributes' : 'Tensor with attributes';
     return { kind: 'strided', tensor: { ...inner.tensor, typeName } };
   }
@@ -128,7 +131,9 @@ export function storageDType(storage: StorageReference): DTypeInfo {
   const dtype =
     storage.className === 'UntypedStorage' ? dtypeOf('uint8') : dtypeOfStorageClass(storage.className);
   if (dtype === undefined) {
-    throw new UnsupportedError('Unknown storage class', { found: `${storage.classModule}.${storage.className}` });
+    throw new UnsupportedError('Unknown storage class', {
+      found: `${storage.classModule}.${storage.className}`,
+    });
   }
   return dtype;
 }

@@ -15,12 +15,14 @@ checkpoints saved under Python 3.13 load under others; and `os.system` runs noth
 import argparse
 import contextlib
 import json
+import logging
 import os
 import pathlib
 import sys
 import types
 import warnings
 
+sys.dont_write_bytecode = True
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "fixtures"))
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 sys.modules.setdefault("pathlib._local", pathlib)
@@ -34,6 +36,11 @@ import directories  # noqa: E402
 import trees  # noqa: E402
 from flows.golden import element_bytes  # noqa: E402
 
+class Arguments(argparse.ArgumentParser):
+    def error(self, message):
+        raise ValueError(f"{self.format_usage().strip()}: {message}")
+
+
 COMMANDS = {}
 MAX_DIFFERENCES = 200
 
@@ -42,7 +49,7 @@ def command(*arguments, **flags):
     """Registers a function under its name. `flags`: option name → keywords of `add_argument`."""
 
     def register(function):
-        parser = argparse.ArgumentParser(prog=function.__name__, exit_on_error=False)
+        parser = Arguments(prog=function.__name__, add_help=False)
         for name in arguments:
             parser.add_argument(name)
         for name, keywords in flags.items():
@@ -156,14 +163,14 @@ def stand_ins(names):
 
 def run(name, args):
     """Runs one command. Whatever it prints goes to stderr: stdout holds answers only."""
+    if name not in COMMANDS:
+        return {"ok": False, "error": f"no command {name!r}; there are {', '.join(COMMANDS)}"}
     try:
         parser, function = COMMANDS[name]
         options = vars(parser.parse_args(args))
         with contextlib.redirect_stdout(sys.stderr), stand_ins(options.pop("define")):
             return {"ok": True} | function(**options)
-    except KeyError if name not in COMMANDS else () as error:
-        return {"ok": False, "error": f"no command {error}; there are {', '.join(COMMANDS)}"}
-    except (Exception, CheckpointException, SystemExit) as error:
+    except (Exception, CheckpointException) as error:
         return {"ok": False, "error": error_text(error)}
 
 
@@ -182,6 +189,7 @@ def run_nothing(text):
 
 def main():
     warnings.simplefilter("ignore")
+    logging.disable(logging.WARNING)
     torch.set_num_threads(1)
     if sys.argv[1:] == ["serve"]:
         serve()

@@ -8,7 +8,10 @@ export interface Call {
   args: readonly unknown[];
 }
 
-/** Called before each call, which does not happen if it throws. A value that it returns is the call's result. */
+/**
+ * Called before each call, which does not happen if it throws. A value that it returns is the call's result;
+ * a promise holds up `sync`.
+ */
 export type Watcher = (call: Call) => unknown;
 
 export async function watchingCalls<T>(watcher: Watcher, body: () => T | Promise<T>): Promise<T> {
@@ -30,7 +33,7 @@ export function watchCalls(watcher: Watcher): () => void {
       // `sync` fails as fsync does: by a rejected promise.
       if (name === 'sync') {
         return (async () => {
-          watcher(call);
+          await watcher(call);
           return original(...args);
         })();
       }

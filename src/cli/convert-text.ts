@@ -1,0 +1,124 @@
+import type { ConvertResult } from '../ops/convert.js';
+import type { Loss } from '../ops/losses.js';
+import type { NamedGlobal } from '../ops/safety.js';
+import { printableDeep } from '../tui/printable.js';
+import { formatCount, formatDuration, formatExactBytes, formatRate } from '../tui/units.js';
+import type { Style } from './style.js';
+import { labelled } from './table.js';
+
+export interface ConvertTextOptions {
+  seconds: number;
+  /** Whether checksums were asked for. */
+  crc: boolean;
+  /** Columns of the terminal; undefined for a pipe or file. */
+  columns: number | undefined;
+  style: Style;
+}
+
+const INDENT = 2;
+
+/** What a person gets to read of a finished or planned conversion, on stdout. */
+export function convertText(
+  untrusted: ConvertResult,
+  { seconds, crc, columns, style }: ConvertTextOptions,
+): string {
+  const result = printableDeep(untrusted);
+  const rows: [string, string][] = [
+    ['from', result.source],
+    ['to', result.destination],
+    ['content', contentText(result)],
+  ];
+  if (result.status === 'planned') {
+    for (const { name, byteLength } of result.outputs) {
+      rows.push(['would write', `${name}, ${formatExactBytes(byteLength)}`]);
+    }
+  } else {
+    rows.push([result.status === 'converted' ? 'written' : 'compared', outputText(result)]);
+    rows.push(['time', timeText(result, seconds)], ['checksums', checksumText(result, crc)]);
+  }
+  for (const loss of result.losses) rows.push(['not kept', lossText(loss)]);
+  const lines = labelled(rows, columns === undefined ? undefined : columns - INDENT);
+  return [style.bold(headline(result)), ...lines.map(line => ' '.repeat(INDENT) + line), ''].join('\n');
+}
+
+function headline({ mode, status }: ConvertResult): string {
+  const what =
+    mode === 'dcp_to_torch' ? 'DCP directory to torch.save file' : 'torch.save file to DCP directory';
+  switch (status) {
+    case 'converted':
+      return `Converted ${what}`;
+    case 'up_to_date':
+      return `Up to date, nothing written: ${what}`;
+    case 'planned':
+      return `Plan, nothing written: ${what}`;
+  }
+}
+
+function contentText({ tensors, objects, byteLength, replicas }: ConvertResult): string {
+  const parts = [
+    formatCount(tensors, 'tensor'),
+    formatCount(objects, 'object'),
+    formatExactBytes(byteLength),
+  ];
+  if (replicas > 0) parts.push(`${formatCount(replicas, 'replicated chunk')} left out`);
+  return parts.join(', ');
+}
+
+function outputText({ outputs }: ConvertResult): string {
+  const byteLength = outputs.reduce((sum, output) => sum + output.byteLength, 0);
+  return `${formatCount(outputs.length, 'file')}, ${formatExactBytes(byteLength)}`;
+}
+
+/** Below this a rate tells of the start of the program only. */
+const RATE_FROM_BYTE_LENGTH = 1 << 20;
+
+function timeText({ byteLength, workers }: ConvertResult, seconds: number): string {
+  const parts = [formatDuration(seconds)];
+  if (byteLength >= RATE_FROM_BYTE_LENGTH && seconds > 0) parts.push(formatRate(byteLength / seconds));
+  if (workers !== undefined && workers > 1) parts.push(formatCount(workers, 'thread'));
+  return parts.join(', ');
+}
+
+function checksumText({ crc }: ConvertResult, wanted: boolean): string {
+  if (!wanted || crc === undefined) return 'not checked (--no-crc)';
+  const { checked, partlyRead, withoutCrc } = crc;
+  const parts: string[] = [];
+  if (checked > 0) parts.push(`${formatCount(checked, 'storage')} checked, all good`);
+  if (partlyRead > 0) parts.push(`${formatCount(partlyRead, 'storage')} read in part, so not checked`);
+  if (withoutCrc > 0)
+    parts.push(`${formatCount(withoutCrc, 'storage')} saved without checksums, so not checked`);
+  return parts.length === 0 ? 'no bytes to check' : parts.join('; ');
+}
+
+function lossText({ kind, count, first, reason }: Loss): string {
+  const where = count === 1 ? first : `${formatCount(count)} times, first ${first}`;
+  return `${kind} (${where}): ${reason}`;
+}
+
+const MAX_GLOBALS = 20;
+
+/** What a person should know though the conversion succeeded, on stderr. */
+export function noticeText(untrusted: ConvertResult, style: Style): string {
+  const { warnings, globals, leftBehind } = printableDeep(untrusted);
+  const lines = warnings.map(warning => warning.message);
+  const dangerous = globals.filter(global => global.dangerous);
+  if (dangerous.length > 0) {
+    lines.push(
+      `loading this in Python runs ${namesText(dangerous)}: do not, unless you know why it is there`,
+    );
+  }
+  const unlisted = globals.filter(global => !global.dangerous);
+  if (unlisted.length > 0) {
+    lines.push(`torch.load(weights_only=True) refuses what is not on torch's list: ${namesText(unlisted)}`);
+  }
+  for (const path of leftBehind) lines.push(`this temporary could not be removed: ${path}`);
+  return lines.map(line => `${style.warn('dcp: warning:')} ${line}\n`).join('');
+}
+
+function namesText(globals: readonly NamedGlobal[]): string {
+  const names = globals
+    .slice(0, MAX_GLOBALS)
+    .map(({ name, fqn }) => (fqn === undefined ? name : `${name} (first in ${fqn})`));
+  if (globals.length > MAX_GLOBALS) names.push(`${globals.length - MAX_GLOBALS} more (--json lists all)`);
+  return names.join(', ');
+}

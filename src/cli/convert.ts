@@ -1,0 +1,77 @@
+import { InterruptedError } from '../errors.js';
+import type { ConvertOptions } from '../ops/convert.js';
+import { convertText, noticeText } from './convert-text.js';
+import { EXIT_DONE } from './exit-codes.js';
+import { listenForEnding } from './interruption.js';
+import { successDocument } from './json-document.js';
+import type { Output } from './output.js';
+import { openProgress } from './progress.js';
+import type { ConvertRequest } from './request.js';
+import { styleFor } from './style.js';
+import type { Screens, Terminal } from './terminal.js';
+
+/** Runs `dcp convert` and returns the exit code. @throws as the operation does, if no signal ended it. */
+export async function runConvert(request: ConvertRequest, output: Output, screens: Screens): Promise<number> {
+  const startedAt = performance.now();
+  const progress = openProgress(progressKind(request, screens.stderr), process.stderr, screens.stderr);
+  const ending = listenForEnding(process, () => progress.onInterrupt());
+  try {
+    const work = convert(request, { signal: ending.signal, onProgress: progress.onProgress });
+    const result = await Promise.race([work, ending.atOnce]);
+    progress.close();
+    if (typeof result === 'number') return result;
+    const seconds = (performance.now() - startedAt) / 1000;
+    if (!request.quiet) await output.notice(noticeText(result, styleFor(screens.stderr.colors)));
+    if (request.json) {
+      const elapsedSeconds = Math.round(seconds * 1000) / 1000;
+      await output.result(successDocument('convert', { ...result, elapsedSeconds }));
+    } else if (!request.quiet) {
+      const { columns, colors } = screens.stdout;
+      await output.result(
+        convertText(result, { seconds, crc: request.crc, columns, style: styleFor(colors) }),
+      );
+    }
+    return EXIT_DONE;
+  } catch (error) {
+    throw error instanceof InterruptedError && ending.exitCode !== undefined
+      ? new EndedBySignal(ending.exitCode, error)
+      : error;
+  } finally {
+    progress.close();
+    ending.dispose();
+  }
+}
+
+/** An interruption with the exit code that says by what. */
+export class EndedBySignal extends InterruptedError {
+  constructor(
+    readonly exitCode: number,
+    cause: InterruptedError,
+  ) {
+    super('Interrupted', { hint: 'The destination is what it was before.', cause });
+  }
+}
+
+async function convert(request: ConvertRequest, hooks: Pick<ConvertOptions, 'signal' | 'onProgress'>) {
+  const { dcpToTorchSave, torchSaveToDcp } = await import('../ops/convert.js');
+  const { mode, source, destination, force, skipExisting, dryRun, strict, allowUnsafeGlobals } = request;
+  const { restoreIntKeys, crc, workers } = request;
+  const options: ConvertOptions = {
+    force,
+    skipExisting,
+    dryRun,
+    strict,
+    allowUnsafeGlobals,
+    restoreIntKeys,
+    crc,
+    ...(workers === undefined ? {} : { workers }),
+    ...hooks,
+  };
+  const operation = mode === 'dcp_to_torch' ? dcpToTorchSave : torchSaveToDcp;
+  return operation(source, destination, options);
+}
+
+function progressKind({ quiet, json }: ConvertRequest, stderr: Terminal): 'none' | 'lines' | 'screen' {
+  if (quiet) return 'none';
+  return stderr.animates && !json ? 'screen' : 'lines';
+}

@@ -1,0 +1,170 @@
+import type { InspectedChunk, InspectedEntry, InspectReport } from '../ops/inspect.js';
+import { printableDeep } from '../tui/printable.js';
+import { padEnd, padStart, shortenEnd, shortenMiddle } from '../tui/text-width.js';
+import { formatBytes, formatCount, formatExactBytes } from '../tui/units.js';
+import type { Style } from './style.js';
+import { type Column, columnWidths, labelled, tableLine, widthBeforeLast } from './table.js';
+
+export interface InspectTextOptions {
+  /** Columns of the terminal; undefined: as wide as need be, so that the text depends on the checkpoint only. */
+  columns: number | undefined;
+  style: Style;
+}
+
+/** What a person gets to read of a checkpoint: a header, then a table of its entries. */
+export function inspectText(untrusted: InspectReport, { columns, style }: InspectTextOptions): string {
+  const report = printableDeep(untrusted);
+  return [
+    ...labelled(headerRows(report), columns),
+    ...(report.entries.length === 0 ? [] : ['', ...entryLines(report, columns, style)]),
+    '',
+  ].join('\n');
+}
+
+const FORMATS: Record<InspectReport['format'], string> = {
+  dcp: 'DCP directory',
+  torch: 'torch.save file',
+};
+
+function headerRows(report: InspectReport): [string, string][] {
+  const { tensors, parameters, byteLength, chunks, objects, format, completeness, warnings } = report;
+  const inChunks = format === 'dcp' ? ` in ${formatCount(chunks, 'chunk')}` : '';
+  return [
+    ['path', report.path],
+    [
+      'format',
+      `${completeness === 'index_only' ? 'DCP index' : FORMATS[format]}, saved by torch ${report.torchEra}`,
+    ],
+    ['complete', completenessText(report)],
+    [
+      'tensors',
+      `${formatCount(tensors)}${inChunks}, ${formatCount(parameters, 'parameter')}, ${formatExactBytes(byteLength)}`,
+    ],
+    ...dtypeRows(report),
+    ['objects', formatCount(objects)],
+    ...weightsOnlyRows(report),
+    ...warnings.map(({ message }): [string, string] => ['WARNING', message]),
+  ];
+}
+
+function dtypeRows({ dtypes }: InspectReport): [string, string][] {
+  const columns: Column[] = [
+    { title: '', align: 'left' },
+    { title: '', align: 'right' },
+    { title: '', align: 'right' },
+    { title: '', align: 'right' },
+  ];
+  const rows = dtypes.map(row => [
+    row.dtype,
+    formatCount(row.tensors, 'tensor'),
+    formatCount(row.parameters, 'parameter'),
+    formatBytes(row.byteLength),
+  ]);
+  const widths = columnWidths(columns, rows);
+  return rows.map(row => ['dtypes', tableLine(columns, widths, row)]);
+}
+
+const MAX_MISSING_NAMES = 5;
+
+function completenessText({ completeness, files, ranks, format }: InspectReport): string {
+  const present = files.filter(file => file.byteLength !== null);
+  const bytes = present.reduce((sum, file) => sum + file.byteLength!, 0);
+  const ofRanks = format === 'dcp' && ranks > 0 ? ` of ${formatCount(ranks, 'rank')}` : '';
+  const counted = `${formatCount(files.length, 'file')}${ofRanks}`;
+  switch (completeness) {
+    case 'complete':
+      return `yes: ${counted}, ${formatExactBytes(bytes)}`;
+    case 'index_only':
+      return `index only: the data (${counted}) is not at hand`;
+    case 'files_missing': {
+      const missing = files.filter(file => file.byteLength === null).map(file => file.relativePath);
+      const more = missing.length > MAX_MISSING_NAMES ? `, ${missing.length - MAX_MISSING_NAMES} more` : '';
+      return `NO: ${missing.length} of ${counted} missing: ${missing.slice(0, MAX_MISSING_NAMES).join(', ')}${more}`;
+    }
+  }
+}
+
+function weightsOnlyRows({ loadsWithWeightsOnly, globals }: InspectReport): [string, string][] {
+  const label = 'weights_only';
+  if (loadsWithWeightsOnly === true) return [[label, "yes: only classes on torch's list"]];
+  const names = globals.map(({ name, fqn, dangerous }): [string, string] => {
+    const where = fqn === undefined ? '' : ` (first in ${fqn})`;
+    return [label, `${dangerous ? 'DANGEROUS: ' : ''}${name}${where}`];
+  });
+  if (loadsWithWeightsOnly === null) return [[label, 'not known: the data is not at hand'], ...names];
+  return [[label, "no: the pickles name what is not on torch's list:"], ...names];
+}
+
+const NAME_COLUMN_MIN = 20;
+
+function entryLines(
+  { entries, format }: InspectReport,
+  terminalColumns: number | undefined,
+  style: Style,
+): string[] {
+  // The name comes last: long ones then push nothing aside, and a line changes only where its entry does.
+  const columns: Column[] = [
+    { title: 'dtype', align: 'left' },
+    { title: 'shape', align: 'left' },
+    { title: 'size', align: 'right' },
+    ...(format === 'dcp' ? [{ title: 'chunks', align: 'right' } as const] : []),
+    { title: 'name', align: 'left' },
+  ];
+  const cellsOf = (entry: InspectedEntry, name: string): string[] => [
+    entry.dtypeShort ?? 'object',
+    entry.size === undefined ? '' : `[${entry.size.join(', ')}]`,
+    // Objects of a torch file share its pickle and have no size of their own.
+    entry.kind === 'object' && entry.byteLength === 0 ? '' : formatBytes(entry.byteLength),
+    ...(format === 'dcp' ? [entry.chunkCount === undefined ? '' : formatCount(entry.chunkCount)] : []),
+    name,
+  ];
+  const rows = entries.map(entry => cellsOf(entry, ''));
+  const widths = columnWidths(columns, rows);
+  const room =
+    terminalColumns === undefined
+      ? Number.POSITIVE_INFINITY
+      : Math.max(NAME_COLUMN_MIN, terminalColumns - widthBeforeLast(widths));
+  const titles = columns.map(column => column.title);
+  const lines = [style.dim(tableLine(columns, widths, titles))];
+  for (const [i, entry] of entries.entries()) {
+    const line = tableLine(columns, widths, [...rows[i]!.slice(0, -1), nameCell(entry, room)]);
+    lines.push(entry.kind === 'object' ? style.dim(line) : line);
+    if (entry.chunks !== undefined) lines.push(...chunkLines(entry.chunks).map(chunk => style.dim(chunk)));
+  }
+  return lines;
+}
+
+/** A tensor's name; an object's name and value. Names are cut in the middle, values at the end. */
+function nameCell({ fqn, value }: InspectedEntry, room: number): string {
+  if (value === undefined) return shortenMiddle(fqn, room);
+  const full = `${fqn} = ${value}`;
+  if (full.length <= room) return full;
+  const name = shortenMiddle(
+    fqn,
+    Math.max(NAME_COLUMN_MIN, room - ' = '.length - Math.min(value.length, 12)),
+  );
+  return shortenEnd(`${name} = ${value}`, room);
+}
+
+/** Boxes as Python slices, half open, and the bytes of the stored item in its file. */
+function chunkLines(chunks: readonly InspectedChunk[]): string[] {
+  const cells = chunks.map(chunk => [
+    boxText(chunk),
+    chunk.relativePath,
+    String(chunk.offset),
+    String(chunk.length),
+  ]);
+  const widthOf = (column: number): number =>
+    cells.reduce((width, row) => Math.max(width, row[column]!.length), 0);
+  const [box, file, offset, length] = [widthOf(0), widthOf(1), widthOf(2), widthOf(3)];
+  return cells.map(
+    row =>
+      `    ${padEnd(row[0]!, box)}  ${padEnd(row[1]!, file)}  ` +
+      `offset ${padStart(row[2]!, offset)}  length ${padStart(row[3]!, length)}`,
+  );
+}
+
+/** `[0:128, 64:256]`; `[]` for a scalar. */
+export function boxText({ offsets, sizes }: Pick<InspectedChunk, 'offsets' | 'sizes'>): string {
+  return `[${offsets.map((offset, d) => `${offset}:${offset + sizes[d]!}`).join(', ')}]`;
+}

@@ -1,0 +1,77 @@
+import type { ConvertProgress } from '../ops/convert.js';
+import type { ProgressScreen } from '../tui/progress-screen.js';
+import { initialProgress, type ProgressAction, progressReducer } from '../tui/progress-state.js';
+import { progressLine } from '../tui/progress-text.js';
+import type { Terminal } from './terminal.js';
+
+/** Tells on stderr how far a conversion is. Nothing is printed by a conversion that is over soon. */
+export interface ProgressReporter {
+  onProgress(progress: ConvertProgress): void;
+  /** The user asked to stop. */
+  onInterrupt(): void;
+  /** Ends all drawing; to be called before anything else is printed. */
+  close(): void;
+}
+
+/** Loading ink takes a quarter of a second: only for what takes longer than that. */
+const SCREEN_AFTER = 400;
+const SCREEN_INTERVAL = 100;
+const LINE_INTERVAL = 5000;
+
+export function openProgress(
+  kind: 'none' | 'lines' | 'screen',
+  stderr: NodeJS.WriteStream,
+  terminal: Terminal,
+): ProgressReporter {
+  if (kind === 'none') return { onProgress: () => {}, onInterrupt: () => {}, close: () => {} };
+  const now = (): number => performance.now();
+  let state = initialProgress(now());
+  let isClosed = false;
+  const dispatch = (action: ProgressAction): void => {
+    state = progressReducer(state, action);
+  };
+  const timers: NodeJS.Timeout[] = [];
+  const every = (interval: number, action: () => void): void => {
+    // The work keeps the process alive, not the wish to tell about it.
+    timers.push(setInterval(action, interval).unref());
+  };
+
+  let screen: ProgressScreen | undefined;
+  const draw = (): void => {
+    dispatch({ type: 'tick', at: now() });
+    screen?.draw(state);
+  };
+  const startScreen = async (): Promise<void> => {
+    // React's development build is slower and talks.
+    process.env.NODE_ENV ??= 'production';
+    const { openProgressScreen } = await import('../tui/progress-screen.js');
+    if (isClosed) return;
+    screen = openProgressScreen(stderr, terminal);
+    draw();
+    every(SCREEN_INTERVAL, draw);
+  };
+  const startLines = (): void => {
+    every(LINE_INTERVAL, () => {
+      dispatch({ type: 'tick', at: now() });
+      stderr.write(`dcp: ${progressLine(state)}\n`);
+    });
+  };
+  if (kind === 'lines') startLines();
+  else {
+    // A line in place is a comfort: where it cannot be drawn, plain lines do.
+    timers.push(setTimeout(() => void startScreen().catch(startLines), SCREEN_AFTER).unref());
+  }
+
+  return {
+    onProgress: progress => dispatch({ type: 'progress', progress, at: now() }),
+    onInterrupt: () => {
+      dispatch({ type: 'interrupt', at: now() });
+      screen?.draw(state);
+    },
+    close: () => {
+      isClosed = true;
+      for (const timer of timers) clearInterval(timer);
+      screen?.close();
+    },
+  };
+}

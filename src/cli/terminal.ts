@@ -1,0 +1,35 @@
+/** What a stream of the process can show. */
+export interface Terminal {
+  isTty: boolean;
+  /** Of a terminal; undefined for a pipe or file: what goes there must not depend on a width. */
+  columns: number | undefined;
+  colors: boolean;
+  /** Whether lines can be drawn anew in place. */
+  animates: boolean;
+  /** Whether more than ASCII can be shown. */
+  unicode: boolean;
+}
+
+export interface Screens {
+  stdout: Terminal;
+  stderr: Terminal;
+}
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+export function terminalOf(stream: { isTTY?: boolean; columns?: number }, env: Environment): Terminal {
+  const isTty = stream.isTTY === true;
+  const isSmart = isTty && env.TERM !== undefined && env.TERM !== '' && env.TERM !== 'dumb';
+  return {
+    isTty,
+    // A fresh pseudo-terminal may say 0.
+    columns: isTty ? stream.columns || 80 : undefined,
+    colors: isSmart && (env.NO_COLOR ?? '') === '',
+    animates: isSmart && !isOn(env.CI) && !isOn(env.CONTINUOUS_INTEGRATION),
+    unicode: /utf-?8/i.test(env.LC_ALL || env.LC_CTYPE || env.LANG || ''),
+  };
+}
+
+function isOn(value: string | undefined): boolean {
+  return value !== undefined && value !== '0' && value !== 'false';
+}

@@ -1,0 +1,39 @@
+import { Box, Text } from 'ink';
+import { fractionOf, type ProgressState } from './progress-state.js';
+import { barText, copyText, percentText, phaseText } from './progress-text.js';
+import { displayWidth, shortenEnd } from './text-width.js';
+
+export interface ProgressViewProps {
+  state: ProgressState;
+  /** Columns of the terminal. */
+  columns: number;
+  unicode: boolean;
+  colors: boolean;
+}
+
+const MAX_BAR_WIDTH = 40;
+const MIN_BAR_WIDTH = 8;
+
+/** One line that never wraps: phase, bar, share, bytes, rate and the time left. */
+export function ProgressView({ state, columns, unicode, colors }: ProgressViewProps) {
+  // The last column stays free: some terminals wrap when it is written to.
+  const width = Math.max(1, columns - 1);
+  const fraction = fractionOf(state);
+  if (fraction === undefined || state.interrupted) return <Text>{shortenEnd(phaseText(state), width)}</Text>;
+  const phase = `${phaseText(state)}  `;
+  const share = `  ${percentText(fraction).padStart(5)}`;
+  const details = `  ${copyText(state)}`;
+  const room = width - displayWidth(phase) - displayWidth(share) - displayWidth(details);
+  if (room < MIN_BAR_WIDTH) {
+    return <Text>{shortenEnd(`${percentText(fraction)}  ${copyText(state)}`, width)}</Text>;
+  }
+  const { filled, rest } = barText(fraction, Math.min(room, MAX_BAR_WIDTH), unicode);
+  return (
+    <Box>
+      <Text>{phase}</Text>
+      <Text {...(colors ? { color: 'cyan' } : {})}>{filled}</Text>
+      <Text dimColor={colors}>{rest}</Text>
+      <Text>{`${share}${details}`}</Text>
+    </Box>
+  );
+}

@@ -1,0 +1,47 @@
+/** Numbers as people read them: binary units, the same in every locale. */
+
+const BYTE_UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'];
+
+/** Three significant digits: `512 B`, `1.50 KiB`, `64.0 MiB`, `4.00 GiB`. */
+export function formatBytes(byteCount: number): string {
+  if (byteCount < 1024) return `${Math.round(byteCount)} B`;
+  let value = byteCount;
+  let unit = 0;
+  // 1,023.7 would print as 1024 and belongs to the next unit.
+  while (value >= 1023.5 && unit < BYTE_UNITS.length - 1) {
+    value /= 1024;
+    unit++;
+  }
+  const digits = value < 9.995 ? 2 : value < 99.95 ? 1 : 0;
+  return `${value.toFixed(digits)} ${BYTE_UNITS[unit]}`;
+}
+
+/** `4.00 GiB (4,294,967,296 bytes)`; below one KiB the number alone. */
+export function formatExactBytes(byteCount: number): string {
+  return byteCount < 1024
+    ? formatCount(byteCount, 'byte')
+    : `${formatBytes(byteCount)} (${formatCount(byteCount, 'byte')})`;
+}
+
+/** `1,234,567`; with a noun `1 tensor`, `2 tensors`. */
+export function formatCount(count: number, noun?: string, plural = `${noun}s`): string {
+  const digits = String(count).replace(/\B(?=(\d{3})+$)/g, ',');
+  if (noun === undefined) return digits;
+  return `${digits} ${count === 1 ? noun : plural}`;
+}
+
+export function formatRate(bytesPerSecond: number): string {
+  return `${formatBytes(bytesPerSecond)}/s`;
+}
+
+/** `0.04 s`, `12 s`, `3 min 05 s`, `2 h 07 min`. */
+export function formatDuration(seconds: number): string {
+  if (seconds < 0.995) return `${seconds.toFixed(2)} s`;
+  if (seconds < 9.95) return `${seconds.toFixed(1)} s`;
+  const whole = Math.round(seconds);
+  if (whole < 60) return `${whole} s`;
+  const two = (value: number): string => String(value).padStart(2, '0');
+  if (whole < 3600) return `${Math.floor(whole / 60)} min ${two(whole % 60)} s`;
+  const minutes = Math.round(seconds / 60);
+  return `${Math.floor(minutes / 60)} h ${two(minutes % 60)} min`;
+}

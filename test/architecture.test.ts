@@ -1,0 +1,94 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { equal, ok, suite } from './suite.js';
+
+/**
+ * The arrows of docs/architecture.md, as data: which folders a folder may import from, besides itself and the
+ * leaves that anyone may import.
+ */
+const MAY_IMPORT: Record<string, readonly string[]> = {
+  cli: ['tui', 'ops', 'index'],
+  tui: ['ops', 'index'],
+  index: ['ops', 'checkpoint', 'pickle'],
+  ops: ['dcp', 'torch', 'checkpoint', 'copy', 'pickle', 'io'],
+  dcp: ['torch', 'checkpoint', 'copy', 'pickle', 'zip', 'io'],
+  torch: ['checkpoint', 'copy', 'pickle', 'zip', 'io'],
+  checkpoint: ['copy', 'pickle'],
+  zip: ['copy', 'io'],
+  copy: ['io'],
+  pickle: [],
+  io: [],
+};
+const LEAVES = new Set(['errors', 'dtype', 'bytes']);
+/** No I/O, no Node: they run anywhere. */
+const PURE = ['pickle', 'checkpoint'];
+/** The only folders that touch the file system, and the only one that prints. */
+const FILE_SYSTEM = new Set(['io']);
+const MAX_LINES = 450;
+
+const root = fileURLToPath(new URL('../../src', import.meta.url));
+const files = readdirSync(root, { recursive: true, withFileTypes: true })
+  .filter(entry => entry.isFile() && /\.tsx?$/.test(entry.name))
+  .map(entry => relative(root, join(entry.parentPath, entry.name)));
+
+const layerOf = (file: string): string => file.split('/')[0]!.replace(/\.tsx?$/, '');
+const sourceOf = (file: string): string => readFileSync(join(root, file), 'utf8');
+
+function importsOf(file: string): string[] {
+  const pattern =
+    /(?:^|\n)\s*(?:import|export)\b[^;'"]*?from\s*'([^']+)'|import\(\s*'([^']+)'\s*\)|(?:^|\n)import\s+'([^']+)'/g;
+  return [...sourceOf(file).matchAll(pattern)].map(match => (match[1] ?? match[2] ?? match[3])!);
+}
+
+suite('architecture', ({ test }) => {
+  test('there are sources to look at, and every folder has its row', () => {
+    ok(files.length > 50, `${files.length} files`);
+    const unknown = files.map(layerOf).filter(layer => !(layer in MAY_IMPORT) && !LEAVES.has(layer));
+    equal([...new Set(unknown)], []);
+  });
+
+  test('arrows point down only', () => {
+    const wrong: string[] = [];
+    for (const file of files) {
+      const layer = layerOf(file);
+      for (const specifier of importsOf(file)) {
+        if (!specifier.startsWith('.')) continue;
+        const target = layerOf(relative(root, join(root, dirname(file), specifier)).replace(/\.js$/, '.ts'));
+        if (target === layer || LEAVES.has(target)) continue;
+        if (!(MAY_IMPORT[layer] ?? []).includes(target)) wrong.push(`${file} imports ${specifier}`);
+      }
+    }
+    equal(wrong, []);
+  });
+
+  test('pure folders import nothing of Node; only io touches the file system', () => {
+    const wrong: string[] = [];
+    for (const file of files) {
+      const layer = layerOf(file);
+      for (const specifier of importsOf(file)) {
+        if (PURE.includes(layer) && specifier.startsWith('node:')) wrong.push(`${file} imports ${specifier}`);
+        if (/^node:fs/.test(specifier) && !FILE_SYSTEM.has(layer)) wrong.push(`${file} imports ${specifier}`);
+      }
+    }
+    equal(wrong, []);
+  });
+
+  test('only cli prints, and only bin sets an exit code', () => {
+    const wrong = files.filter(
+      file =>
+        !['cli', 'tui'].includes(layerOf(file)) &&
+        /console\.|process\.(stdout|stderr|exit)/.test(sourceOf(file)),
+    );
+    equal(wrong, []);
+  });
+
+  test(`no file has more than ${MAX_LINES} lines, none is called utils`, () => {
+    const long = files.filter(file => sourceOf(file).split('\n').length > MAX_LINES);
+    equal(long, []);
+    equal(
+      files.filter(file => /(^|\/)(utils?|helpers?|common|misc|types)\.tsx?$/.test(file)),
+      [],
+    );
+  });
+});
