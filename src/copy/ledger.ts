@@ -83,15 +83,22 @@ function append(ranges: Map<number, RangeCrc[]>, range: RangeCrc): void {
   else known.push(range);
 }
 
-/** The CRC of `[0, byteLength)` if the ranges are exactly that, each byte once; otherwise undefined. */
+/**
+ * The CRC of `[0, byteLength)` if some of the ranges, end to end, are exactly that; otherwise undefined. Tensors
+ * that share a storage (tied weights, views) read parts of it more than once.
+ */
 function join(ranges: RangeCrc[], byteLength: number): number | undefined {
-  ranges.sort((a, b) => a.start - b.start);
-  let end = 0;
-  let crc = 0;
-  for (const range of ranges) {
-    if (range.start !== end) return undefined;
-    crc = end === 0 ? range.crc32 : combineCrc32(crc, range.crc32, range.byteLength);
-    end += range.byteLength;
+  const leadsToEnd = new Map<number, RangeCrc>();
+  for (const range of ranges.sort((a, b) => b.start - a.start)) {
+    const end = range.start + range.byteLength;
+    if (range.byteLength > 0 && (end === byteLength || leadsToEnd.has(end))) leadsToEnd.set(range.start, range);
   }
-  return end === byteLength ? crc : undefined;
+  let crc = 0;
+  for (let at = 0; at < byteLength; ) {
+    const range = leadsToEnd.get(at);
+    if (range === undefined) return undefined;
+    crc = at === 0 ? range.crc32 : combineCrc32(crc, range.crc32, range.byteLength);
+    at += range.byteLength;
+  }
+  return crc;
 }

@@ -37,16 +37,13 @@ export async function openDcp(path: string): Promise<DcpCheckpoint> {
   const isDirectory = pathKind(path) === 'directory';
   if (isDirectory) requireComplete(path);
   const metadataPath = isDirectory ? `${path.replace(/\/+$/, '')}/${METADATA_NAME}` : path;
+  // Before the index is read: a save that replaces it meanwhile must show.
+  const indexSnapshot = takeSnapshot(metadataPath);
   const bytes = await readMetadataFile(metadataPath);
   return withContext({ path: metadataPath }, () => {
     const metadata = decodeMetadata(bytes);
-    return new DcpCheckpoint(
-      path,
-      isDirectory ? path : undefined,
-      metadataPath,
-      metadata,
-      indexEntries(metadata),
-    );
+    const directory = isDirectory ? path : undefined;
+    return new DcpCheckpoint(path, directory, indexSnapshot, metadata, indexEntries(metadata));
   });
 }
 
@@ -85,8 +82,7 @@ export class DcpCheckpoint implements Checkpoint {
   readonly chunks: ChunkTable;
   readonly storages = new StorageTable();
   readonly provenance: Provenance;
-  /** Sizes and times of the index and of the data files, in the order of `files`, at opening. */
-  readonly indexSnapshot: FileSnapshot;
+  /** Sizes and times of the data files at opening, in the order of `files`. */
   readonly fileSnapshots: readonly (FileSnapshot | undefined)[];
   /** Globals beyond torch's weights_only list that loaded objects name, by FQN. */
   readonly objectGlobals = new Map<string, string[]>();
@@ -96,7 +92,7 @@ export class DcpCheckpoint implements Checkpoint {
     readonly path: string,
     /** Undefined for a `.metadata` on its own. */
     readonly directory: string | undefined,
-    readonly metadataPath: string,
+    readonly indexSnapshot: FileSnapshot,
     metadata: DcpMetadata,
     indexed: IndexedEntries,
   ) {
@@ -104,7 +100,6 @@ export class DcpCheckpoint implements Checkpoint {
     this.tree = indexed.tree;
     this.chunks = indexed.chunks;
     this.objectItems = indexed.objectItems;
-    this.indexSnapshot = takeSnapshot(metadataPath);
     this.fileSnapshots = indexed.fileNames.map(name =>
       directory === undefined ? undefined : snapshotIfThere(`${directory}/${name}`),
     );

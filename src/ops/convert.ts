@@ -264,7 +264,7 @@ function requireFile(source: string): void {
 /** The output must not take the place of a file that it is made from. */
 function requireNotASource(destination: string, checkpoint: DcpCheckpoint): void {
   const path = resolvePath(destination);
-  const sources = [checkpoint.metadataPath, ...checkpoint.files.map(file => file.path)];
+  const sources = [checkpoint.indexSnapshot.path, ...checkpoint.files.map(file => file.path)];
   const hit = sources.find(source => resolvePath(source) === path || isSameFile(source, path));
   if (hit !== undefined) {
     throw new UsageError('The destination is a file of the source', {

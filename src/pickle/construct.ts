@@ -78,7 +78,8 @@ export class Constructor {
 
   persistent(id: PyValue): PyValue {
     const persistentId = new PyPersistentId(id);
-    return this.options.persistentLoad?.(persistentId) ?? persistentId;
+    const { persistentLoad } = this.options;
+    return persistentLoad === undefined ? persistentId : persistentLoad(persistentId);
   }
 
   /** REDUCE, NEWOBJ and NEWOBJ_EX. */

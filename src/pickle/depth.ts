@@ -65,14 +65,14 @@ export function checkDepth(root: PyValue, limit: number, shared: ReadonlySet<PyV
 
   /** The levels of `value` where they are known at once; else 0, and it is opened. */
   const enter = (value: PyValue): number => {
-    const children = childrenOf(value);
-    if (children === undefined || children.length === 0) return 0;
-    if (!isBranching(value)) return 1;
+    if (!isBranching(value)) return value instanceof PyTuple ? 1 : 0;
     if (shared.has(value)) {
       const known = heights.get(value);
       if (known !== undefined) return known;
       heights.set(value, 0);
     }
+    const children = childrenOf(value);
+    if (children === undefined) return 0;
     open.push(value);
     parts.push(children);
     next.push(0);

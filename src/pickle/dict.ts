@@ -133,14 +133,14 @@ function areDistinctTexts(values: readonly PyValue[], start: number, end: number
  * Text stands for itself. Values that Python compares by content and JavaScript by identity become text that
  * begins with NUL (and text that begins with NUL gets a prefix of its own).
  */
-export type DictKey = string | number | bigint | null | object;
+export type DictKey = string | number | null | object;
 
 /** Parts of one key: a tuple of tuples can name itself many times over and be exponentially large as text. */
 const MAX_PARTS = 100_000;
 /** Tuples inside tuples. */
 const MAX_DEPTH = 500;
-/** Keys of more parts than this are remembered, so that a large tuple used often is written out once. */
-const REMEMBERED_PARTS = 16;
+/** Keys longer than this are remembered, so that a large key that is used often is written out once. */
+const REMEMBERED_LENGTH = 64;
 
 const remembered = new WeakMap<object, string>();
 
@@ -159,35 +159,42 @@ export function dictKey(value: PyValue): DictKey {
     case 'boolean':
       return value ? 1 : 0;
     case 'bigint':
-      return normalizeInteger(value);
+      return integerKey(value);
   }
   if (value === null) return null;
-  if (value instanceof PyStr) {
-    return value.utf8 === undefined ? dictKey(value.text) : `\0x${decodeLatin1(value.utf8)}`;
-  }
   if (value instanceof PyFloat) return floatKey(value);
-  if (value instanceof PyTuple || value instanceof PyFrozenSet) {
-    const known = remembered.get(value);
-    if (known !== undefined) return known;
-    const budget = { parts: 0 };
-    const key = `\0${partOf(value, budget, 0)}`;
-    if (budget.parts > REMEMBERED_PARTS) remembered.set(value, key);
-    return key;
+  if (value instanceof PyStr && value.utf8 === undefined) return dictKey(value.text);
+  if (!isCompared(value)) {
+    refuseUnhashable(value);
+    return value;
   }
-  if (value instanceof Uint8Array || value instanceof PyGlobal) return `\0${partOf(value, { parts: 0 }, 0)}`;
-  refuseUnhashable(value);
-  return value;
+  const known = remembered.get(value);
+  if (known !== undefined) return known;
+  const key = `\0${partOf(value, { parts: 0 }, 0)}`;
+  if (key.length > REMEMBERED_LENGTH) remembered.set(value, key);
+  return key;
 }
 
-function normalizeInteger(value: bigint): number | bigint {
+/** Values with content that JavaScript does not compare. */
+function isCompared(value: PyValue): value is PyTuple | PyFrozenSet | PyGlobal | PyStr | Uint8Array {
+  return (
+    value instanceof PyTuple ||
+    value instanceof PyFrozenSet ||
+    value instanceof PyGlobal ||
+    value instanceof PyStr ||
+    value instanceof Uint8Array
+  );
+}
+
+function integerKey(value: bigint): number | string {
   const isSafe = value >= Number.MIN_SAFE_INTEGER && value <= Number.MAX_SAFE_INTEGER;
-  return isSafe ? Number(value) : value;
+  return isSafe ? Number(value) : `\0i${value.toString(16)}`;
 }
 
-function floatKey(float: PyFloat): number | bigint | PyFloat {
+function floatKey(float: PyFloat): number | string | PyFloat {
   const { value } = float;
   if (Number.isNaN(value)) return float;
-  return Number.isInteger(value) && !Number.isSafeInteger(value) ? BigInt(value) : value;
+  return Number.isInteger(value) && !Number.isSafeInteger(value) ? integerKey(BigInt(value)) : value;
 }
 
 function refuseUnhashable(value: PyValue): void {
@@ -218,17 +225,16 @@ function partOf(value: PyValue, budget: { parts: number }, depth: number): strin
     const parts = value.items.map(item => partOf(item, budget, depth + 1));
     return `{${parts.sort().join('')}}`;
   }
-  if (value instanceof Uint8Array) return `b${value.length}:${decodeLatin1(value)}`;
   if (value instanceof PyGlobal) return `g${value.path.length}:${value.module}\0${value.name}`;
+  if (value instanceof Uint8Array) return `b${value.length}:${decodeLatin1(value)}`;
   if (value instanceof PyStr && value.utf8 !== undefined) {
     return `x${value.utf8.length}:${decodeLatin1(value.utf8)}`;
   }
-  if (value instanceof PyStr) return `s${value.text.length}:${value.text}`;
-  if (typeof value === 'string') return `s${value.length}:${value}`;
   const key = dictKey(value);
   if (key === null) return 'N';
-  if (typeof key === 'object') return `o${identityOf(key)};`;
-  return `n${key === 0 ? 0 : key};`;
+  if (typeof key === 'string') return `s${key.length}:${key}`;
+  if (typeof key === 'number') return `n${key === 0 ? 0 : key};`;
+  return `o${identityOf(key)};`;
 }
 
 const identities = new WeakMap<object, number>();

@@ -59,6 +59,10 @@ export function findDifference(a: PyValue, b: PyValue, options: EqualOptions = {
 /** What differs in the two values themselves, or else the parts that are left to compare. */
 function comparePair(pair: Pair, met: Meetings, options: EqualOptions): string | Pair[] {
   const { a, b } = pair;
+  if (a instanceof PyObject && b instanceof PyObject) {
+    const meeting = met.meet(a, b);
+    return meeting === 'first' ? objectParts(pair, a, b) : meeting === 'again' ? [] : meeting;
+  }
   const children = childrenOf(a);
   if (children === undefined) return comparePlain(a, b, met, options);
   const others = childrenOf(b);
@@ -75,7 +79,6 @@ function comparePair(pair: Pair, met: Meetings, options: EqualOptions): string |
     if (children.length !== others.length) return sizes([...a.keys()], [...(b as PyDict).keys()]);
     return options.dictOrder === false ? matched(pair, children, others, 2) : entries(pair, children, others);
   }
-  if (a instanceof PyObject) return objectParts(pair, a, b as PyObject);
   if (a instanceof PyPersistentId) return [part(pair, 'id', children[0]!, others[0]!)];
   return children.length === others.length ? items(pair, children, others) : sizes(children, others);
 }

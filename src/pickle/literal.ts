@@ -134,7 +134,8 @@ class Printer {
   private object(object: PyObject): void {
     const { callable, args, kwargs, listItems, dictItems, state } = object;
     this.value(callable);
-    const parts: (() => void)[] = args.items.map(item => () => this.value(item));
+    const shown = args.items.slice(0, this.maxLength);
+    const parts: (() => void)[] = shown.map(item => () => this.value(item));
     parts.push(...keywords(kwargs).map(keyword => () => this.keyword(keyword)));
     if (listItems !== undefined) parts.push(() => this.value(new PyList(listItems)));
     if (dictItems !== undefined) parts.push(() => this.dictItems(dictItems));
@@ -168,8 +169,12 @@ class Printer {
 
 const NAME = /^[A-Za-z_]\w*$/;
 
+/** More attributes than this are shown as a dict. */
+const MAX_KEYWORDS = 100;
+
 /** A dict whose keys are all names, as keyword arguments; none for any other. */
 function keywords(dict: PyDict | undefined): [string, PyValue][] {
+  if (dict !== undefined && dict.size > MAX_KEYWORDS) return [];
   const pairs: [string, PyValue][] = [];
   for (const [key, value] of dict?.entries() ?? []) pairs.push([textOf(key) ?? '', value]);
   return pairs.every(([name]) => NAME.test(name)) ? pairs : [];

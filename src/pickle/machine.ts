@@ -65,6 +65,8 @@ export function runOpcodes(bytes: Uint8Array, framing: Framing, options: DecodeO
 class Machine {
   /** Of the opcode that is being run. */
   opcodeOffset = 0;
+  /** Behind the POPs that stand in a row at the last one. */
+  private popsEnd = 0;
   private readonly stack: PickleStack;
   private readonly memo: Memo;
   private readonly memoNumbers = new MemoNumbers();
@@ -368,9 +370,11 @@ class Machine {
 
   /** POP and POP_MARK: what may be dropped depends on the opcodes that follow. */
   private drop(values: readonly PyValue[], at: number): void {
-    let next = at;
-    while (opcodeName(this.bytes[next]!) === 'POP') next++;
-    const isFetchedNext = ['GET', 'BINGET', 'LONG_BINGET'].includes(opcodeName(this.bytes[next]!));
+    if (at > this.popsEnd) {
+      this.popsEnd = at;
+      while (opcodeName(this.bytes[this.popsEnd]!) === 'POP') this.popsEnd++;
+    }
+    const isFetchedNext = ['GET', 'BINGET', 'LONG_BINGET'].includes(opcodeName(this.bytes[this.popsEnd]!));
     if (!isFetchedNext) for (const value of values) dropValue(value, this.stack);
   }
 

@@ -106,10 +106,7 @@ function encodeTail(
 ): Uint8Array {
   const versionIndex = layout.names.length - 2;
   const withDescriptor = crcs.filter((_, i) => layout.byteLengths[i]! > 0);
-  const id = Buffer.from(
-    serializationIdOfNames(layout.names.slice(0, -1)) + serializationIdOfCrcs(withDescriptor),
-    'latin1',
-  );
+  const id = Buffer.from(idOfNames(layout) + serializationIdOfCrcs(withDescriptor), 'latin1');
   const parts = [
     version,
     endAndHeader(layout, versionIndex, crcs[versionIndex]!),
@@ -120,6 +117,19 @@ function encodeTail(
   const isOnlyLiterals = layout.names[versionIndex - 1] === 'byteorder';
   if (!isOnlyLiterals) parts.unshift(endAndHeader(layout, versionIndex - 1, crcs[versionIndex - 1]!));
   return Buffer.concat(parts);
+}
+
+/** Names depend only on how many storages there are, and a DCP file holds a hundred thousand archives of one. */
+const knownIds = new Map<number, string>();
+
+function idOfNames(layout: ArchiveLayout): string {
+  const count = layout.names.length;
+  let id = knownIds.get(count);
+  if (id === undefined) {
+    id = serializationIdOfNames(layout.names.slice(0, -1));
+    knownIds.set(count, id);
+  }
+  return id;
 }
 
 /**

@@ -36,6 +36,7 @@ export function formatRate(bytesPerSecond: number): string {
 
 /** `0.04 s`, `12 s`, `3 min 05 s`, `2 h 07 min`. */
 export function formatDuration(seconds: number): string {
+  if (Number.isInteger(seconds) && seconds < 60) return `${seconds} s`;
   if (seconds < 0.995) return `${seconds.toFixed(2)} s`;
   if (seconds < 9.95) return `${seconds.toFixed(1)} s`;
   const whole = Math.round(seconds);
