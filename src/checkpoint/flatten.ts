@@ -1,4 +1,4 @@
-import { FormatError } from '../errors.js';
+import { FormatError, LimitError } from '../errors.js';
 import { PyDict } from '../pickle/dict.js';
 import { toPythonLiteral } from '../pickle/literal.js';
 import { PyGlobal, PyList, PyObject, type PyValue, textOf } from '../pickle/values.js';
@@ -105,11 +105,15 @@ export function* leavesOf(tree: PyValue, isTensor: (value: PyValue) => boolean):
   });
 }
 
+/** No list of a state dict has so many entries; a position beyond it would fill memory with None. */
+const MAX_LIST_LENGTH = 10_000_000;
+
 /**
  * Puts a value at a path, making containers on the way: a dict where the next step is text, a list where it is
- * a number; lists are filled up with None (torch `set_element`). `keys` gives the value to use as a mapping key
- * for each text of the path, so that keys which were one str object stay one.
- * @throws FormatError where a step meets something that is not the container it needs.
+ * a number ≥ 0; lists are filled up with None (torch `set_element`). `keyOf` gives the value to use as a mapping
+ * key for a position of the path, so that keys which were one str object stay one.
+ * @throws FormatError where a step meets something that is not the container it needs, and where the place is
+ * taken: torch overwrites what is there. LimitError for a list that is absurdly long.
  */
 export function setElement(
   root: PyDict,
@@ -120,38 +124,54 @@ export function setElement(
   let container: PyDict | PyList = root;
   for (const [position, step] of path.entries()) {
     const next = path[position + 1];
-    const make = (): PyDict | PyList => (typeof next === 'number' ? new PyList() : new PyDict());
-    const isLast = next === undefined;
-    if (typeof step === 'number') {
-      if (!(container instanceof PyList)) throw clash(path, position, 'a list');
-      while (container.items.length <= step) container.items.push(null);
-      if (isLast) container.items[step] = value;
-      else container = descend((container.items[step] ??= make()), path, position + 1);
+    const known = childAt(container, path, position);
+    if (next === undefined) {
+      if (known !== undefined) throw clash(path, position + 1, 'nothing');
+      putChild(container, step, value, keyOf(position));
+    } else if (known === undefined) {
+      const made: PyDict | PyList = typeof next === 'number' ? new PyList() : new PyDict();
+      putChild(container, step, made, keyOf(position));
+      container = made;
     } else {
-      if (!(container instanceof PyDict)) throw clash(path, position, 'a mapping');
-      if (isLast) {
-        container.set(keyOf(position), value);
-      } else {
-        let child = container.getText(step);
-        if (child === undefined) {
-          child = make();
-          container.set(keyOf(position), child);
-        }
-        container = descend(child, path, position + 1);
-      }
+      if (!(known instanceof PyDict) && !(known instanceof PyList))
+        throw clash(path, position + 1, 'a container');
+      container = known;
     }
   }
 }
 
-function descend(value: PyValue, path: EntryPath, position: number): PyDict | PyList {
-  if (value instanceof PyDict || value instanceof PyList) return value;
-  throw clash(path, position, 'a container');
+/** What a container holds at a step; undefined where nothing is, and where a list was filled up. */
+function childAt(container: PyDict | PyList, path: EntryPath, position: number): PyValue | undefined {
+  const step = path[position]!;
+  if (typeof step === 'string') {
+    if (container instanceof PyDict) return container.getText(step);
+    throw clash(path, position, 'a mapping');
+  }
+  if (!(container instanceof PyList)) throw clash(path, position, 'a list');
+  if (step >= MAX_LIST_LENGTH) {
+    throw new LimitError('A list of the checkpoint is too long', {
+      expected: `${MAX_LIST_LENGTH} entries at most`,
+      found: `position ${step}`,
+      fqn: path.join('.'),
+    });
+  }
+  return container.items[step] ?? undefined;
+}
+
+function putChild(container: PyDict | PyList, step: string | number, child: PyValue, key: PyValue): void {
+  if (container instanceof PyDict) {
+    container.set(key, child);
+    return;
+  }
+  const { items } = container;
+  while (items.length < (step as number)) items.push(null);
+  items[step as number] = child;
 }
 
 function clash(path: EntryPath, position: number, expected: string): FormatError {
   return new FormatError('Two keys of the checkpoint contradict each other', {
     expected: `${expected} at ${path.slice(0, position).join('.') || 'the top'}`,
-    found: 'another kind of value there',
+    found: 'another value there',
     fqn: path.join('.'),
   });
 }

@@ -1,6 +1,6 @@
 import type { InspectedChunk, InspectedEntry, InspectReport } from '../ops/inspect.js';
 import { printableDeep } from '../tui/printable.js';
-import { padEnd, padStart, shortenEnd, shortenMiddle } from '../tui/text-width.js';
+import { displayWidth, padEnd, padStart, shortenEnd, shortenMiddle } from '../tui/text-width.js';
 import { formatBytes, formatCount, formatExactBytes } from '../tui/units.js';
 import type { Style } from './style.js';
 import { type Column, columnWidths, labelled, tableLine, widthBeforeLast } from './table.js';
@@ -137,13 +137,9 @@ function entryLines(
 /** A tensor's name; an object's name and value. Names are cut in the middle, values at the end. */
 function nameCell({ fqn, value }: InspectedEntry, room: number): string {
   if (value === undefined) return shortenMiddle(fqn, room);
-  const full = `${fqn} = ${value}`;
-  if (full.length <= room) return full;
-  const name = shortenMiddle(
-    fqn,
-    Math.max(NAME_COLUMN_MIN, room - ' = '.length - Math.min(value.length, 12)),
-  );
-  return shortenEnd(`${name} = ${value}`, room);
+  const equals = ' = ';
+  const roomOfName = Math.max(room - equals.length - displayWidth(value), Math.ceil((room * 2) / 3));
+  return shortenEnd(shortenMiddle(fqn, roomOfName) + equals + value, room);
 }
 
 /** Boxes as Python slices, half open, and the bytes of the stored item in its file. */

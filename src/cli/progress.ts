@@ -13,15 +13,21 @@ export interface ProgressReporter {
   close(): void;
 }
 
-/** Loading ink takes a quarter of a second: only for what takes longer than that. */
-const SCREEN_AFTER = 400;
-const SCREEN_INTERVAL = 100;
-const LINE_INTERVAL = 5000;
+/** Milliseconds. */
+export interface ProgressTiming {
+  /** Loading ink takes a quarter of a second: only for what takes longer than that. */
+  screenAfter: number;
+  screenInterval: number;
+  lineInterval: number;
+}
+
+const TIMING: ProgressTiming = { screenAfter: 400, screenInterval: 100, lineInterval: 5000 };
 
 export function openProgress(
   kind: 'none' | 'lines' | 'screen',
   stderr: NodeJS.WriteStream,
   terminal: Terminal,
+  timing: ProgressTiming = TIMING,
 ): ProgressReporter {
   if (kind === 'none') return { onProgress: () => {}, onInterrupt: () => {}, close: () => {} };
   const now = (): number => performance.now();
@@ -48,10 +54,10 @@ export function openProgress(
     if (isClosed) return;
     screen = openProgressScreen(stderr, terminal);
     draw();
-    every(SCREEN_INTERVAL, draw);
+    every(timing.screenInterval, draw);
   };
   const startLines = (): void => {
-    every(LINE_INTERVAL, () => {
+    every(timing.lineInterval, () => {
       dispatch({ type: 'tick', at: now() });
       stderr.write(`dcp: ${progressLine(state)}\n`);
     });
@@ -59,7 +65,7 @@ export function openProgress(
   if (kind === 'lines') startLines();
   else {
     // A line in place is a comfort: where it cannot be drawn, plain lines do.
-    timers.push(setTimeout(() => void startScreen().catch(startLines), SCREEN_AFTER).unref());
+    timers.push(setTimeout(() => void startScreen().catch(startLines), timing.screenAfter).unref());
   }
 
   return {

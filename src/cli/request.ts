@@ -52,6 +52,12 @@ export function requireKnownOptions(argv: readonly string[]): void {
   const known = [...OPTIONS.map(option => option.name), ...GLOBAL_OPTION_NAMES];
   for (const token of optionTokens(argv)) {
     if (token === '-h') continue;
+    if (token === '-') {
+      throw new UsageError('Standard input and output cannot be used', {
+        expected: 'a path',
+        hint: 'A checkpoint is read and written at many places at a time, which a pipe cannot do.',
+      });
+    }
     const name = token.replace(/^--?/, '').replace(/=.*$/s, '');
     if (token.startsWith('--') && known.includes(name)) {
       requireNoFlagValue(name, token);
@@ -85,9 +91,13 @@ export function commandWord(argv: readonly string[]): CommandName | undefined {
   return COMMAND_NAMES.find(name => name === word);
 }
 
-/** Arguments that are options: all that begin with a dash, up to `--`. A dash alone and a negative number are words. */
+/** Arguments that are options: all that begin with a dash, up to `--`, but `-1` in `--workers -1`. */
 export function optionTokens(argv: readonly string[]): string[] {
-  return beforeDoubleDash(argv).filter(token => /^-[^\d]/s.test(token));
+  const isValue = (token: string, before: string | undefined): boolean =>
+    /^-\d/.test(token) && OPTIONS.some(({ name, kind }) => kind !== 'flag' && before === `--${name}`);
+  return beforeDoubleDash(argv).filter(
+    (token, i, tokens) => token.startsWith('-') && !isValue(token, tokens[i - 1]),
+  );
 }
 
 function beforeDoubleDash(argv: readonly string[]): readonly string[] {

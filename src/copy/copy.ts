@@ -12,6 +12,8 @@ export interface CopyOptions {
   /** Compute CRC-32s, check those of the sources and write those of the destination. Default true. */
   crc?: boolean;
   signal?: AbortSignal;
+  /** Brings to the device what has been written so far. Called while other tiles still copy, one call at a time. */
+  flush?: () => Promise<void>;
   onProgress?: (progress: CopyProgress) => void;
 }
 
@@ -31,6 +33,8 @@ export interface CopyReport {
 /** Below this many bytes starting threads costs more than they save; measured, see docs/measurements.md. */
 const WORTH_THREADS_BYTE_LENGTH = 48 << 20;
 const MAX_WORKERS = 8;
+/** How many new bytes make a flush worthwhile; measured, see docs/measurements.md. */
+const FLUSH_BYTE_LENGTH = 128 << 20;
 
 /**
  * Carries a plan out: fills the files at `targets` (one path an output of the plan; the files must exist) with
@@ -68,22 +72,53 @@ async function run(
   const setup: WorkerSetup = { plan, targets, mode, withCrc: options.crc ?? true };
   const workers = options.workers ?? defaultWorkers(plan.recordByteLength);
   const ledger = new CrcLedger(plan);
+  const flusher = new Flusher(options.flush);
   let byteCount = 0;
   const onDone = (result: TileResult): void => {
     ledger.add(result.storageCrcs, result.recordCrcs);
     byteCount += result.byteLength;
+    flusher.note(byteCount);
     options.onProgress?.({ byteCount, byteTotal: plan.recordByteLength });
   };
   const tiles = tilesOf(plan);
   if (workers === 0) await copyTilesInline(setup, tiles, onDone, options.signal);
   else await copyTilesInWorkers(setup, tiles, workers, onDone, options.signal);
 
+  await flusher.finish();
   const crc = setup.withCrc
     ? ledger.checkStorages()
     : { checked: 0, partlyRead: 0, withoutCrc: plan.storages.count };
   const recordCrcs = setup.withCrc ? ledger.recordCrcs() : new Uint32Array(plan.records.count);
   placeLiterals(plan, targets, mode, recordCrcs);
   return { crc, recordCrcs, workers };
+}
+
+/** Keeps the device busy while tiles are copied, so that little is left to flush at the end. */
+class Flusher {
+  private flushedAt = 0;
+  private running: Promise<void> | undefined;
+  private failure: unknown;
+
+  constructor(private readonly flush: (() => Promise<void>) | undefined) {}
+
+  note(byteCount: number): void {
+    if (this.flush === undefined || this.running !== undefined || this.failure !== undefined) return;
+    if (byteCount - this.flushedAt < FLUSH_BYTE_LENGTH) return;
+    this.flushedAt = byteCount;
+    this.running = this.flush()
+      .catch(error => {
+        this.failure = error;
+      })
+      .finally(() => {
+        this.running = undefined;
+      });
+  }
+
+  /** @throws what a flush threw: a write error that the system met late. */
+  async finish(): Promise<void> {
+    await this.running;
+    if (this.failure !== undefined) throw this.failure;
+  }
 }
 
 function defaultWorkers(byteLength: number): number {

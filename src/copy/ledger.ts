@@ -91,7 +91,8 @@ function join(ranges: RangeCrc[], byteLength: number): number | undefined {
   const leadsToEnd = new Map<number, RangeCrc>();
   for (const range of ranges.sort((a, b) => b.start - a.start)) {
     const end = range.start + range.byteLength;
-    if (range.byteLength > 0 && (end === byteLength || leadsToEnd.has(end))) leadsToEnd.set(range.start, range);
+    if (range.byteLength > 0 && (end === byteLength || leadsToEnd.has(end)))
+      leadsToEnd.set(range.start, range);
   }
   let crc = 0;
   for (let at = 0; at < byteLength; ) {

@@ -148,10 +148,14 @@ class PlaceIndex {
   }
 }
 
-/** A data file must lie in the checkpoint's directory, or below it. */
+/**
+ * A data file must lie in the checkpoint's directory, or below it. Backslashes and drive letters count as they do
+ * on Windows, on every system: torch writes neither.
+ */
 function checkRelativePath(relativePath: string, fqn: string): void {
-  const steps = relativePath.split('/');
-  if (relativePath === '' || steps[0] === '' || steps.includes('..') || relativePath.includes('\0')) {
+  const steps = relativePath.split(/[/\\]/);
+  const isAbsolute = steps[0] === '' || /^[A-Za-z]:/.test(relativePath);
+  if (isAbsolute || steps.includes('..') || relativePath.includes('\0')) {
     throw new FormatError('The index names a data file outside the checkpoint directory', {
       expected: 'a path inside it',
       found: JSON.stringify(relativePath),

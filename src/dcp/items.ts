@@ -15,6 +15,9 @@ export interface Item {
   byteLength: number;
 }
 
+export const FILE_TOO_SHORT =
+  'The file is shorter than the index says: it was cut off, or not written to its end';
+
 /**
  * How much of an item is read at its start and at its end. The pickle and the local headers of a tensor's
  * archive take about 1,000 bytes, its directory about 650; what lies outside is read on demand.
@@ -41,13 +44,10 @@ export class ItemReader {
     const item = this.items[index]!;
     const end = item.byteOffset + item.byteLength;
     if (end > this.file.byteLength) {
-      throw new CorruptDataError(
-        'The file is shorter than the index says: it was cut off, or not written to its end',
-        {
-          expected: `${end} bytes at least`,
-          found: `${this.file.byteLength} bytes`,
-        },
-      );
+      throw new CorruptDataError(FILE_TOO_SHORT, {
+        expected: `${end} bytes at least`,
+        found: `${this.file.byteLength} bytes`,
+      });
     }
     const head = await this.read(item.byteOffset, Math.min(HEAD_BYTE_LENGTH, item.byteLength), index);
     const tailStart = Math.max(item.byteOffset, end - TAIL_BYTE_LENGTH);

@@ -4,6 +4,7 @@ import { FormatError, withContext } from '../errors.js';
 import { decodePickle } from '../pickle/decode.js';
 import { PyDict } from '../pickle/dict.js';
 import { PyExternal, PyGlobal, PyList, PyObject, PyTuple, type PyValue, textOf } from '../pickle/values.js';
+import { globalsBeyondTorch } from '../torch/globals.js';
 import { sizeOf } from '../torch/size.js';
 
 /**
@@ -114,7 +115,7 @@ export class StorageInfo extends Folded {
     const relativePath = textOf(fields('relative_path'));
     const offset = fields('offset');
     const length = fields('length');
-    if (relativePath === undefined || !isByteCount(offset) || !isByteCount(length)) {
+    if (relativePath === undefined || !isCount(offset) || !isCount(length)) {
       throw wrongField('_StorageInfo');
     }
     Object.assign(this, { relativePath, offset, length });
@@ -171,9 +172,12 @@ const CLASSES: ReadonlyMap<string, Handler> = new Map<string, Handler>(
   ).flatMap(([handler, ...names]) => names.map((name): [string, Handler] => [name, handler])),
 );
 
-/** Other globals that a `.metadata` names by its format: enum members, layouts, sizes, paths, element types. */
+/**
+ * Other globals that a `.metadata` names by its format, besides those that torch's `weights_only` knows (element
+ * types, sizes, layouts): enum members and paths.
+ */
 const FORMAT_GLOBALS =
-  /^(torch\.[a-z0-9_]+|torch\.Size|torch\.serialization\._get_layout|builtins\.getattr|torch\.distributed\..*MEM_FORMAT_ENCODING|pathlib(\._local)?\.(Posix|Windows|PurePosix|PureWindows)Path|collections\.OrderedDict)$/;
+  /^(builtins\.getattr|torch\.distributed\..*MEM_FORMAT_ENCODING|pathlib(\._local)?\.(Posix|Windows|PurePosix|PureWindows)Path)$/;
 
 /** Beyond this a `.metadata` is not read: the pickle of a million chunks has about 250 MB. */
 export const MAX_METADATA_BYTE_LENGTH = 2 ** 31 - 1;
@@ -203,7 +207,7 @@ export function decodeMetadata(bytes: Uint8Array): DcpMetadata {
     storageData: storageData(value.fields('storage_data')),
     storageMeta: meta instanceof StorageMeta ? meta : undefined,
     version,
-    globals: [...globals].filter(path => !CLASSES.has(path) && !FORMAT_GLOBALS.test(path)).sort(),
+    globals: globalsBeyondTorch(globals).filter(path => !CLASSES.has(path) && !FORMAT_GLOBALS.test(path)),
   };
 }
 
@@ -229,7 +233,7 @@ function plannerData(value: PyValue | undefined): DcpMetadata['plannerData'] {
     const fqn = textOf(key);
     if (fqn === undefined || !(path instanceof PyTuple)) throw wrongField('Metadata.planner_data');
     withContext({ fqn }, () => {
-      const isPath = path.items.every(step => typeof step === 'number' || textOf(step) !== undefined);
+      const isPath = path.items.every(step => isCount(step) || textOf(step) !== undefined);
       if (!isPath || path.items.length === 0) throw wrongField('Metadata.planner_data');
     });
     paths.set(fqn, path.items);
@@ -261,7 +265,8 @@ function requireSize(value: PyValue | undefined, what: string): number[] {
   return size;
 }
 
-function isByteCount(value: PyValue | undefined): value is number {
+/** Whether `value` is an int ≥ 0 that a number holds exactly. */
+function isCount(value: PyValue | undefined): value is number {
   return typeof value === 'number' && value >= 0;
 }
 

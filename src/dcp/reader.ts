@@ -10,6 +10,7 @@ import type {
 import type { ChunkTable } from '../checkpoint/chunks.js';
 import { StorageTable } from '../checkpoint/storage.js';
 import {
+  CorruptDataError,
   DcpError,
   FileError,
   FormatError,
@@ -26,7 +27,7 @@ import { globalsBeyondTorch } from '../torch/globals.js';
 import type { StridedTensor } from '../torch/tensors.js';
 import { METADATA_NAME, requireComplete } from './directory.js';
 import { type IndexedEntries, indexEntries, rankOfFile } from './entries.js';
-import { ItemReader, readItemPickle, resolveChunks } from './items.js';
+import { FILE_TOO_SHORT, ItemReader, readItemPickle, resolveChunks } from './items.js';
 import { type DcpMetadata, decodeMetadata, MAX_METADATA_BYTE_LENGTH } from './metadata.js';
 
 /**
@@ -116,8 +117,8 @@ export class DcpCheckpoint implements Checkpoint {
   }
 
   /**
-   * Requires the data files that these entries lie in.
-   * @throws FileError naming the missing ones and the ranks that wrote them.
+   * Requires the data files that the index names, each as long as it says.
+   * @throws FileError naming the missing ones and the ranks that wrote them, CorruptDataError for a short one.
    */
   requireFiles(): void {
     if (this.directory === undefined) {
@@ -128,9 +129,15 @@ export class DcpCheckpoint implements Checkpoint {
       });
     }
     const missing = this.files.filter(file => file.byteLength === undefined);
-    if (missing.length === 0) return;
+    if (missing.length === 0) {
+      this.requireLengths();
+      return;
+    }
     const ranks = [...new Set(missing.map(rankOfFile).filter(rank => rank !== undefined))];
-    const names = missing.slice(0, 5).map(file => file.name);
+    const names = missing.slice(0, 5).map(({ name, path }) => {
+      const kind = pathKind(path);
+      return kind === 'missing' ? name : `${name} (a ${kind})`;
+    });
     throw new FileError('Data files of the checkpoint are missing', {
       expected: `${this.files.length} files`,
       found: `${this.files.length - missing.length}; missing: ${names.join(', ')}${missing.length > 5 ? ', …' : ''}`,
@@ -139,6 +146,29 @@ export class DcpCheckpoint implements Checkpoint {
         ranks.length === 0
           ? 'Copy them next to .metadata.'
           : `They were written by rank ${ranks.slice(0, 8).join(', ')}: look on the nodes that ran these ranks.`,
+    });
+  }
+
+  /** Nobody reads the items of empty boxes: without this a file could lack them unseen. */
+  private requireLengths(): void {
+    const { chunks, files } = this;
+    const ends = new Float64Array(files.length);
+    const reach = (file: number, end: number): void => {
+      if (end > ends[file]!) ends[file] = end;
+    };
+    for (let chunk = 0; chunk < chunks.count; chunk++) {
+      reach(chunks.itemFile[chunk]!, chunks.itemByteOffset[chunk]! + chunks.itemByteLength[chunk]!);
+    }
+    for (const { file, byteOffset, byteLength } of this.objectItems.values())
+      reach(file, byteOffset + byteLength);
+    const short = files.filter(({ byteLength }, file) => byteLength! < ends[file]!);
+    const first = short[0];
+    if (first === undefined) return;
+    const others = short.length === 1 ? '' : `; ${short.length - 1} more of ${files.length} files are short`;
+    throw new CorruptDataError(FILE_TOO_SHORT, {
+      expected: `${ends[files.indexOf(first)]} bytes at least`,
+      found: `${first.byteLength} bytes${others}`,
+      path: first.path,
     });
   }
 

@@ -1,6 +1,7 @@
 import { FileError } from '../errors.js';
 import { errorCode, fileCalls } from './file-calls.js';
 import { type FileIdentity, identityOf } from './paths.js';
+import { reserveBlocks } from './reserve.js';
 import { fileError } from './source.js';
 import { writeFully } from './write.js';
 
@@ -55,12 +56,15 @@ export class TemporaryFile implements WritableFile {
   }
 
   /**
-   * Sets the length and reserves nothing: Node has no posix_fallocate, and writing zeros would double the
-   * work. So a full disk is met by a later write. What it gives: tiles may come in any order, and the file
-   * system learns early how long the file will be. Its refusal matters only where the length is too large.
+   * Sets the length, and reserves the blocks where that pays and can be done. So tiles may come in any order, and
+   * the file system learns early how long the file will be. Refusals matter only where there is no room: a full
+   * disk that shows later is met by a write.
+   *
+   * @throws FileError
    */
   preallocate(byteLength: number): void {
     this.plannedByteLength = byteLength;
+    if (reserveBlocks(this.temporaryPath, byteLength, this.name)) return;
     const fd = this.fd ?? this.open();
     try {
       fileCalls.truncate(fd, byteLength);

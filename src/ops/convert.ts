@@ -199,7 +199,10 @@ async function convert(
   // Flushing can take minutes: what is discarded meanwhile is not put in place.
   const discard = (): void => output.discard();
   try {
-    const report = await runCopy(plan, output.temporaryPaths, copyOptions);
+    const report = await runCopy(plan, output.temporaryPaths, {
+      ...copyOptions,
+      flush: () => output.flush(),
+    });
     options.onProgress?.({ phase: 'finish' });
     requireUnchanged(snapshots);
     requireNotAborted(options.signal);

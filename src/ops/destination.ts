@@ -6,6 +6,7 @@ import { pathKind } from '../io/listing.js';
 import type { IndexNames } from '../io/merging.js';
 import { OutputDirectory } from '../io/output-directory.js';
 import { OutputFile } from '../io/output-file.js';
+import type { WritableFile } from '../io/temporary-file.js';
 import { clearDeadRuns } from './leftovers.js';
 import type { Warning } from './warnings.js';
 
@@ -24,6 +25,8 @@ export interface Destination {
 
 export interface PendingOutput {
   temporaryPaths: string[];
+  /** Brings what was written so far to the device; writing may go on. */
+  flush(): Promise<void>;
   commit(): Promise<{ leftBehind: string[] }>;
   discard(): void;
 }
@@ -52,6 +55,7 @@ export function fileDestination(path: string, options: DestinationOptions): Dest
       );
       return {
         temporaryPaths: [file.temporaryPath],
+        flush: () => file.sync(),
         commit: () => file.commit(),
         discard: () => file.discard(),
       };
@@ -76,19 +80,22 @@ export function directoryDestination(path: string, options: DestinationOptions):
         ...INDEX,
         force: options.force ?? false,
       });
-      const temporaryPaths: string[] = [];
+      const files: WritableFile[] = [];
       preallocateOrDiscard(
         () => {
           for (const { name, byteLength } of plan.outputs) {
             const file = directory.createFile(name);
             file.preallocate(byteLength);
-            temporaryPaths.push(file.temporaryPath);
+            files.push(file);
           }
         },
         () => directory.discard(),
       );
       return {
-        temporaryPaths,
+        temporaryPaths: files.map(file => file.temporaryPath),
+        flush: async () => {
+          for (const file of files) await file.sync();
+        },
         commit: () => directory.commit({ removeAfterwards }),
         discard: () => directory.discard(),
       };

@@ -194,6 +194,7 @@ function integerKey(value: bigint): number | string {
 function floatKey(float: PyFloat): number | string | PyFloat {
   const { value } = float;
   if (Number.isNaN(value)) return float;
+  if (value === 0) return 0;
   return Number.isInteger(value) && !Number.isSafeInteger(value) ? integerKey(BigInt(value)) : value;
 }
 
@@ -233,7 +234,7 @@ function partOf(value: PyValue, budget: { parts: number }, depth: number): strin
   const key = dictKey(value);
   if (key === null) return 'N';
   if (typeof key === 'string') return `s${key.length}:${key}`;
-  if (typeof key === 'number') return `n${key === 0 ? 0 : key};`;
+  if (typeof key === 'number') return `n${key};`;
   return `o${identityOf(key)};`;
 }
 

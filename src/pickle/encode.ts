@@ -30,7 +30,10 @@ import {
 import { codeOf, PickleWriter } from './writer.js';
 
 export interface EncodeOptions {
-  /** What to write for a leaf that is not a pickle value. Asked once for each leaf. */
+  /**
+   * What to write for a leaf that is not a pickle value; it may be another leaf. Asked each time that the leaf is
+   * met: the same answer makes it one object, a new answer makes a new object, as persistent ids are.
+   */
   external?: (value: PyExternal) => PyValue;
   /** Write the Python 2 names of classes and functions, as CPython does by default. Default true. */
   pythonTwoNames?: boolean;

@@ -11,13 +11,17 @@ function copyElsewhere(path: string, name: string): string {
   const copy = join(scratch({ inMemory: true }), 'else', 'where', name);
   mkdirSync(join(copy, '..'), { recursive: true });
   cpSync(path, copy, { recursive: true });
-  const names = readdirSync(path, { withFileTypes: true, recursive: true }).map(({ name }) => join(copy, name));
+  const names = readdirSync(path, { withFileTypes: true, recursive: true }).map(({ name }) =>
+    join(copy, name),
+  );
   for (const file of names) utimesSync(file, 981_173_106, 981_173_106);
   return copy;
 }
 
 function filesOf(directory: string): Map<string, string> {
-  return new Map(readdirSync(directory).map(name => [name, readFileSync(join(directory, name)).toString('base64')]));
+  return new Map(
+    readdirSync(directory).map(name => [name, readFileSync(join(directory, name)).toString('base64')]),
+  );
 }
 
 suite('goldens: equal input gives equal bytes', ({ each, test }) => {
@@ -68,5 +72,4 @@ suite('goldens: equal input gives equal bytes', ({ each, test }) => {
     is(ids[2], ids[3]);
     is(new Set(ids).size, 3);
   });
-
 });

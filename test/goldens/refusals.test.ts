@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { dcpToTorchSave, openCheckpoint, torchSaveToDcp } from '../../src/index.js';
 import { copyFixture, fixtureCase, fixtureCases, fixturePath } from '../fixtures.js';
 import { scratch } from '../io/scratch.js';
-import { equal, type ExpectedError, is, rejects, suite } from '../suite.js';
+import { type ExpectedError, equal, is, rejects, suite } from '../suite.js';
 import { REFUSED } from './refused.js';
 
 function converter(kind: 'dcp' | 'torch'): typeof dcpToTorchSave {
@@ -27,10 +27,16 @@ suite('goldens: refusals', ({ each, test }) => {
   });
 
   const strictly: [name: string, expected: ExpectedError][] = [
-    ['vanished_class', { code: 'unsupported', message: /weights_only list.*vanished_package\.config\.TrainConfig/ }],
+    [
+      'vanished_class',
+      { code: 'unsupported', message: /weights_only list.*vanished_package\.config\.TrainConfig/ },
+    ],
     [
       'vanished_class_dcp',
-      { code: 'unsupported', message: /weights_only list.*vanished_package\.config\.TrainConfig.*\[at config\]/ },
+      {
+        code: 'unsupported',
+        message: /weights_only list.*vanished_package\.config\.TrainConfig.*\[at config\]/,
+      },
     ],
     ['training_run', { code: 'unsupported', message: /argparse\.Namespace/ }],
     ['torn_overwrite', { code: 'corrupt', message: /1 of 4 data files are newer: __1_0\.distcp/ }],
@@ -47,6 +53,7 @@ suite('goldens: refusals', ({ each, test }) => {
   );
 
   test('every row names a case', () => {
-    for (const name of Object.keys(REFUSED)) is(fixtureCases.filter(entry => entry.name === name).length, 1, name);
+    for (const name of Object.keys(REFUSED))
+      is(fixtureCases.filter(entry => entry.name === name).length, 1, name);
   });
 });

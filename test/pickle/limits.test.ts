@@ -59,8 +59,8 @@ suite('bombs', ({ test }) => {
   });
   test('depth 1000 is allowed, 1001 is not', () => {
     const nested = (depth: number): Uint8Array => bytesOf(repeat(']', depth), repeat('a', depth - 1), '.');
-    ok(decodePickle(bytesOf(nested(1000).length > 0 ? repeat(']', 1000) + repeat('a', 999) : '', '.')).value);
-    throws(() => decodePickle(nested(1002)), { code: 'limit' });
+    is(decodePickle(nested(1000)).byteLength, 2000);
+    throws(() => decodePickle(nested(1001)), { code: 'limit', message: /nested/ });
   });
   test('values that refer to one value many times are not walked many times', () => {
     // Thirty levels of (x, x): 2^30 paths.
@@ -96,7 +96,7 @@ suite('bombs', ({ test }) => {
   test('a run of POPs is looked through once', () => {
     const count = 100_000;
     const call = bytesOf('ca\nb\n)', 0x81, 'q', 0);
-    const bytes = Buffer.concat([call, bytesOf(repeat('h\0', count), repeat('0', count), 'h\0', '0.')]);
+    const bytes = Buffer.concat([call, bytesOf(repeat('h\0', count), repeat('0', count + 1), 'h\0.')]);
     const { value } = decodePickle(bytes);
     ok(value instanceof PyObject);
   });
@@ -107,6 +107,6 @@ suite('bombs', ({ test }) => {
     throws(() => encodePickle(endless), { code: 'limit', message: /nested too deeply/ });
     const list = new PyList();
     list.items.push(list);
-    is(encodePickle(list).length, 8);
+    is(encodePickle(list).length, 9);
   });
 });

@@ -1,0 +1,179 @@
+import { parseArguments } from '../../src/cli/arguments.js';
+import { helpText } from '../../src/cli/help.js';
+import { OPTIONS } from '../../src/cli/options.js';
+import { wantsJson } from '../../src/cli/request.js';
+import { equal, is, ok, rejects, suite } from '../suite.js';
+
+const CONVERT = {
+  command: 'convert',
+  mode: 'dcp_to_torch',
+  source: 'a',
+  destination: 'b',
+  force: false,
+  skipExisting: false,
+  dryRun: false,
+  strict: false,
+  allowUnsafeGlobals: false,
+  restoreIntKeys: false,
+  crc: true,
+  workers: undefined,
+  quiet: false,
+  json: false,
+};
+const INSPECT = { command: 'inspect', path: 'a', keys: undefined, chunks: false, json: false };
+
+/** A command line of words without spaces. */
+const parse = (line: string) => parseArguments(line.split(' ').filter(word => word !== ''));
+
+const GOOD: [line: string, request: object][] = [
+  ['convert dcp_to_torch a b', CONVERT],
+  ['convert torch_to_dcp a b', { ...CONVERT, mode: 'torch_to_dcp' }],
+  [
+    'convert dcp_to_torch a b --force --dry-run --strict --allow-unsafe-globals --restore-int-keys --no-crc --quiet --json',
+    {
+      ...CONVERT,
+      force: true,
+      dryRun: true,
+      strict: true,
+      allowUnsafeGlobals: true,
+      restoreIntKeys: true,
+      crc: false,
+      quiet: true,
+      json: true,
+    },
+  ],
+  ['convert dcp_to_torch a b --skip-existing', { ...CONVERT, skipExisting: true }],
+  ['convert --force dcp_to_torch a --quiet b', { ...CONVERT, force: true, quiet: true }],
+  ['--force convert dcp_to_torch a b', { ...CONVERT, force: true }],
+  ['convert dcp_to_torch a b --workers 0', { ...CONVERT, workers: 0 }],
+  ['convert dcp_to_torch a b --workers=256', { ...CONVERT, workers: 256 }],
+  ['convert dcp_to_torch a b --force --force', { ...CONVERT, force: true }],
+  ['convert dcp_to_torch a b --force=false', CONVERT],
+  ['convert dcp_to_torch -- -a -b', { ...CONVERT, source: '-a', destination: '-b' }],
+  ['convert dcp_to_torch a -- --force', { ...CONVERT, destination: '--force' }],
+  ['convert dcp_to_torch 007 1e3', { ...CONVERT, source: '007', destination: '1e3' }],
+  ['inspect a', INSPECT],
+  ['inspect a --chunks --json', { ...INSPECT, chunks: true, json: true }],
+  ['inspect a --keys *.weight', { ...INSPECT, keys: ['*.weight'] }],
+  ['inspect --keys w --keys=-b* a', { ...INSPECT, keys: ['w', '-b*'] }],
+  ['inspect a --keys 1', { ...INSPECT, keys: ['1'] }],
+  ['inspect -- --json', { ...INSPECT, path: '--json' }],
+  ['inspect -- -5', { ...INSPECT, path: '-5' }],
+  ['inspect --json true', { ...INSPECT, path: 'true', json: true }],
+];
+
+const BAD: [line: string, message: RegExp, hint: RegExp][] = [
+  ['convrt a b c', /Unknown command convrt .*convert or inspect/, /Did you mean dcp convert\?/],
+  ['frobnicate', /Unknown command frobnicate/, /dcp --help/],
+  ['--json', /A command is missing/, /dcp --help/],
+  ['convert', /<mode> is missing/, /^Usage: dcp convert <mode> <src> <dst>$/],
+  ['convert dcp_to_torch', /<src> is missing/, /^Usage/],
+  ['convert dcp_to_torch a', /<dst> is missing/, /^Usage/],
+  ['convert dcp_to_torch a b c', /The argument c is one too many/, /^Usage/],
+  ['inspect', /<path> is missing/, /^Usage: dcp inspect <path>$/],
+  ['inspect a b', /The argument b is one too many/, /^Usage/],
+  ['convert dcp-to-torch a b', /Unknown mode dcp-to-torch .*dcp_to_torch or torch_to_dcp/, /dcp_to_torch\?/],
+  ['convert torch_to_dpc a b', /Unknown mode/, /Did you mean torch_to_dcp\?/],
+  ['inspect a --forse', /Unknown option --forse$/, /Did you mean --force\?/],
+  ['convert dcp_to_torch a b --skip_existing', /Unknown option --skip_existing/, /--skip-existing\?/],
+  ['convert dcp_to_torch a b --worker=3', /Unknown option --worker$/, /Did you mean --workers\?/],
+  ['convert dcp_to_torch a b --allow', /Unknown option --allow/, /--allow-unsafe-globals\?/],
+  ['convert dcp_to_torch a b -f', /Unknown option -f/, /goes after --/],
+  ['convert torch_to_dcp - b', /Standard input and output cannot be used/, /pipe/],
+  ['inspect -5', /Unknown option -5/, /goes after --/],
+  ['inspect --constructor a', /Unknown option --constructor/, /dcp --help/],
+  ['inspect --__proto__ a', /Unknown option --__proto__/, /dcp --help/],
+  ['inspect a --force', /dcp inspect has no option --force/, /It belongs to dcp convert/],
+  ['convert dcp_to_torch a b --chunks', /dcp convert has no option --chunks/, /It belongs to dcp inspect/],
+  ['convert torch_to_dcp a b --restore-int-keys', /--restore-int-keys is for dcp_to_torch/, /convert back/],
+  ['convert dcp_to_torch a b --force --skip-existing', /contradict/, /replaces/],
+  ['convert dcp_to_torch a b --workers', /--workers needs a value/, /dcp --help/],
+  ['inspect a --keys', /--keys needs a value/, /dcp --help/],
+  ['inspect a --json=maybe', /--json takes no value .*maybe/, /^$/],
+  ['inspect a --json=', /--json takes no value .*empty/, /^$/],
+  ['convert dcp_to_torch a b --workers x', /--workers is not a number .*0 to 256, found x/, /^$/],
+  ['convert dcp_to_torch a b --workers=', /found nothing/, /^$/],
+  ['convert dcp_to_torch a b --workers -1', /found -1/, /^$/],
+  ['convert dcp_to_torch a b --workers 1.5', /found 1\.5/, /^$/],
+  ['convert dcp_to_torch a b --workers 257', /found 257/, /^$/],
+  ['convert dcp_to_torch a b --workers 0x10', /found 0x10/, /^$/],
+  ['convert dcp_to_torch a b --workers 1 --workers 2', /--workers is given more than once/, /^$/],
+];
+
+suite('arguments', ({ each, test }) => {
+  each(
+    GOOD,
+    ([line]) => `dcp ${line}`,
+    async ([line, request]) => equal(await parse(line), request),
+  );
+
+  each(
+    BAD,
+    ([line]) => `dcp ${line} is refused`,
+    async ([line, message, hint]) => {
+      const error = await rejects(() => parse(line), { code: 'usage', message });
+      ok(hint.test(error.hint ?? ''), `hint: ${error.hint}`);
+    },
+  );
+
+  test('an empty path is refused', async () => {
+    await rejects(() => parseArguments(['inspect', '']), { code: 'usage', message: /<path> is empty/ });
+  });
+
+  each(
+    [
+      ['--help', undefined],
+      ['-h', undefined],
+      ['convert --help', 'convert'],
+      ['inspect a b c -h', 'inspect'],
+      ['--help convert', 'convert'],
+      ['convert --version --help', 'convert'],
+    ] as const,
+    ([line]) => `dcp ${line} prints help`,
+    async ([line, command]) => equal(await parse(line), { command: 'print', text: helpText(command) }),
+  );
+
+  test('dcp --version prints the version of the package', async () => {
+    const parsed = await parse('--version');
+    ok(parsed.command === 'print' && /^\d+\.\d+\.\d+\n$/.test(parsed.text), JSON.stringify(parsed));
+  });
+
+  test('help after -- is a path', async () => {
+    equal(await parse('inspect -- --help'), { ...INSPECT, path: '--help' });
+  });
+
+  each(
+    [
+      ['inspect --json a', true],
+      ['--json', true],
+      ['inspect a --json=true --bad', true],
+      ['inspect a', false],
+      ['inspect a --json=false', false],
+      ['inspect -- --json', false],
+    ] as const,
+    ([line, wanted]) => `JSON ${wanted ? 'is' : 'is not'} wanted by: ${line}`,
+    ([line, wanted]) => is(wantsJson(line.split(' ')), wanted),
+  );
+});
+
+suite('help', ({ each }) => {
+  each(
+    [undefined, 'convert', 'inspect'] as const,
+    command => `of ${command ?? 'dcp'}: 80 columns of ASCII, every option, and examples that parse`,
+    async command => {
+      const text = helpText(command);
+      for (const line of text.split('\n')) ok(/^[ -~]{0,80}$/.test(line) && !/\s$/.test(line), line);
+      for (const { name, commands } of OPTIONS) {
+        if (command !== undefined) is(text.includes(`  --${name}`), commands.includes(command), name);
+      }
+      const examples = text.split('Examples:\n')[1]!.split('\n\n')[0]!.split('\n');
+      const commands = examples.filter(line => line.startsWith('  dcp '));
+      ok(commands.length >= 3);
+      for (const example of commands) {
+        const line = example.trim().split(' | ')[0]!.replaceAll("'", '');
+        const parsed = await parse(line.slice('dcp '.length));
+        if (command !== undefined) is(parsed.command, command, line);
+      }
+    },
+  );
+});

@@ -1,0 +1,244 @@
+import { boxText, inspectText } from '../../src/cli/inspect-text.js';
+import { styleFor } from '../../src/cli/style.js';
+import type { InspectedEntry, InspectReport } from '../../src/ops/inspect.js';
+import { displayWidth } from '../../src/tui/text-width.js';
+import { is, ok, suite } from '../suite.js';
+
+const WEIGHT: InspectedEntry = {
+  fqn: 'model.layers.0.weight',
+  path: ['model', 'layers.0.weight'],
+  kind: 'tensor',
+  dtype: 'bfloat16',
+  dtypeShort: 'bf16',
+  size: [4096, 1024],
+  byteLength: 8 << 20,
+  requiresGrad: true,
+  chunkCount: 2,
+};
+const RATE: InspectedEntry = { fqn: 'lr', path: ['lr'], kind: 'object', byteLength: 1260, value: '0.001' };
+
+const REPORT: InspectReport = {
+  schema: 1,
+  path: 'ckpt',
+  format: 'dcp',
+  completeness: 'complete',
+  torchEra: '2.9 or newer',
+  tensors: 1,
+  parameters: 4_194_304,
+  byteLength: 8 << 20,
+  dtypes: [{ dtype: 'bfloat16', tensors: 1, parameters: 4_194_304, byteLength: 8 << 20 }],
+  objects: 1,
+  chunks: 2,
+  ranks: 2,
+  files: [
+    { relativePath: '__0_0.distcp', byteLength: 5 << 20, rank: 0 },
+    { relativePath: '__1_0.distcp', byteLength: 5 << 20, rank: 1 },
+  ],
+  globals: [],
+  loadsWithWeightsOnly: true,
+  warnings: [],
+  entries: [WEIGHT, RATE],
+};
+
+const text = (change: Partial<InspectReport> = {}, columns?: number): string =>
+  inspectText({ ...REPORT, ...change }, { columns, style: styleFor(false) });
+/** The text of a label, its lines joined. */
+const row = (label: string, change: Partial<InspectReport>): string => {
+  const lines = text(change).split('\n\n')[0]!.trimEnd().split('\n');
+  const start = lines.findIndex(line => line.startsWith(`${label} `));
+  const next = lines.findIndex((line, i) => i > start && !line.startsWith(' '));
+  return lines
+    .slice(start, next === -1 ? undefined : next)
+    .map((line, i) => (i === 0 ? line.slice(label.length) : line).trim())
+    .join(' | ');
+};
+/** The table, its title line left out. */
+const table = (...args: Parameters<typeof text>): string[] =>
+  text(...args)
+    .split('\n\n')[1]!
+    .trimEnd()
+    .split('\n')
+    .slice(1);
+
+suite('inspect text', ({ each, test }) => {
+  test('the whole, as a pipe gets it', () => {
+    is(
+      text(),
+      [
+        'path          ckpt',
+        'format        DCP directory, saved by torch 2.9 or newer',
+        'complete      yes: 2 files of 2 ranks, 10.0 MiB (10,485,760 bytes)',
+        'tensors       1 in 2 chunks, 4,194,304 parameters, 8.00 MiB (8,388,608 bytes)',
+        'dtypes        bfloat16  1 tensor  4,194,304 parameters  8.00 MiB',
+        'objects       1',
+        "weights_only  yes: only classes on torch's list",
+        '',
+        'dtype   shape             size  chunks  name',
+        'bf16    [4096, 1024]  8.00 MiB       2  model.layers.0.weight',
+        'object                1.23 KiB          lr = 0.001',
+        '',
+      ].join('\n'),
+    );
+  });
+
+  each(
+    [
+      ['format', { format: 'torch', torchEra: '2.1 to 2.6' }, 'torch.save file, saved by torch 2.1 to 2.6'],
+      [
+        'complete',
+        { completeness: 'index_only' },
+        'index only: the data (2 files of 2 ranks) is not at hand',
+      ],
+      ['format', { completeness: 'index_only' }, 'DCP index, saved by torch 2.9 or newer'],
+      [
+        'complete',
+        {
+          completeness: 'files_missing',
+          files: [{ relativePath: '__0_0.distcp', byteLength: 1, rank: 0 }, ...missing(7)],
+          ranks: 8,
+        },
+        'NO: 7 of 8 files of 8 ranks missing: __1_0.distcp, __2_0.distcp, __3_0.distcp, __4_0.distcp, __5_0.distcp, 2 more',
+      ],
+      ['weights_only', { loadsWithWeightsOnly: null }, 'not known: the data is not at hand'],
+      [
+        'weights_only',
+        {
+          loadsWithWeightsOnly: false,
+          globals: [
+            { name: 'a.B', dangerous: false, fqn: 'x' },
+            { name: 'os.system', dangerous: true },
+          ],
+        },
+        "no: the pickles name what is not on torch's list: | a.B (first in x) | DANGEROUS: os.system",
+      ],
+      ['WARNING', { warnings: [{ kind: 'torn_overwrite', message: 'Torn.' }] }, 'Torn.'],
+      [
+        'dtypes',
+        {
+          dtypes: [
+            { dtype: 'float32', tensors: 12, parameters: 100, byteLength: 400 },
+            { dtype: 'uint8', tensors: 1, parameters: 7, byteLength: 7 },
+          ],
+        },
+        'float32  12 tensors  100 parameters  400 B | uint8      1 tensor    7 parameters    7 B',
+      ],
+    ] as [string, Partial<InspectReport>, string][],
+    ([label, , expected]) => `${label}: ${expected.slice(0, 50)}`,
+    ([label, change, expected]) => is(row(label, change), expected),
+  );
+
+  test('a torch file has no chunks, and no size where an object has none', () => {
+    const entries = [WEIGHT, { ...RATE, byteLength: 0 }];
+    is(
+      table({ format: 'torch', entries }).join('\n'),
+      [
+        'bf16    [4096, 1024]  8.00 MiB  model.layers.0.weight',
+        'object                          lr = 0.001',
+      ].join('\n'),
+    );
+  });
+
+  test('a scalar, an empty tensor, an object that is not loaded', () => {
+    const { value: _value, ...unknown } = RATE;
+    const entries = [
+      { ...WEIGHT, size: [], byteLength: 2 },
+      { ...WEIGHT, size: [0, 3], byteLength: 0 },
+      unknown,
+    ];
+    is(
+      table({ entries }).join('\n'),
+      [
+        'bf16    []           2 B       2  model.layers.0.weight',
+        'bf16    [0, 3]       0 B       2  model.layers.0.weight',
+        'object          1.23 KiB          lr',
+      ].join('\n'),
+    );
+  });
+
+  test('chunks stand below their tensor', () => {
+    const chunks = [
+      { offsets: [0, 0], sizes: [2048, 1024], relativePath: '__0_0.distcp', offset: 0, length: 4_195_000 },
+      {
+        offsets: [2048, 0],
+        sizes: [2048, 1024],
+        relativePath: '__1_0.distcp',
+        offset: 77,
+        length: 4_195_000,
+      },
+    ];
+    is(
+      table({ entries: [{ ...WEIGHT, chunks }] }).join('\n'),
+      [
+        'bf16   [4096, 1024]  8.00 MiB       2  model.layers.0.weight',
+        '    [0:2048, 0:1024]     __0_0.distcp  offset  0  length 4195000',
+        '    [2048:4096, 0:1024]  __1_0.distcp  offset 77  length 4195000',
+      ].join('\n'),
+    );
+  });
+
+  test('without entries there is no table', () => {
+    ok(!text({ entries: [] }).includes('dtype   shape'));
+  });
+
+  const long = `model.${'layers.'.repeat(30)}weight`;
+  const entries = [
+    { ...WEIGHT, fqn: long },
+    { ...RATE, fqn: long, value: `'${'x'.repeat(58)}'` },
+    { ...RATE, fqn: 'short', value: `'${'x'.repeat(58)}'` },
+  ];
+
+  test('in a pipe nothing is cut', () => {
+    ok(table({ entries })[0]!.endsWith(long));
+    ok(table({ entries })[1]!.endsWith(` = ${entries[1]!.value}`));
+  });
+
+  each(
+    [80, 70, 200],
+    columns => `in ${columns} columns lines fit, names keep both ends, values their start`,
+    columns => {
+      const lines = table({ entries }, columns);
+      for (const line of lines) ok(displayWidth(line) <= columns, line);
+      ok(/model\.\S*\.\.\.\S*weight$/.test(lines[0]!), lines[0]);
+      ok(/model\.\S*\.\.\.\S*weight = 'x/.test(lines[1]!), lines[1]);
+      ok(/ short = 'xxx/.test(lines[2]!), lines[2]);
+    },
+  );
+
+  test('untrusted names cannot steer the terminal, nor begin a line', () => {
+    const hostile = 'a\u001b[2J\nb\u009b\u202e';
+    const shown = text({
+      path: hostile,
+      torchEra: hostile,
+      globals: [{ name: hostile, dangerous: true, fqn: hostile }],
+      loadsWithWeightsOnly: false,
+      warnings: [{ kind: 'torn_overwrite', message: hostile }],
+      entries: [
+        { ...WEIGHT, fqn: hostile },
+        { ...RATE, fqn: hostile, value: hostile },
+      ],
+    });
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what it looks for.
+    ok(!/[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202e]/.test(shown));
+    is(shown.match(/^b(?!f16)/gm), null);
+    ok(shown.includes('a\\x1b[2J\\nb\\x9b\\u202e = a\\x1b[2J\\nb\\x9b\\u202e'), shown);
+  });
+
+  each(
+    [
+      [[], [], '[]'],
+      [[0], [4], '[0:4]'],
+      [[2, 0], [2, 16], '[2:4, 0:16]'],
+      [[5], [0], '[5:5]'],
+    ] as [number[], number[], string][],
+    ([, , box]) => `box ${box}`,
+    ([offsets, sizes, box]) => is(boxText({ offsets, sizes }), box),
+  );
+});
+
+function missing(count: number): InspectReport['files'] {
+  return Array.from({ length: count }, (_, i) => ({
+    relativePath: `__${i + 1}_0.distcp`,
+    byteLength: null,
+    rank: i + 1,
+  }));
+}

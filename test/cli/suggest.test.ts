@@ -1,0 +1,28 @@
+import { suggest } from '../../src/cli/suggest.js';
+import { is, suite } from '../suite.js';
+
+const KNOWN = ['force', 'skip-existing', 'dry-run', 'quiet', 'workers', 'keys', 'json', 'no-crc'];
+
+suite('suggestions', ({ each }) => {
+  each(
+    [
+      ['forse', 'force'],
+      ['froce', 'force'],
+      ['FORCE', 'force'],
+      ['skip_existing', 'skip-existing'],
+      ['skipexisting', 'skip-existing'],
+      ['skip', 'skip-existing'],
+      ['dryrun', 'dry-run'],
+      ['worker', 'workers'],
+      ['jsn', 'json'],
+      ['key', 'keys'],
+      ['nocrc', 'no-crc'],
+      ['', undefined],
+      ['f', undefined],
+      ['verbose', undefined],
+      ['constructor', undefined],
+    ] as const,
+    ([given, meant]) => `${given || 'nothing'} means ${meant ?? 'nothing known'}`,
+    ([given, meant]) => is(suggest(given, KNOWN), meant),
+  );
+});

@@ -1,0 +1,43 @@
+import { type Column, columnWidths, labelled, tableLine, widthBeforeLast } from '../../src/cli/table.js';
+import { equal, is, suite } from '../suite.js';
+
+const COLUMNS: Column[] = [
+  { title: 'a', align: 'left' },
+  { title: 'size', align: 'right' },
+  { title: 'name', align: 'left' },
+];
+
+suite('table', ({ test }) => {
+  test('columns are as wide as their widest cell or title', () => {
+    const rows = [
+      ['模型', '1', 'x'],
+      ['b', '12345', 'long name'],
+    ];
+    const widths = columnWidths(COLUMNS, rows);
+    equal(widths, [4, 5, 9]);
+    is(widthBeforeLast(widths), 4 + 2 + 5 + 2);
+    equal(
+      rows.map(row => tableLine(COLUMNS, widths, row)),
+      ['模型      1  x', 'b     12345  long name'],
+    );
+  });
+
+  test('no line ends in spaces', () => {
+    is(tableLine(COLUMNS, [4, 5, 9], ['b', '', '']), 'b');
+  });
+
+  test('labels are printed once, texts stand below each other', () => {
+    equal(
+      labelled([
+        ['a', '1'],
+        ['long', '2'],
+        ['long', '3'],
+      ]),
+      ['a     1', 'long  2', '      3'],
+    );
+  });
+
+  test('texts are broken to fit', () => {
+    equal(labelled([['a', 'one two three']], 10), ['a  one two', '   three']);
+  });
+});

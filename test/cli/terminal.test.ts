@@ -1,0 +1,64 @@
+import { terminalOf } from '../../src/cli/terminal.js';
+import { equal, suite } from '../suite.js';
+
+const TTY = { isTTY: true, columns: 120 };
+const XTERM = { TERM: 'xterm-256color', LANG: 'en_US.UTF-8' };
+const FULL = { isTty: true, columns: 120, colors: true, animates: true, unicode: true };
+
+suite('terminal', ({ each }) => {
+  each(
+    [
+      { what: 'a terminal', stream: TTY, env: XTERM, expected: FULL },
+      {
+        what: 'a pipe',
+        stream: {},
+        env: XTERM,
+        expected: { ...FULL, isTty: false, columns: undefined, colors: false, animates: false },
+      },
+      {
+        what: 'no columns known yet',
+        stream: { isTTY: true, columns: 0 },
+        env: XTERM,
+        expected: { ...FULL, columns: 80 },
+      },
+      {
+        what: 'NO_COLOR',
+        stream: TTY,
+        env: { ...XTERM, NO_COLOR: '1' },
+        expected: { ...FULL, colors: false },
+      },
+      { what: 'an empty NO_COLOR', stream: TTY, env: { ...XTERM, NO_COLOR: '' }, expected: FULL },
+      {
+        what: 'TERM=dumb',
+        stream: TTY,
+        env: { ...XTERM, TERM: 'dumb' },
+        expected: { ...FULL, colors: false, animates: false },
+      },
+      {
+        what: 'no TERM',
+        stream: TTY,
+        env: { LANG: 'C.UTF-8' },
+        expected: { ...FULL, colors: false, animates: false },
+      },
+      { what: 'CI=1', stream: TTY, env: { ...XTERM, CI: '1' }, expected: { ...FULL, animates: false } },
+      { what: 'CI=true', stream: TTY, env: { ...XTERM, CI: 'true' }, expected: { ...FULL, animates: false } },
+      { what: 'CI=false', stream: TTY, env: { ...XTERM, CI: 'false' }, expected: FULL },
+      { what: 'LANG=C', stream: TTY, env: { ...XTERM, LANG: 'C' }, expected: { ...FULL, unicode: false } },
+      { what: 'no locale', stream: TTY, env: { TERM: 'xterm' }, expected: { ...FULL, unicode: false } },
+      {
+        what: 'LC_ALL over LANG',
+        stream: TTY,
+        env: { ...XTERM, LC_ALL: 'POSIX' },
+        expected: { ...FULL, unicode: false },
+      },
+      {
+        what: 'LC_CTYPE over LANG',
+        stream: TTY,
+        env: { TERM: 'xterm', LANG: 'C', LC_CTYPE: 'de_DE.utf8' },
+        expected: FULL,
+      },
+    ],
+    row => row.what,
+    row => equal(terminalOf(row.stream, row.env), row.expected),
+  );
+});
