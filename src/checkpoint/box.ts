@@ -99,6 +99,20 @@ export function strideSpan(sizes: readonly number[], stride: readonly number[]):
   return last + 1;
 }
 
+/** The elements in both boxes; undefined where there are none. A 0-d box meets every 0-d box. */
+export function intersection(a: Box, b: Box): Box | undefined {
+  const offsets: number[] = [];
+  const sizes: number[] = [];
+  for (let d = 0; d < a.offsets.length; d++) {
+    const start = Math.max(a.offsets[d]!, b.offsets[d]!);
+    const end = Math.min(a.offsets[d]! + a.sizes[d]!, b.offsets[d]! + b.sizes[d]!);
+    if (start >= end) return undefined;
+    offsets.push(start);
+    sizes.push(end - start);
+  }
+  return { offsets, sizes };
+}
+
 /** The box as text, `[0:4, 8:16]`, half-open. */
 export function boxText(box: Box): string {
   return `[${box.offsets.map((start, d) => `${start}:${start + box.sizes[d]!}`).join(', ')}]`;

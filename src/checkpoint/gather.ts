@@ -2,7 +2,7 @@ import type { CopyPlanBuilder, PieceDimension } from '../copy/plan.js';
 import { type ElementTransform, IDENTITY } from '../copy/transform.js';
 import type { DTypeInfo } from '../dtype.js';
 import { FormatError, UnsupportedError, withContext } from '../errors.js';
-import { type Box, contiguousStride, strideSpan } from './box.js';
+import { type Box, contiguousStride, intersection, strideSpan } from './box.js';
 import type { Checkpoint, TensorEntry } from './checkpoint.js';
 import { UNRESOLVED, VIEW_CONJUGATE, VIEW_NEGATIVE } from './chunks.js';
 import { proveCoverage } from './coverage.js';
@@ -14,6 +14,7 @@ import { proveCoverage } from './coverage.js';
 export class TensorGatherer {
   private readonly planStorage = new Map<number, number>();
   private readonly planSource: number[] = [];
+  private readonly proved = new Map<TensorEntry, readonly { chunk: number; box: Box }[]>();
   /** Chunks left out because another one holds the same box. */
   replicaCount = 0;
 
@@ -28,14 +29,35 @@ export class TensorGatherer {
    * @throws CorruptDataError, FormatError with the FQN, where the chunks do not tile the tensor.
    */
   addTensor(entry: TensorEntry, recordStride: readonly number[] = contiguousStride(entry.shape)): void {
+    this.addBox(entry, { offsets: entry.shape.map(() => 0), sizes: entry.shape }, recordStride);
+  }
+
+  /**
+   * Adds the pieces that fill the plan's current record with a box of the tensor: every chunk that meets the box
+   * gives the part they share. Otherwise as {@link addTensor}.
+   */
+  addBox(entry: TensorEntry, target: Box, recordStride: readonly number[]): void {
     withContext({ fqn: entry.fqn }, () => {
-      const { chunks } = this.checkpoint;
+      for (const { chunk, box } of this.chunksOf(entry)) {
+        const shared = intersection(box, target);
+        if (shared !== undefined) this.addPart(entry, chunk, box, shared, target, recordStride);
+      }
+    });
+  }
+
+  /** The chunks that together are the tensor, each element once. */
+  private chunksOf(entry: TensorEntry): readonly { chunk: number; box: Box }[] {
+    let chunks = this.proved.get(entry);
+    if (chunks === undefined) {
       const boxes: Box[] = [];
-      for (let i = 0; i < entry.chunkCount; i++) boxes.push(chunks.boxOf(entry.firstChunk + i));
+      for (let i = 0; i < entry.chunkCount; i++)
+        boxes.push(this.checkpoint.chunks.boxOf(entry.firstChunk + i));
       const { used, replicaCount } = proveCoverage(entry.shape, boxes);
       this.replicaCount += replicaCount;
-      for (const index of used) this.addChunk(entry, entry.firstChunk + index, boxes[index]!, recordStride);
-    });
+      chunks = used.map(index => ({ chunk: entry.firstChunk + index, box: boxes[index]! }));
+      this.proved.set(entry, chunks);
+    }
+    return chunks;
   }
 
   /**
@@ -52,20 +74,29 @@ export class TensorGatherer {
     this.plan.addPiece(this.storageOf(storage, label), 0, 0, byteLength, [], transform);
   }
 
-  private addChunk(entry: TensorEntry, chunk: number, box: Box, recordStride: readonly number[]): void {
+  /** The piece for the elements `shared` of a chunk that holds `box`, in a record that holds `target`. */
+  private addPart(
+    entry: TensorEntry,
+    chunk: number,
+    box: Box,
+    shared: Box,
+    target: Box,
+    recordStride: readonly number[],
+  ): void {
     const { chunks, storages } = this.checkpoint;
     const storage = chunks.storage[chunk]!;
     if (storage === UNRESOLVED) throw new Error(`chunk ${chunk} was not resolved`);
     const { itemSize } = entry.dtype;
     const stride = chunks.strideOf(chunk);
-    const storageOffset = chunks.storageOffset[chunk]!;
+    let storageOffset = chunks.storageOffset[chunk]!;
     this.requireInside(storage, (storageOffset + strideSpan(box.sizes, stride)) * itemSize);
     const dimensions: PieceDimension[] = [];
     let recordOffset = 0;
-    for (let d = 0; d < box.sizes.length; d++) {
-      recordOffset += box.offsets[d]! * recordStride[d]!;
+    for (let d = 0; d < shared.sizes.length; d++) {
+      storageOffset += (shared.offsets[d]! - box.offsets[d]!) * stride[d]!;
+      recordOffset += (shared.offsets[d]! - target.offsets[d]!) * recordStride[d]!;
       dimensions.push({
-        count: box.sizes[d]!,
+        count: shared.sizes[d]!,
         sourceStep: stride[d]! * itemSize,
         recordStep: recordStride[d]! * itemSize,
       });

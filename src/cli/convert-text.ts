@@ -2,6 +2,7 @@ import type { ConvertResult } from '../ops/convert.js';
 import type { Loss } from '../ops/losses.js';
 import type { NamedGlobal } from '../ops/safety.js';
 import { printableDeep } from '../tui/printable.js';
+import { wrapWords } from '../tui/text-width.js';
 import { formatCount, formatDuration, formatExactBytes, formatRate } from '../tui/units.js';
 import type { Style } from './style.js';
 import { labelled } from './table.js';
@@ -98,7 +99,10 @@ function lossText({ kind, count, first, reason }: Loss): string {
 const MAX_GLOBALS = 20;
 
 /** What a person should know though the conversion succeeded, on stderr. */
-export function noticeText(untrusted: ConvertResult, style: Style): string {
+export function noticeText(
+  untrusted: ConvertResult,
+  { columns, style }: Pick<ConvertTextOptions, 'columns' | 'style'>,
+): string {
   const { warnings, globals, leftBehind } = printableDeep(untrusted);
   const lines = warnings.map(warning => warning.message);
   const dangerous = globals.filter(global => global.dangerous);
@@ -112,7 +116,14 @@ export function noticeText(untrusted: ConvertResult, style: Style): string {
     lines.push(`torch.load(weights_only=True) refuses what is not on torch's list: ${namesText(unlisted)}`);
   }
   for (const path of leftBehind) lines.push(`this temporary could not be removed: ${path}`);
-  return lines.map(line => `${style.warn('dcp: warning:')} ${line}\n`).join('');
+  return lines.map(line => warningText(line, columns, style)).join('');
+}
+
+function warningText(line: string, columns: number | undefined, style: Style): string {
+  const label = 'dcp: warning:';
+  const text = `${label} ${line}`;
+  const shown = columns === undefined ? text : wrapWords(text, columns).join('\n');
+  return `${style.warn(label)}${shown.slice(label.length)}\n`;
 }
 
 function namesText(globals: readonly NamedGlobal[]): string {

@@ -21,7 +21,10 @@ export async function runConvert(request: ConvertRequest, output: Output, screen
     progress.close();
     if (typeof result === 'number') return result;
     const seconds = (performance.now() - startedAt) / 1000;
-    if (!request.quiet) await output.notice(noticeText(result, styleFor(screens.stderr.colors)));
+    if (!request.quiet) {
+      const { columns, colors } = screens.stderr;
+      await output.notice(noticeText(result, { columns, style: styleFor(colors) }));
+    }
     if (request.json) {
       const elapsedSeconds = Math.round(seconds * 1000) / 1000;
       await output.result(successDocument('convert', { ...result, elapsedSeconds }));
@@ -55,7 +58,7 @@ export class EndedBySignal extends InterruptedError {
 async function convert(request: ConvertRequest, hooks: Pick<ConvertOptions, 'signal' | 'onProgress'>) {
   const { dcpToTorchSave, torchSaveToDcp } = await import('../ops/convert.js');
   const { mode, source, destination, force, skipExisting, dryRun, strict, allowUnsafeGlobals } = request;
-  const { restoreIntKeys, crc, workers } = request;
+  const { restoreIntKeys, crc, sync, workers } = request;
   const options: ConvertOptions = {
     force,
     skipExisting,
@@ -64,6 +67,7 @@ async function convert(request: ConvertRequest, hooks: Pick<ConvertOptions, 'sig
     allowUnsafeGlobals,
     restoreIntKeys,
     crc,
+    sync,
     ...(workers === undefined ? {} : { workers }),
     ...hooks,
   };

@@ -15,10 +15,17 @@ export interface InspectTextOptions {
 export function inspectText(untrusted: InspectReport, { columns, style }: InspectTextOptions): string {
   const report = printableDeep(untrusted);
   return [
-    ...labelled(headerRows(report), columns),
+    ...labelled(headerRows(report), columns).map(line => highlighted(line, style)),
     ...(report.entries.length === 0 ? [] : ['', ...entryLines(report, columns, style)]),
     '',
   ].join('\n');
+}
+
+/** Colours go in when lines are broken and aligned. */
+function highlighted(line: string, style: Style): string {
+  return line
+    .replace(/^WARNING(?= )/, word => style.warn(word))
+    .replace(/^( +)(DANGEROUS:)/, (_, indent: string, word: string) => indent + style.error(word));
 }
 
 const FORMATS: Record<InspectReport['format'], string> = {
@@ -65,6 +72,7 @@ function dtypeRows({ dtypes }: InspectReport): [string, string][] {
 }
 
 const MAX_MISSING_NAMES = 5;
+const MAX_GLOBALS = 20;
 
 function completenessText({ completeness, files, ranks, format }: InspectReport): string {
   const present = files.filter(file => file.byteLength !== null);
@@ -87,10 +95,14 @@ function completenessText({ completeness, files, ranks, format }: InspectReport)
 function weightsOnlyRows({ loadsWithWeightsOnly, globals }: InspectReport): [string, string][] {
   const label = 'weights_only';
   if (loadsWithWeightsOnly === true) return [[label, "yes: only classes on torch's list"]];
-  const names = globals.map(({ name, fqn, dangerous }): [string, string] => {
+  const shown = [...globals].sort((a, b) => Number(b.dangerous) - Number(a.dangerous)).slice(0, MAX_GLOBALS);
+  const names = shown.map(({ name, fqn, dangerous }): [string, string] => {
     const where = fqn === undefined ? '' : ` (first in ${fqn})`;
     return [label, `${dangerous ? 'DANGEROUS: ' : ''}${name}${where}`];
   });
+  if (globals.length > shown.length) {
+    names.push([label, `and ${globals.length - shown.length} more (--json lists all)`]);
+  }
   if (loadsWithWeightsOnly === null) return [[label, 'not known: the data is not at hand'], ...names];
   return [[label, "no: the pickles name what is not on torch's list:"], ...names];
 }

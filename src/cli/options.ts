@@ -58,6 +58,13 @@ export const OPTIONS: readonly OptionRow[] = [
   },
   { name: 'no-crc', commands: convert, kind: 'flag', describe: 'Neither check nor write CRC-32 checksums' },
   {
+    name: 'no-sync',
+    commands: convert,
+    kind: 'flag',
+    describe:
+      'Do not wait until the output is on the device; a crash of the machine may then leave it damaged',
+  },
+  {
     name: 'workers',
     commands: convert,
     kind: 'value',

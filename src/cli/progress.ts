@@ -1,7 +1,7 @@
 import type { ConvertProgress } from '../ops/convert.js';
 import type { ProgressScreen } from '../tui/progress-screen.js';
 import { initialProgress, type ProgressAction, progressReducer } from '../tui/progress-state.js';
-import { progressLine } from '../tui/progress-text.js';
+import { phaseText, progressLine } from '../tui/progress-text.js';
 import type { Terminal } from './terminal.js';
 
 /** Tells on stderr how far a conversion is. Nothing is printed by a conversion that is over soon. */
@@ -72,7 +72,8 @@ export function openProgress(
     onProgress: progress => dispatch({ type: 'progress', progress, at: now() }),
     onInterrupt: () => {
       dispatch({ type: 'interrupt', at: now() });
-      screen?.draw(state);
+      if (screen !== undefined) screen.draw(state);
+      else if (terminal.isTty) stderr.write(`dcp: ${phaseText(state)}\n`);
     },
     close: () => {
       isClosed = true;

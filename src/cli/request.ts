@@ -26,6 +26,7 @@ export interface ConvertRequest {
   allowUnsafeGlobals: boolean;
   restoreIntKeys: boolean;
   crc: boolean;
+  sync: boolean;
   workers: number | undefined;
   quiet: boolean;
   json: boolean;
@@ -184,6 +185,7 @@ function convertRequest(positionals: readonly string[], { options }: RawArgument
     allowUnsafeGlobals: flag('allow-unsafe-globals'),
     restoreIntKeys: flag('restore-int-keys'),
     crc: !flag('no-crc'),
+    sync: !flag('no-sync'),
     workers: workersOf(options.get('workers')),
     quiet: flag('quiet'),
     json: flag('json'),

@@ -24,7 +24,10 @@ export class FileTileIo implements TileIo {
 
   write(output: number, bytes: Uint8Array, byteOffset: number): void {
     const path = this.targets[output]!;
-    if (this.mode === 'compare') return this.compare(path, bytes, byteOffset);
+    if (this.mode === 'compare') {
+      this.compare(path, bytes, byteOffset);
+      return;
+    }
     let fd = this.outputs.get(output);
     if (fd === undefined) {
       fd = openForUpdate(path);

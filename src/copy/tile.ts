@@ -212,7 +212,10 @@ function forEachIndex(
 ): void {
   const visit = (level: number, source: number, record: number): void => {
     const dimension = dimensions[level];
-    if (dimension === undefined) return action(source, record);
+    if (dimension === undefined) {
+      action(source, record);
+      return;
+    }
     for (let i = 0; i < dimension.count; i++) {
       visit(level + 1, source + i * dimension.sourceStep, record + i * dimension.recordStep);
     }

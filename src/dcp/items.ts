@@ -159,7 +159,9 @@ export async function resolveChunks(
   chunkIndexes: readonly number[],
   chunks: ChunkTable,
   storages: StorageTable,
-  /** Checks that the item holds what the index says, and names the tensor in errors. */
+  /** The tensor that a chunk belongs to, for messages. */
+  fqnOf: (chunk: number) => string,
+  /** Checks that the item holds what the index says. */
   accept: (chunk: number, tensor: StridedTensor) => void,
 ): Promise<void> {
   const sorted = [...chunkIndexes].sort((a, b) => chunks.itemByteOffset[a]! - chunks.itemByteOffset[b]!);
@@ -172,7 +174,7 @@ export async function resolveChunks(
     const reader = new ItemReader(source, items);
     for (const [index, chunk] of sorted.entries()) {
       const item = items[index]!;
-      await withContextAsync({ path, byteOffset: item.byteOffset }, async () => {
+      await withContextAsync({ path, fqn: fqnOf(chunk), byteOffset: item.byteOffset }, async () => {
         const tensor = await readTensorItem(await reader.open(index), item, file, storages);
         accept(chunk, tensor);
         chunks.setView(chunk, {

@@ -1,18 +1,31 @@
+import type { Box } from '../checkpoint/box.js';
 import type { EntryPath } from '../checkpoint/checkpoint.js';
 import type { DTypeInfo } from '../dtype.js';
 import { PyDict } from '../pickle/dict.js';
 import { encodePickle } from '../pickle/encode.js';
 import { PyGlobal, PyList, PyObject, PyStr, PyTuple, type PyValue } from '../pickle/values.js';
 
-/** One row of an index that is to be written: a whole tensor, or an object, as one item of one file. */
-export interface WrittenItem {
-  fqn: string;
-  path: EntryPath;
+/** Where an item lies. Bytes. */
+export interface Place {
   relativePath: string;
   byteOffset: number;
   byteLength: number;
-  tensor?: { dtype: DTypeInfo; shape: readonly number[]; requiresGrad: boolean };
 }
+
+/** One key of an index that is to be written. */
+export type WrittenEntry =
+  | { kind: 'object'; fqn: string; path: EntryPath; place: Place }
+  | {
+      kind: 'tensor';
+      fqn: string;
+      path: EntryPath;
+      dtype: DTypeInfo;
+      shape: readonly number[];
+      requiresGrad: boolean;
+      chunks: readonly (Box & { place: Place })[];
+    };
+
+type WrittenTensor = Extract<WrittenEntry, { kind: 'tensor' }>;
 
 const METADATA = 'torch.distributed.checkpoint.metadata';
 const FILESYSTEM = 'torch.distributed.checkpoint.filesystem';
@@ -20,19 +33,12 @@ const FILESYSTEM = 'torch.distributed.checkpoint.filesystem';
 const METADATA_VERSION = '1.0.0';
 
 /**
- * Encodes `.metadata` as torch ≥ 2.9 does for a save by one process, in pickle protocol 2. `checkpoint_id` is
- * None: the path would make equal checkpoints differ.
- *
- * @param planned the items in the order of the state dict
- * @param written the same items in the order of the files
+ * Encodes `.metadata` as torch ≥ 2.9 does, in pickle protocol 2. `checkpoint_id` is None: the path would make equal
+ * checkpoints differ. `entries` are in the order of the state dict; items are listed in the order of the files.
  */
-export function encodeMetadata(
-  planned: readonly WrittenItem[],
-  written: readonly WrittenItem[],
-  saveId: string,
-): Uint8Array {
-  const fqns = new Map(planned.map(item => [item.fqn, new PyStr(item.fqn)]));
-  const fqnOf = (item: WrittenItem): PyStr => fqns.get(item.fqn)!;
+export function encodeMetadata(entries: readonly WrittenEntry[], saveId: string): Uint8Array {
+  const fqns = new Map(entries.map(entry => [entry.fqn, new PyStr(entry.fqn)]));
+  const fqnOf = (fqn: string): PyStr => fqns.get(fqn)!;
   const names = new Map<string, PyStr>();
   const shared = (text: string): PyStr => {
     let name = names.get(text);
@@ -45,7 +51,7 @@ export function encodeMetadata(
     return object;
   };
 
-  const tensorMetadata = (tensor: NonNullable<WrittenItem['tensor']>): PyObject => {
+  const tensorMetadata = (tensor: WrittenTensor): PyObject => {
     const properties = new PyObject('newobj', new PyGlobal(METADATA, 'TensorProperties'), new PyTuple([]));
     properties.state = new PyTuple([
       new PyGlobal('torch', tensor.dtype.name),
@@ -58,40 +64,42 @@ export function encodeMetadata(
       new PyObject('reduce', new PyGlobal(METADATA, '_MEM_FORMAT_ENCODING'), new PyTuple([0])),
       false,
     ]);
-    const chunk = instance(METADATA, 'ChunkStorageMetadata', [
-      ['offsets', torchSize(tensor.shape.map(() => 0))],
-      ['sizes', torchSize(tensor.shape)],
-    ]);
+    const chunks = tensor.chunks.map(({ offsets, sizes }) =>
+      instance(METADATA, 'ChunkStorageMetadata', [
+        ['offsets', torchSize(offsets)],
+        ['sizes', torchSize(sizes)],
+      ]),
+    );
     return instance(METADATA, 'TensorStorageMetadata', [
       ['properties', properties],
       ['size', torchSize(tensor.shape)],
-      ['chunks', new PyList([chunk])],
+      ['chunks', new PyList(chunks)],
     ]);
   };
-
-  const stateDictMetadata = planned.map((item): [PyValue, PyValue] => [
-    fqnOf(item),
-    item.tensor === undefined
-      ? new PyObject('newobj', new PyGlobal(METADATA, 'BytesStorageMetadata'), new PyTuple([]))
-      : tensorMetadata(item.tensor),
-  ]);
-  const plannerData = planned.map((item): [PyValue, PyValue] => [
-    fqnOf(item),
-    new PyTuple(item.path.map(step => (typeof step === 'number' ? step : shared(step)))),
-  ]);
-  const storageData = written.map((item): [PyValue, PyValue] => [
-    instance(METADATA, 'MetadataIndex', [
-      ['fqn', fqnOf(item)],
-      ['index', item.tensor === undefined ? null : 0],
-      ...(item.tensor === undefined
-        ? []
-        : [['offset', torchSize(item.tensor.shape.map(() => 0))] as [string, PyValue]]),
-    ]),
+  const storageInfo = ({ relativePath, byteOffset, byteLength }: Place): PyObject =>
     instance(FILESYSTEM, '_StorageInfo', [
-      ['relative_path', shared(item.relativePath)],
-      ['offset', item.byteOffset],
-      ['length', item.byteLength],
+      ['relative_path', shared(relativePath)],
+      ['offset', byteOffset],
+      ['length', byteLength],
+    ]);
+
+  const stateDictMetadata = entries.map((entry): [PyValue, PyValue] => [
+    fqnOf(entry.fqn),
+    entry.kind === 'object'
+      ? new PyObject('newobj', new PyGlobal(METADATA, 'BytesStorageMetadata'), new PyTuple([]))
+      : tensorMetadata(entry),
+  ]);
+  const plannerData = entries.map((entry): [PyValue, PyValue] => [
+    fqnOf(entry.fqn),
+    new PyTuple(entry.path.map(step => (typeof step === 'number' ? step : shared(step)))),
+  ]);
+  const storageData = itemsOf(entries).map(({ fqn, place, chunk }): [PyValue, PyValue] => [
+    instance(METADATA, 'MetadataIndex', [
+      ['fqn', fqnOf(fqn)],
+      ['index', chunk === undefined ? null : chunk.index],
+      ...(chunk === undefined ? [] : [['offset', torchSize(chunk.offsets)] as [string, PyValue]]),
     ]),
+    storageInfo(place),
   ]);
 
   return encodePickle(
@@ -111,6 +119,29 @@ export function encodeMetadata(
       ['version', METADATA_VERSION],
     ]),
   );
+}
+
+interface WrittenItem {
+  fqn: string;
+  place: Place;
+  /** Absent for objects. */
+  chunk?: { index: number; offsets: readonly number[] };
+}
+
+/** All items, in the order of the files: objects of a file lie before its tensors. */
+function itemsOf(entries: readonly WrittenEntry[]): WrittenItem[] {
+  const items = entries.flatMap((entry): WrittenItem[] =>
+    entry.kind === 'object'
+      ? [{ fqn: entry.fqn, place: entry.place }]
+      : entry.chunks.map(({ place, offsets }, index) => ({
+          fqn: entry.fqn,
+          place,
+          chunk: { index, offsets },
+        })),
+  );
+  const order = new Map([...new Set(items.map(item => item.place.relativePath))].map((name, i) => [name, i]));
+  const fileOf = (item: WrittenItem): number => order.get(item.place.relativePath)!;
+  return items.sort((a, b) => fileOf(a) - fileOf(b) || a.place.byteOffset - b.place.byteOffset);
 }
 
 function torchSize(sizes: readonly number[]): PyObject {

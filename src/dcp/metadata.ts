@@ -30,6 +30,7 @@ abstract class Folded extends PyExternal {
 }
 
 export class TensorStorageMetadata extends Folded {
+  /** Set by the state, which an index that passed `decodeMetadata` has. */
   dtype!: DTypeInfo;
   size: number[] = [];
   chunks: ChunkStorageMetadata[] = [];
@@ -38,7 +39,9 @@ export class TensorStorageMetadata extends Folded {
   setState(state: PyValue): void {
     const fields = fieldsOf(state, 'TensorStorageMetadata');
     const properties = fields('properties');
-    if (!(properties instanceof TensorProperties)) throw wrongField('TensorStorageMetadata.properties');
+    if (!(properties instanceof TensorProperties) || properties.dtype === undefined) {
+      throw wrongField('TensorStorageMetadata.properties');
+    }
     this.dtype = properties.dtype;
     this.requiresGrad = properties.requiresGrad;
     this.size = requireSize(fields('size'), 'TensorStorageMetadata.size');
@@ -68,7 +71,8 @@ export class ChunkStorageMetadata extends Folded implements Box {
 
 /** State: a tuple (dtype, layout, requires_grad, memory format, pin_memory). Only dtype is used on load. */
 export class TensorProperties extends Folded {
-  dtype!: DTypeInfo;
+  /** Undefined until the state is set. */
+  dtype: DTypeInfo | undefined;
   requiresGrad = false;
 
   setState(state: PyValue): void {
@@ -179,6 +183,9 @@ const CLASSES: ReadonlyMap<string, Handler> = new Map<string, Handler>(
 const FORMAT_GLOBALS =
   /^(builtins\.getattr|torch\.distributed\..*MEM_FORMAT_ENCODING|pathlib(\._local)?\.(Posix|Windows|PurePosix|PureWindows)Path)$/;
 
+/** The first opcode of every pickle that torch writes, with the protocol's number behind it. */
+const PROTO = 0x80;
+
 /** Beyond this a `.metadata` is not read: the pickle of a million chunks has about 250 MB. */
 export const MAX_METADATA_BYTE_LENGTH = 2 ** 31 - 1;
 
@@ -187,6 +194,12 @@ export const MAX_METADATA_BYTE_LENGTH = 2 ** 31 - 1;
  * @throws FormatError where it is not a Metadata object, or a field is not what torch writes.
  */
 export function decodeMetadata(bytes: Uint8Array): DcpMetadata {
+  if (bytes[0] !== PROTO) {
+    throw new FormatError('The index is not a pickle', {
+      expected: 'a file that begins with 80, as pickles of protocol 2 and newer do',
+      found: bytes.length === 0 ? 'an empty file' : `one that begins with ${hex(bytes.subarray(0, 4))}`,
+    });
+  }
   const globals = new Set<string>();
   const { value } = decodePickle(bytes, {
     keepStringIdentity: 'loaded',
@@ -217,7 +230,8 @@ function stateDictMetadata(value: PyValue | undefined): DcpMetadata['stateDictMe
   for (const [key, stored] of value.entries()) {
     const fqn = textOf(key);
     if (fqn === undefined) throw wrongField('Metadata.state_dict_metadata');
-    if (!(stored instanceof TensorStorageMetadata) && !(stored instanceof BytesStorageMetadata)) {
+    const isTensor = stored instanceof TensorStorageMetadata && stored.dtype !== undefined;
+    if (!isTensor && !(stored instanceof BytesStorageMetadata)) {
       throw wrongField('Metadata.state_dict_metadata').addContext({ fqn });
     }
     rows.push([key, fqn, stored]);
@@ -272,4 +286,8 @@ function isCount(value: PyValue | undefined): value is number {
 
 function wrongField(what: string): FormatError {
   return new FormatError(`${what} is not what torch writes`);
+}
+
+function hex(bytes: Uint8Array): string {
+  return Array.from(bytes, byte => byte.toString(16).padStart(2, '0')).join(' ');
 }

@@ -191,6 +191,7 @@ export class DcpCheckpoint implements Checkpoint {
         chunkIndexes,
         chunks,
         this.storages,
+        chunk => entryOf.get(chunk)!.fqn,
         (chunk, tensor) => requireMatch(entryOf.get(chunk)!, chunks.boxOf(chunk).sizes, tensor),
       );
     }
@@ -230,22 +231,20 @@ export class DcpCheckpoint implements Checkpoint {
 }
 
 /** The item must be what the index says: torch would cast another type, and fail on another shape. */
-function requireMatch(entry: TensorEntry, sizes: readonly number[], tensor: StridedTensor): void {
-  withContext({ fqn: entry.fqn }, () => {
-    const found = tensor.size;
-    if (found.length !== sizes.length || found.some((size, d) => size !== sizes[d])) {
-      throw new FormatError('A stored chunk has another shape than the index says', {
-        expected: `[${sizes.join(', ')}]`,
-        found: `[${found.join(', ')}]`,
-      });
-    }
-    if (tensor.dtype !== entry.dtype) {
-      throw new UnsupportedError('A stored chunk has another element type than the index says', {
-        expected: entry.dtype.name,
-        found: tensor.dtype.name,
-      });
-    }
-  });
+function requireMatch({ dtype }: TensorEntry, sizes: readonly number[], tensor: StridedTensor): void {
+  const found = tensor.size;
+  if (found.length !== sizes.length || found.some((size, d) => size !== sizes[d])) {
+    throw new FormatError('A stored chunk has another shape than the index says', {
+      expected: `[${sizes.join(', ')}]`,
+      found: `[${found.join(', ')}]`,
+    });
+  }
+  if (tensor.dtype !== dtype) {
+    throw new UnsupportedError('A stored chunk has another element type than the index says', {
+      expected: dtype.name,
+      found: tensor.dtype.name,
+    });
+  }
 }
 
 function snapshotIfThere(path: string): FileSnapshot | undefined {

@@ -1,65 +1,102 @@
 import { createHash } from 'node:crypto';
-import { elementCountOf, strideOfCopy } from '../checkpoint/box.js';
-import type { Checkpoint, Entry, ObjectEntry, TensorEntry } from '../checkpoint/checkpoint.js';
-import { TensorGatherer } from '../checkpoint/gather.js';
+import type { Box } from '../checkpoint/box.js';
+import type { Checkpoint, Entry, TensorEntry } from '../checkpoint/checkpoint.js';
 import { type CopyPlan, CopyPlanBuilder } from '../copy/plan.js';
 import { FormatError, UnsupportedError } from '../errors.js';
-import { addTorchArchive } from '../torch/archive-plan.js';
-import { type TensorView, TorchPickler } from '../torch/pickler.js';
-import { tensorFormOf } from '../torch/tensors.js';
-import { plannedStorage } from '../torch/writer.js';
 import { METADATA_NAME } from './directory.js';
-import { encodeMetadata, type WrittenItem } from './metadata-writer.js';
+import { ItemPlanner } from './item-plan.js';
+import { encodeMetadata, type Place, type WrittenEntry } from './metadata-writer.js';
 
-/** The one data file of a save by one process. */
-const DATA_NAME = '__0_0.distcp';
-/** The top-level directory of an archive that torch saves to a stream. */
-const ITEM_ROOT = 'archive';
 const NO_SAVE_ID = '00000000-0000-0000-0000-000000000000';
 
+/** A box of a tensor that one rank saves. */
+export interface Shard {
+  rank: number;
+  box: Box;
+}
+
+export interface DcpSaveOptions {
+  withCrc: boolean;
+  /**
+   * Which ranks save which boxes of a tensor. Without it rank 0 saves every tensor whole, with its strides, as
+   * torch's converter does; objects are always rank 0's.
+   */
+  shardsOf?: (entry: TensorEntry) => readonly Shard[];
+}
+
 /**
- * Plans a DCP directory of all entries of a torch file, as torch's own converter writes it: one rank, one data
- * file, objects first, then tensors in the order of the state dict. Entries must be resolved.
+ * Plans a DCP directory of all entries of a checkpoint: a data file a rank, in each objects first, then tensors in
+ * the order of the state dict, and the index. Tensor entries must be resolved, objects loaded.
  *
  * @throws UnsupportedError, FormatError naming the entry, for what DCP cannot hold: a root that is not a mapping,
  * keys that become equal as text, tensors that are not strided.
  */
-export function planDcpSave(checkpoint: Checkpoint, options: { withCrc: boolean }): CopyPlan {
+export function planDcpSave(checkpoint: Checkpoint, options: DcpSaveOptions): CopyPlan {
   const { entries } = checkpoint;
   requireDistinctKeys(entries);
   const plan = new CopyPlanBuilder();
-  const gatherer = new TensorGatherer(checkpoint, plan);
-  const data = plan.addOutput({ name: DATA_NAME, byteLength: 0 });
-  const items = new Map<Entry, WrittenItem>();
-  let byteOffset = 0;
-
-  const addItem = (entry: Entry, byteLength: number): void => {
-    const { fqn, path } = entry;
-    const item: WrittenItem = { fqn, path, relativePath: DATA_NAME, byteOffset, byteLength };
-    if (entry.kind === 'tensor') item.tensor = entry;
-    items.set(entry, item);
-    byteOffset += byteLength;
-  };
+  const items = new ItemPlanner(checkpoint, plan, options.withCrc);
+  const files = new RankFiles(plan);
+  const written = new Map<Entry, WrittenEntry>();
   for (const entry of entries) {
-    if (entry.kind === 'object')
-      addItem(entry, addObjectItem(plan, data, byteOffset, gatherer, entry, options));
+    if (entry.kind !== 'object') continue;
+    const place = files.append(0, (output, byteOffset) => items.addObject(output, byteOffset, entry));
+    written.set(entry, { kind: 'object', fqn: entry.fqn, path: entry.path, place });
   }
   for (const entry of entries) {
-    if (entry.kind === 'tensor') {
-      addItem(entry, addTensorItem(plan, data, byteOffset, gatherer, checkpoint, entry, options));
-    }
+    if (entry.kind !== 'tensor') continue;
+    const whole: Box = { offsets: entry.shape.map(() => 0), sizes: entry.shape };
+    const shards = options.shardsOf?.(entry) ?? [{ rank: 0, box: whole }];
+    const chunks = shards.map(({ rank, box }) => ({
+      ...box,
+      place: files.append(rank, (output, byteOffset) =>
+        options.shardsOf === undefined
+          ? items.addTensor(output, byteOffset, entry)
+          : items.addShard(output, byteOffset, entry, box),
+      ),
+    }));
+    const { fqn, path, dtype, shape, requiresGrad } = entry;
+    written.set(entry, { kind: 'tensor', fqn, path, dtype, shape, requiresGrad, chunks });
   }
-  plan.setOutputByteLength(data, byteOffset);
+  files.finish();
   addMetadata(
     plan,
-    entries.map(entry => items.get(entry)!),
-    [...items.values()],
+    entries.map(entry => written.get(entry)!),
   );
   return plan.build();
 }
 
+/** One data file a rank, filled item by item. */
+class RankFiles {
+  private readonly byRank = new Map<number, { name: string; output: number; byteLength: number }>();
+
+  constructor(private readonly plan: CopyPlanBuilder) {}
+
+  append(rank: number, addItem: (output: number, byteOffset: number) => number): Place {
+    let file = this.byRank.get(rank);
+    if (file === undefined) {
+      const name = `__${rank}_0.distcp`;
+      file = { name, output: this.plan.addOutput({ name, byteLength: 0 }), byteLength: 0 };
+      this.byRank.set(rank, file);
+    }
+    const byteOffset = file.byteLength;
+    const byteLength = addItem(file.output, byteOffset);
+    file.byteLength += byteLength;
+    return { relativePath: file.name, byteOffset, byteLength };
+  }
+
+  /** A save always has rank 0's file, even for a state dict without anything in it. */
+  finish(): void {
+    if (this.byRank.size === 0) this.append(0, () => 0);
+    for (const { output, byteLength } of this.byRank.values()) {
+      this.plan.setOutputByteLength(output, byteLength);
+    }
+  }
+}
+
 function requireDistinctKeys(entries: readonly Entry[]): void {
-  const seen = new Map<string, Entry>();
+  const hint = 'Save {"model": value} instead.';
+  const seen = new Set<string>();
   for (const entry of entries) {
     if (entry.path.length === 0) {
       throw new UnsupportedError(
@@ -67,14 +104,14 @@ function requireDistinctKeys(entries: readonly Entry[]): void {
         {
           expected: 'a dict at the top',
           found: entry.kind === 'tensor' ? 'a tensor' : 'an object',
-          hint: 'Save {"model": value} instead.',
+          hint,
         },
       );
     }
     if (typeof entry.path[0] === 'number') {
       throw new UnsupportedError('A DCP checkpoint needs names: the file holds a list', {
         expected: 'a dict at the top',
-        hint: 'Save {"model": value} instead.',
+        hint,
       });
     }
     const key = entry.path.join('.');
@@ -87,76 +124,15 @@ function requireDistinctKeys(entries: readonly Entry[]): void {
         },
       );
     }
-    seen.set(key, entry);
+    seen.add(key);
   }
-}
-
-function addObjectItem(
-  plan: CopyPlanBuilder,
-  output: number,
-  byteOffset: number,
-  gatherer: TensorGatherer,
-  entry: ObjectEntry,
-  { withCrc }: { withCrc: boolean },
-): number {
-  const form = tensorFormOf(entry.value!);
-  if (form.kind === 'other') {
-    throw new UnsupportedError(`DCP cannot hold this value as a tensor of its own: ${form.what}`, {
-      fqn: entry.fqn,
-      hint: 'Leave it out, or store it inside a tuple: torch then saves it as an object.',
-    });
-  }
-  const pickler = new TorchPickler(entry.fqn);
-  const pickle = pickler.encode(entry);
-  const storages = pickler.storages.map(storage => plannedStorage(gatherer, storage));
-  return addTorchArchive(plan, output, byteOffset, { root: ITEM_ROOT, pickle, storages, withCrc });
-}
-
-/**
- * The item of a tensor is what torch saves: the storage as it is if the tensor has as many elements, otherwise
- * a copy that keeps the order of the strides.
- */
-function addTensorItem(
-  plan: CopyPlanBuilder,
-  output: number,
-  byteOffset: number,
-  gatherer: TensorGatherer,
-  checkpoint: Checkpoint,
-  entry: TensorEntry,
-  { withCrc }: { withCrc: boolean },
-): number {
-  const { chunks, storages } = checkpoint;
-  const chunk = entry.firstChunk;
-  const storage = chunks.storage[chunk]!;
-  const byteLength = elementCountOf(entry.shape) * entry.dtype.itemSize;
-  const isWholeStorage = storages.at(storage).byteLength === byteLength;
-  const stride = chunks.strideOf(chunk);
-  const view: TensorView = isWholeStorage
-    ? { storageOffset: chunks.storageOffset[chunk]!, stride, flags: chunks.viewFlags[chunk]! }
-    : { storageOffset: 0, stride: strideOfCopy(entry.shape, stride), flags: 0 };
-  const pickle = new TorchPickler(entry.fqn, () => view).encode(entry);
-  const addPieces = (): void => {
-    if (isWholeStorage) gatherer.addStorage(storage, entry.dtype, byteLength, entry.fqn);
-    else gatherer.addTensor(entry, view.stride);
-  };
-  return addTorchArchive(plan, output, byteOffset, {
-    root: ITEM_ROOT,
-    pickle,
-    storages: [{ byteLength, addPieces }],
-    withCrc,
-  });
 }
 
 /** `.metadata` is known but for its save id, which is made from the content and so waits for the CRCs. */
-function addMetadata(
-  plan: CopyPlanBuilder,
-  planned: readonly WrittenItem[],
-  written: readonly WrittenItem[],
-): void {
-  const withoutId = encodeMetadata(planned, written, NO_SAVE_ID);
+function addMetadata(plan: CopyPlanBuilder, entries: readonly WrittenEntry[]): void {
+  const withoutId = encodeMetadata(entries, NO_SAVE_ID);
   const output = plan.addOutput({ name: METADATA_NAME, byteLength: withoutId.length });
-  const { literals } = plan;
-  const recordCount = plan.recordCount;
+  const { literals, recordCount } = plan;
   plan.addDeferred({
     output,
     byteOffset: 0,
@@ -165,7 +141,7 @@ function addMetadata(
       const hash = createHash('sha256').update(withoutId);
       for (const { bytes } of literals) hash.update(bytes);
       hash.update(Uint32Array.from({ length: recordCount }, (_, record) => crcOfRecord(record)));
-      return encodeMetadata(planned, written, uuidOf(hash.digest('hex')));
+      return encodeMetadata(entries, uuidOf(hash.digest('hex')));
     },
   });
 }

@@ -14,6 +14,8 @@ import { temporaryName } from './temporary-name.js';
 export interface OutputDirectoryOptions extends IndexNames {
   /** Replace what the directory holds. */
   force?: boolean;
+  /** As for `OutputFile`; into a directory that exists, names are always synced. Default true. */
+  sync?: boolean;
 }
 
 /** So many files hold a descriptor while they are made; a process may often open 1,024 only. */
@@ -46,6 +48,7 @@ export class OutputDirectory {
     private readonly madeParents: string[] | undefined,
     private readonly index: IndexNames,
     private readonly force: boolean,
+    private readonly withSync: boolean,
   ) {}
 
   /**
@@ -54,7 +57,7 @@ export class OutputDirectory {
    * @throws FileError where the operating system refuses.
    */
   static create(path: string, options: OutputDirectoryOptions): OutputDirectory {
-    const { force = false } = options;
+    const { force = false, sync = true } = options;
     const finalPath = resolvePath(path);
     const kind = kindOf(lookAt(finalPath));
     if (kind === 'missing') {
@@ -66,7 +69,7 @@ export class OutputDirectory {
         removeParents(madeParents);
         throw error;
       }
-      return new OutputDirectory(path, finalPath, temporaryPath, madeParents, options, force);
+      return new OutputDirectory(path, finalPath, temporaryPath, madeParents, options, force, sync);
     }
     if (kind !== 'directory') {
       throw new UsageError(`The destination is a ${kind}`, { expected: 'a directory, or a new name', path });
@@ -81,7 +84,7 @@ export class OutputDirectory {
       tryTo(() => fileCalls.rmdir(temporaryPath));
       throw error;
     }
-    return new OutputDirectory(path, finalPath, temporaryPath, undefined, options, force);
+    return new OutputDirectory(path, finalPath, temporaryPath, undefined, options, force, sync);
   }
 
   /**
@@ -118,13 +121,13 @@ export class OutputDirectory {
     const files = [...this.files.values()];
     for (let start = 0; start < files.length; start += SYNC_BATCH) {
       const results = await Promise.allSettled(
-        files.slice(start, start + SYNC_BATCH).map(file => file.finish()),
+        files.slice(start, start + SYNC_BATCH).map(file => file.finish({ sync: this.withSync })),
       );
       if (this.state === 'discarded') throw discardedMeanwhile(this.name);
       for (const result of results) if (result.status === 'rejected') throw result.reason;
     }
     // From here on nothing is awaited: no code of the caller runs between two steps.
-    syncDirectory(this.temporaryPath);
+    if (this.withSync) syncDirectory(this.temporaryPath);
     return this.madeParents === undefined
       ? this.commitInside(removeAfterwards)
       : this.commitBeside(this.madeParents);
@@ -154,6 +157,8 @@ export class OutputDirectory {
       throw fileError('put the output in place', this.name, error);
     }
     this.state = 'placed';
+    if (!this.withSync) return { leftBehind: [] };
+    if (!this.withSync) return { leftBehind: [] };
     syncAfterPlacing(dirname(this.finalPath), this.name);
     for (const parent of madeParents) syncAfterPlacing(dirname(parent), this.name);
     return { leftBehind: [] };

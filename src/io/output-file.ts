@@ -11,6 +11,11 @@ import { temporaryName } from './temporary-name.js';
 export interface OutputFileOptions {
   /** Replace a file that has the name. */
   force?: boolean;
+  /**
+   * Bring the bytes to the device before the name is given. Default true. Without, a crash of the machine, not of
+   * this process, may leave a file of the right name and length with other bytes.
+   */
+  sync?: boolean;
 }
 
 export interface CommitResult {
@@ -34,6 +39,7 @@ export class OutputFile implements WritableFile {
     readonly name: string,
     private readonly finalPath: string,
     private readonly force: boolean,
+    private readonly withSync: boolean,
     private readonly file: TemporaryFile,
   ) {}
 
@@ -42,7 +48,7 @@ export class OutputFile implements WritableFile {
    *   device or socket, or its parent directory does not exist.
    * @throws FileError where the operating system refuses.
    */
-  static create(path: string, { force = false }: OutputFileOptions = {}): OutputFile {
+  static create(path: string, { force = false, sync = true }: OutputFileOptions = {}): OutputFile {
     if ((path.endsWith('/') || path.endsWith(sep)) && kindOf(lookAt(path)) === 'missing') {
       throw new UsageError('The destination names a directory', { expected: 'the name of a file', path });
     }
@@ -52,7 +58,7 @@ export class OutputFile implements WritableFile {
     if (lookAt(dirname(finalPath)) === undefined) throw missingParent(path);
     const mode = existing === undefined ? 0o666 : (Number(existing.mode) & 0o777) | 0o600;
     const temporaryPath = join(dirname(finalPath), temporaryName(basename(finalPath)));
-    return new OutputFile(path, finalPath, force, TemporaryFile.create(temporaryPath, path, mode));
+    return new OutputFile(path, finalPath, force, sync, TemporaryFile.create(temporaryPath, path, mode));
   }
 
   get temporaryPath(): string {
@@ -80,11 +86,11 @@ export class OutputFile implements WritableFile {
    */
   async commit(): Promise<CommitResult> {
     if (this.state === 'placed') throw new UsageError('The output is in place already', { path: this.name });
-    if (this.state === 'open') await this.file.finish();
+    if (this.state === 'open') await this.file.finish({ sync: this.withSync });
     if (this.state === 'discarded') throw discardedMeanwhile(this.name);
     const linked = this.force ? this.replace() : this.place();
     this.state = 'placed';
-    syncAfterPlacing(dirname(this.finalPath), this.name);
+    if (this.withSync) syncAfterPlacing(dirname(this.finalPath), this.name);
     return { leftBehind: linked ? this.removeTemporary() : [] };
   }
 

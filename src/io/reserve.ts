@@ -1,4 +1,6 @@
 import { spawnSync } from 'node:child_process';
+import { FileError } from '../errors.js';
+import { readFreeByteLength } from './listing.js';
 import { fileError } from './source.js';
 
 /** Below this, starting a process costs more than reserving brings. */
@@ -13,7 +15,17 @@ const WORTH_RESERVING_BYTE_LENGTH = 64 << 20;
  * @throws FileError where there is no space.
  */
 export function reserveBlocks(path: string, byteLength: number, name = path): boolean {
-  if (process.platform !== 'linux' || byteLength < WORTH_RESERVING_BYTE_LENGTH) return false;
+  if (byteLength < WORTH_RESERVING_BYTE_LENGTH) return false;
+  // Looked at first: where there is too little, fallocate takes all there is before it says so.
+  const free = readFreeByteLength(path);
+  if (free > 0 && byteLength > free) {
+    throw new FileError('There is not enough space for the output', {
+      expected: `${byteLength} bytes`,
+      found: `${free} bytes free`,
+      path: name,
+    });
+  }
+  if (process.platform !== 'linux') return false;
   const { status, stderr } = spawnSync('fallocate', ['--length', String(byteLength), '--', path], {
     env: { ...process.env, LC_ALL: 'C' },
     encoding: 'utf8',

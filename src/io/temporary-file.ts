@@ -91,12 +91,12 @@ export class TemporaryFile implements WritableFile {
   }
 
   async sync(): Promise<void> {
-    await this.syncThen(() => {});
+    await this.withDescriptor(true, () => {});
   }
 
-  /** Syncs, checks the length that was planned, closes. @throws FileError */
-  async finish(): Promise<void> {
-    await this.syncThen(fd => {
+  /** Syncs unless told not to, checks the length that was planned, closes. @throws FileError */
+  async finish({ sync = true }: { sync?: boolean } = {}): Promise<void> {
+    await this.withDescriptor(sync, fd => {
       const found = fileCalls.fstat(fd).size;
       if (this.plannedByteLength !== undefined && found !== BigInt(this.plannedByteLength)) {
         throw new FileError('The file written does not have the length that was planned', {
@@ -121,11 +121,11 @@ export class TemporaryFile implements WritableFile {
     this.closeDescriptor(fd);
   }
 
-  private async syncThen(check: (fd: number) => void): Promise<void> {
+  private async withDescriptor(sync: boolean, check: (fd: number) => void): Promise<void> {
     const fd = this.fd ?? this.open();
     this.syncsRunning++;
     try {
-      await fileCalls.sync(fd);
+      if (sync) await fileCalls.sync(fd);
       check(fd);
     } catch (error) {
       throw error instanceof FileError ? error : fileError('flush', this.name, error);

@@ -3,11 +3,11 @@ import { type CopyProgress, type CopyReport, compareWithPlan, runCopy } from '..
 import type { CrcReport } from '../copy/ledger.js';
 import type { CopyPlan } from '../copy/plan.js';
 import { METADATA_NAME } from '../dcp/directory.js';
-import { type DcpCheckpoint, openDcp } from '../dcp/reader.js';
+import { openDcp } from '../dcp/reader.js';
 import { planDcpSave } from '../dcp/writer.js';
 import { CorruptDataError, FileError, InterruptedError, UsageError } from '../errors.js';
-import { pathKind } from '../io/listing.js';
-import { isInside, isSameFile, resolvePath } from '../io/paths.js';
+import { type PathKind, pathKind } from '../io/listing.js';
+import { lookAt } from '../io/paths.js';
 import { type FileSnapshot, requireUnchanged, takeSnapshot } from '../io/snapshot.js';
 import { openTorchFile } from '../torch/reader.js';
 import { planTorchSave } from '../torch/writer.js';
@@ -32,6 +32,8 @@ export interface ConvertOptions {
   restoreIntKeys?: boolean;
   /** Compute and check CRC-32s. Default true. */
   crc?: boolean;
+  /** Bring the output to the device before it gets its name. Default true. */
+  sync?: boolean;
   /** Threads that copy; 0 copies on the calling thread. */
   workers?: number;
   signal?: AbortSignal;
@@ -81,11 +83,11 @@ export async function dcpToTorchSave(
   options: ConvertOptions = {},
 ): Promise<ConvertResult> {
   options.onProgress?.({ phase: 'open' });
+  requireDirectory(source);
   const target = fileDestination(destination, options);
   const checkpoint = await openDcp(source);
   try {
     checkpoint.requireFiles();
-    requireNotASource(destination, checkpoint);
     const warnings = tornWarning(checkpoint, options.strict ?? false);
     const snapshots = [
       checkpoint.indexSnapshot,
@@ -183,6 +185,7 @@ async function convert(
     leftBehind,
   });
 
+  if (options.force === true) requireNoSource(await target.replacedPaths(plan), snapshots);
   if (options.dryRun === true) return result('planned');
   const copyOptions = {
     crc: options.crc ?? true,
@@ -201,7 +204,7 @@ async function convert(
   try {
     const report = await runCopy(plan, output.temporaryPaths, {
       ...copyOptions,
-      flush: () => output.flush(),
+      ...(options.sync === false ? {} : { flush: () => output.flush() }),
     });
     options.onProgress?.({ phase: 'finish' });
     requireUnchanged(snapshots);
@@ -253,10 +256,22 @@ async function proveUpToDate(
   }
 }
 
+function requireDirectory(source: string): void {
+  const kind = pathKind(source);
+  // A `.metadata` on its own is opened too: what follows says that the data are not at hand.
+  if (kind === 'directory' || (kind === 'file' && source.endsWith(METADATA_NAME))) return;
+  requireThere(source, kind);
+  throw new FileError(`The source is a ${kind}`, {
+    expected: 'a DCP directory',
+    path: source,
+    ...(kind === 'file' ? { hint: 'To convert a torch.save file: dcp convert torch_to_dcp.' } : {}),
+  });
+}
+
 function requireFile(source: string): void {
   const kind = pathKind(source);
   if (kind === 'file') return;
-  if (kind === 'missing') throw new FileError('There is nothing at this path', { path: source });
+  requireThere(source, kind);
   throw new FileError(`The source is a ${kind}`, {
     expected: 'a torch.save file',
     path: source,
@@ -264,16 +279,20 @@ function requireFile(source: string): void {
   });
 }
 
-/** The output must not take the place of a file that it is made from. */
-function requireNotASource(destination: string, checkpoint: DcpCheckpoint): void {
-  const path = resolvePath(destination);
-  const sources = [checkpoint.indexSnapshot.path, ...checkpoint.files.map(file => file.path)];
-  const hit = sources.find(source => resolvePath(source) === path || isSameFile(source, path));
-  if (hit !== undefined) {
-    throw new UsageError('The destination is a file of the source', {
-      expected: 'another path',
-      found: isInside(path, checkpoint.path) ? METADATA_NAME : hit,
-      path: destination,
+function requireThere(source: string, kind: PathKind): void {
+  if (kind === 'missing') throw new FileError('There is nothing at this path', { path: source });
+}
+
+/** The output must not take the place of a file that it is made from, nor remove one with an old checkpoint. */
+function requireNoSource(replacedPaths: readonly string[], sources: readonly FileSnapshot[]): void {
+  for (const path of replacedPaths) {
+    const status = lookAt(path);
+    const hit = status && sources.find(({ inode, device }) => inode === status.ino && device === status.dev);
+    if (hit === undefined) continue;
+    throw new UsageError('The output would replace a file of the source', {
+      expected: 'a destination apart from the source',
+      found: hit.path,
+      path,
     });
   }
 }

@@ -19,6 +19,8 @@ export interface Destination {
   exists(): boolean;
   /** Paths of what is there, one an output of the plan. */
   existingPaths(plan: CopyPlan): string[];
+  /** Paths of what `force` would replace, or remove with an old checkpoint. They need not exist. */
+  replacedPaths(plan: CopyPlan): Promise<string[]>;
   /** Makes the temporaries. @throws UsageError, FileError */
   create(plan: CopyPlan): Promise<PendingOutput>;
 }
@@ -35,6 +37,7 @@ interface DestinationOptions {
   force?: boolean;
   skipExisting?: boolean;
   dryRun?: boolean;
+  sync?: boolean;
 }
 
 /** @throws UsageError at once where the name is taken and neither force nor skipExisting was asked for. */
@@ -47,8 +50,12 @@ export function fileDestination(path: string, options: DestinationOptions): Dest
     warnings,
     exists,
     existingPaths: () => [path],
+    replacedPaths: async () => [path],
     create: async plan => {
-      const file = OutputFile.create(path, { force: options.force ?? false });
+      const file = OutputFile.create(path, {
+        force: options.force ?? false,
+        sync: options.sync ?? true,
+      });
       preallocateOrDiscard(
         () => file.preallocate(plan.outputs[0]!.byteLength),
         () => file.discard(),
@@ -69,16 +76,20 @@ export function directoryDestination(path: string, options: DestinationOptions):
   const warnings = options.dryRun === true ? [] : clearDeadRuns(base, INDEX);
   const exists = (): boolean => pathKind(`${base}/${METADATA_NAME}`) === 'file';
   if (exists() && options.force !== true && options.skipExisting !== true) throw alreadyThere(path);
+  const oldNames = async (): Promise<string[]> => (exists() ? await readFileNames(base) : []);
   return {
     path,
     warnings,
     exists,
     existingPaths: plan => plan.outputs.map(({ name }) => `${base}/${name}`),
+    replacedPaths: async plan =>
+      [...plan.outputs.map(({ name }) => name), ...(await oldNames())].map(name => `${base}/${name}`),
     create: async plan => {
-      const removeAfterwards = exists() ? await readFileNames(base) : [];
+      const removeAfterwards = await oldNames();
       const directory = OutputDirectory.create(base, {
         ...INDEX,
         force: options.force ?? false,
+        sync: options.sync ?? true,
       });
       const files: WritableFile[] = [];
       preallocateOrDiscard(

@@ -39,17 +39,18 @@ export function appendItems(
   }
 }
 
-/** SETITEM, SETITEMS: keys and values in turn. */
+/** SETITEM, SETITEMS: keys and values in turn. `isNewKey` as {@link PyDict.setAlternating} takes it. */
 export function setItems(
   target: PyValue,
   stack: readonly PyValue[],
   start: number,
   end: number,
   opcode: string,
+  isNewKey: (key: PyValue) => boolean,
 ): void {
   if ((end - start) % 2 !== 0) throw new FormatError(`${opcode} has a key without a value`);
   if (target instanceof PyDict) {
-    target.setAlternating(stack, start, end);
+    target.setAlternating(stack, start, end, isNewKey);
   } else if (target instanceof PyObject) {
     if (target.state !== undefined) throw outOfOrder(opcode);
     target.dictItems ??= [];
@@ -80,21 +81,23 @@ export function buildState(target: PyValue, state: PyValue): void {
 }
 
 /**
- * POP and POP_MARK, where the dropped value is not fetched from the memo next. CPython's pickler drops values in
- * two cases. A tuple or object that contains itself was finished while its own parts were saved; the parts are
- * dropped and it is fetched. Or an object got its state from a call `setter(object, state)` and the call's result
- * is dropped: that is recorded here. Any other call may have been made for its effects, which values cannot
- * express.
+ * TUPLE2 REDUCE POP: how the pickler gives an object its state by a call `setter(object, state)`, with the object
+ * below on the stack (Python 3.8; its own tuples it would put into the memo). Records that and takes the call's
+ * result away; false where it is something else.
  */
-export function dropValue(value: PyValue, stack: PickleStack): void {
-  if (!(value instanceof PyObject)) return;
-  const [target, state, ...rest] = value.args.items;
-  const isSetter = value.how === 'reduce' && state !== undefined && rest.length === 0;
-  if (!isSetter || !(target instanceof PyObject) || target !== stack.top || target.state !== undefined) {
-    throw new UnsupportedError('The pickle makes a call and drops its result', { found: kindOf(value) });
+export function takeSetterCall(stack: PickleStack): boolean {
+  const call = stack.top;
+  const target = stack.height > 1 ? stack.values[stack.height - 2] : undefined;
+  if (!(call instanceof PyObject) || target === undefined || call.args.items[0] !== target) return false;
+  if (target instanceof PyObject) {
+    if (target.state !== undefined) return false;
+    target.stateSetter = call.callable;
+  } else if (!(target instanceof PyExternal)) {
+    return false;
   }
-  target.state = state;
-  target.stateSetter = value.callable;
+  buildState(target, call.args.items[1]!);
+  stack.pop();
+  return true;
 }
 
 /** Items after the state, or list items after dict items: no pickler does that, and PyObject keeps no order. */

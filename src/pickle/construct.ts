@@ -20,15 +20,26 @@ import {
 
 /** Makes the values of one pickle that depend on more than their own opcode. */
 export class Constructor {
-  /** Set by PROTO. Below 3, globals are in Python 2 names. */
-  protocol = 0;
+  /** Below 3, globals are in Python 2 names. */
+  private protocol = 0;
   private readonly globals = new Map<string, PyGlobal>();
   private readonly handlers = new Map<PyGlobal, ClassHandler | null>();
   /** Values that an opcode refers to again, if they are containers of more than a few plain values. */
   readonly shared = new Set<PyValue>();
   private readonly singletonsSeen = new Set<string>();
+  /** Objects are keys by identity: one that the pickle mentions once cannot be a key twice. */
+  readonly isNewKey = (key: PyValue): boolean =>
+    (key instanceof PyExternal || key instanceof PyObject) && !this.shared.has(key);
 
   constructor(private readonly options: DecodeOptions) {}
+
+  /** PROTO. */
+  setProtocol(protocol: number): void {
+    if (protocol > 5) {
+      throw new UnsupportedError('Unknown pickle protocol', { expected: '5 at most', found: protocol });
+    }
+    this.protocol = protocol;
+  }
 
   /** A str as its opcode makes it. */
   str(value: string | PyStr): PyValue {

@@ -26,7 +26,7 @@ const NO_ENTRIES: PyValue[] = [];
 export class PyDict {
   /** Keys and values in turn. */
   private flat: PyValue[] = NO_ENTRIES;
-  /** Position in `flat` of each key; absent while the dict is small. */
+  /** Position in `flat` of each key; made when a key of a dict that is not small is looked for. */
   private index: Map<DictKey, number> | undefined;
 
   static of(pairs: Iterable<readonly [PyValue, PyValue]>): PyDict {
@@ -60,32 +60,41 @@ export class PyDict {
   }
 
   set(key: PyValue, value: PyValue): void {
-    const wanted = dictKey(key);
-    const position = this.find(key, wanted);
+    const position = this.find(key);
     if (position >= 0) {
       this.flat[position + 1] = value;
       return;
     }
-    this.index?.set(wanted, this.flat.length);
-    if (this.flat === NO_ENTRIES) this.flat = [key, value];
-    else this.flat.push(key, value);
-    if (this.index === undefined && this.flat.length > 2 * LINEAR_ENTRIES) this.index = this.makeIndex();
+    this.index?.set(dictKey(key), this.flat.length);
+    this.append(key, value);
   }
 
-  /** Sets the keys and values that lie in turn in `values[start, end)`. */
-  setAlternating(values: readonly PyValue[], start: number, end: number): void {
+  /**
+   * Sets the keys and values that lie in turn in `values[start, end)`. Keys for which `isNew` is true are known
+   * not to be there yet.
+   */
+  setAlternating(
+    values: readonly PyValue[],
+    start: number,
+    end: number,
+    isNew?: (key: PyValue) => boolean,
+  ): void {
     if (this.flat.length === 0 && end - start <= 2 * LINEAR_ENTRIES && areDistinctTexts(values, start, end)) {
       this.flat = values.slice(start, end);
       return;
     }
-    for (let i = start; i < end; i += 2) this.set(values[i]!, values[i + 1]!);
+    for (let i = start; i < end; i += 2) {
+      const key = values[i]!;
+      if (this.index === undefined && isNew?.(key)) this.append(key, values[i + 1]!);
+      else this.set(key, values[i + 1]!);
+    }
   }
 
   delete(key: PyValue): boolean {
     const position = this.find(key);
     if (position < 0) return false;
     this.flat.splice(position, 2);
-    if (this.index !== undefined) this.index = this.makeIndex();
+    this.index = undefined;
     return true;
   }
 
@@ -101,13 +110,22 @@ export class PyDict {
     for (let i = 0; i < this.flat.length; i += 2) yield this.flat[i + 1]!;
   }
 
-  /** Position of a key in `flat`, or −1. `wanted` is its {@link dictKey}. */
-  private find(key: PyValue, wanted = dictKey(key)): number {
+  private append(key: PyValue, value: PyValue): void {
+    if (this.flat === NO_ENTRIES) this.flat = [key, value];
+    else this.flat.push(key, value);
+  }
+
+  /** Position of a key in `flat`, or −1. */
+  private find(key: PyValue): number {
     const { flat } = this;
-    if (this.index !== undefined) return this.index.get(wanted) ?? -1;
-    for (let i = 0; i < flat.length; i += 2) {
-      if (flat[i] === key || dictKey(flat[i]!) === wanted) return i;
+    if (flat.length > 2 * LINEAR_ENTRIES) return (this.index ??= this.makeIndex()).get(dictKey(key)) ?? -1;
+    const text = plainText(key);
+    if (text !== undefined) {
+      for (let i = 0; i < flat.length; i += 2) if (plainText(flat[i]!) === text) return i;
+      return -1;
     }
+    const wanted = dictKey(key);
+    for (let i = 0; i < flat.length; i += 2) if (dictKey(flat[i]!) === wanted) return i;
     return -1;
   }
 
@@ -118,14 +136,20 @@ export class PyDict {
   }
 }
 
-/** Whether the keys are bare strings, no two alike: the usual case, for which no key need be looked up. */
+/** Whether the keys are str, no two alike: the usual case, for which no key need be looked up. */
 function areDistinctTexts(values: readonly PyValue[], start: number, end: number): boolean {
   for (let i = start; i < end; i += 2) {
-    const key = values[i];
-    if (typeof key !== 'string') return false;
-    for (let j = start; j < i; j += 2) if (values[j] === key) return false;
+    const key = values[i]!;
+    const text = plainText(key);
+    if (text === undefined) return false;
+    for (let j = start; j < i; j += 2) if (values[j] === key || plainText(values[j]!) === text) return false;
   }
   return true;
+}
+
+function plainText(value: PyValue): string | undefined {
+  if (typeof value === 'string') return value;
+  return value instanceof PyStr && value.utf8 === undefined ? value.text : undefined;
 }
 
 /**

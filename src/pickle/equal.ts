@@ -39,7 +39,7 @@ interface Pair {
   a: PyValue;
   b: PyValue;
   parent: Pair | undefined;
-  /** The name of a part, or the key or position of an item in brackets. */
+  /** The name of a part; or, behind a blank, which key or item of a set; undefined for what `key` finds. */
   name: string | undefined;
   key: PyValue;
 }
@@ -77,7 +77,9 @@ function comparePair(pair: Pair, met: Meetings, options: EqualOptions): string |
   }
   if (a instanceof PyDict) {
     if (children.length !== others.length) return sizes([...a.keys()], [...(b as PyDict).keys()]);
-    return options.dictOrder === false ? matched(pair, children, others, 2) : entries(pair, children, others);
+    return options.dictOrder === false
+      ? matched(pair, children, others, 2)
+      : entries(pair, children, others, 2);
   }
   if (a instanceof PyPersistentId) return [part(pair, 'id', children[0]!, others[0]!)];
   return children.length === others.length ? items(pair, children, others) : sizes(children, others);
@@ -151,11 +153,13 @@ function items(parent: Pair, a: readonly PyValue[], b: readonly PyValue[]): Pair
   return a.map((item, i) => ({ a: item, b: b[i]!, parent, name: undefined, key: i }));
 }
 
-/** Entries of two dicts in order. */
-function entries(parent: Pair, a: readonly PyValue[], b: readonly PyValue[]): Pair[] {
+/** Keys and values of two dicts, or items of two sets (`width` 1), in order. */
+function entries(parent: Pair, a: readonly PyValue[], b: readonly PyValue[], width: 1 | 2): Pair[] {
   return a.map((item, i) => {
-    const key = a[i - (i % 2)]!;
-    return { a: item, b: b[i]!, parent, name: i % 2 === 0 ? `key ${toPythonLiteral(key)}` : undefined, key };
+    const key = a[i - (i % width)]!;
+    const isKey = i % width === 0;
+    const name = isKey ? ` ${width === 1 ? 'item' : 'key'} ${toPythonLiteral(key)}` : undefined;
+    return { a: item, b: b[i]!, parent, name, key };
   });
 }
 
@@ -194,7 +198,7 @@ function entry(
   j: number,
   width: 1 | 2,
 ): Pair[] {
-  return entries(parent, a.slice(i, i + width), b.slice(j, j + width));
+  return entries(parent, a.slice(i, i + width), b.slice(j, j + width), width);
 }
 
 /** Remembers which containers of one side were compared with which of the other. */
@@ -231,7 +235,8 @@ function unlike(a: PyValue, b: PyValue): string {
 function pathOf(pair: Pair): string {
   const steps: string[] = [];
   for (let at: Pair | undefined = pair; at?.parent !== undefined; at = at.parent) {
-    steps.push(at.name === undefined ? `[${toPythonLiteral(at.key)}]` : `.${at.name}`);
+    const { name, key } = at;
+    steps.push(name === undefined ? `[${toPythonLiteral(key)}]` : name.startsWith(' ') ? name : `.${name}`);
   }
   return steps.reverse().join('');
 }

@@ -9,7 +9,7 @@ import {
   readUint64LE,
 } from '../bytes.js';
 import { DcpError, FormatError, LimitError, UnsupportedError } from '../errors.js';
-import { addItems, appendItems, buildState, dropValue, setItems } from './build.js';
+import { addItems, appendItems, buildState, kindOf, setItems, takeSetterCall } from './build.js';
 import { Constructor } from './construct.js';
 import type { DecodeOptions } from './decode.js';
 import { checkDepth } from './depth.js';
@@ -34,6 +34,7 @@ import {
   PyFloat,
   PyFrozenSet,
   PyList,
+  PyObject,
   PySet,
   PyStr,
   PyTuple,
@@ -65,7 +66,9 @@ export function runOpcodes(bytes: Uint8Array, framing: Framing, options: DecodeO
 class Machine {
   /** Of the opcode that is being run. */
   opcodeOffset = 0;
-  /** Behind the POPs that stand in a row at the last one. */
+  /** Behind the last TUPLE2; behind the last REDUCE that followed one at once; behind the last row of POPs. */
+  private pairEnd = 0;
+  private callEnd = 0;
   private popsEnd = 0;
   private readonly stack: PickleStack;
   private readonly memo: Memo;
@@ -101,7 +104,7 @@ class Machine {
           return this.stop();
         case 0x30: // POP
           if (stack.endsInMark) stack.popMark();
-          else this.drop(stack.take(1), at);
+          else if (this.callEnd !== at - 1 || !takeSetterCall(stack)) this.drop(stack.take(1), at);
           break;
         case 0x31: // POP_MARK
           this.drop(stack.takeToMark(), at);
@@ -140,6 +143,7 @@ class Machine {
           break;
         case 0x52: {
           // REDUCE
+          this.callEnd = this.pairEnd === at - 1 ? at : 0;
           const args = stack.pop();
           stack.top = make.object('reduce', stack.top, args, undefined, code);
           break;
@@ -171,17 +175,15 @@ class Machine {
         }
         case 0x64: {
           // DICT
-          const end = stack.height;
-          stack.height = stack.popMark();
+          const end = stack.cutAtMark();
           const dict = new PyDict();
-          setItems(dict, stack.values, stack.height, end, 'DICT');
+          setItems(dict, stack.values, stack.height, end, 'DICT', make.isNewKey);
           stack.push(dict);
           break;
         }
         case 0x65: {
           // APPENDS
-          const end = stack.height;
-          stack.height = stack.popMark();
+          const end = stack.cutAtMark();
           appendItems(stack.top, stack.values, stack.height, end, 'APPENDS');
           break;
         }
@@ -216,7 +218,7 @@ class Machine {
           stack.need(3);
           const end = stack.height;
           stack.height -= 2;
-          setItems(stack.top, stack.values, end - 2, end, 'SETITEM');
+          setItems(stack.top, stack.values, end - 2, end, 'SETITEM', make.isNewKey);
           break;
         }
         case 0x74: {
@@ -227,16 +229,15 @@ class Machine {
         }
         case 0x75: {
           // SETITEMS
-          const end = stack.height;
-          stack.height = stack.popMark();
-          setItems(stack.top, stack.values, stack.height, end, 'SETITEMS');
+          const end = stack.cutAtMark();
+          setItems(stack.top, stack.values, stack.height, end, 'SETITEMS', make.isNewKey);
           break;
         }
         case 0x7d: // EMPTY_DICT
           stack.push(new PyDict());
           break;
         case 0x80: // PROTO
-          this.protocol(bytes[at]!);
+          make.setProtocol(bytes[at]!);
           at += 1;
           break;
         case 0x81: {
@@ -250,6 +251,7 @@ class Machine {
           break;
         case 0x86: // TUPLE2
           stack.push(new PyTuple(stack.take(2)));
+          this.pairEnd = at;
           break;
         case 0x87: // TUPLE3
           stack.push(new PyTuple(stack.take(3)));
@@ -280,8 +282,7 @@ class Machine {
           break;
         case 0x90: {
           // ADDITEMS
-          const end = stack.height;
-          stack.height = stack.popMark();
+          const end = stack.cutAtMark();
           addItems(stack.top, stack.values, stack.height, end);
           break;
         }
@@ -368,21 +369,21 @@ class Machine {
     return value;
   }
 
-  /** POP and POP_MARK: what may be dropped depends on the opcodes that follow. */
+  /**
+   * POP and POP_MARK. CPython's pickler drops values where a tuple or object that contains itself was finished
+   * while its own parts were saved: the parts are dropped and it is fetched from the memo. Any other call whose
+   * result is dropped may have been made for its effects, which values cannot express.
+   */
   private drop(values: readonly PyValue[], at: number): void {
+    const call = values.find(value => value instanceof PyObject);
+    if (call === undefined) return;
     if (at > this.popsEnd) {
       this.popsEnd = at;
       while (opcodeName(this.bytes[this.popsEnd]!) === 'POP') this.popsEnd++;
     }
-    const isFetchedNext = ['GET', 'BINGET', 'LONG_BINGET'].includes(opcodeName(this.bytes[this.popsEnd]!));
-    if (!isFetchedNext) for (const value of values) dropValue(value, this.stack);
-  }
-
-  private protocol(protocol: number): void {
-    if (protocol > 5) {
-      throw new UnsupportedError('Unknown pickle protocol', { expected: '5 at most', found: protocol });
+    if (!['GET', 'BINGET', 'LONG_BINGET'].includes(opcodeName(this.bytes[this.popsEnd]!))) {
+      throw new UnsupportedError('The pickle makes a call and drops its result', { found: kindOf(call) });
     }
-    this.make.protocol = protocol;
   }
 
   private put(slot: number): void {

@@ -44,10 +44,19 @@ export class PickleStack {
     return this.values.slice(this.height, this.height + count);
   }
 
-  /** The values above the topmost mark, taken away with it. */
-  takeToMark(): PyValue[] {
+  /**
+   * Takes away the topmost mark and the values above it. Until something is pushed they lie in
+   * `values[height, end)`, where `end` is what it returns.
+   */
+  cutAtMark(): number {
     const end = this.height;
     this.height = this.popMark();
+    return end;
+  }
+
+  /** The values above the topmost mark, taken away with it. */
+  takeToMark(): PyValue[] {
+    const end = this.cutAtMark();
     return this.values.slice(this.height, end);
   }
 

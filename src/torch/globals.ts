@@ -42,8 +42,14 @@ const WEIGHTS_ONLY: ReadonlySet<string> = new Set([
   ...Array.from({ length: 7 }, (_, i) => [`torch.int${i + 1}`, `torch.uint${i + 1}`]).flat(),
 ]);
 
-const STORAGE_OR_TENSOR_CLASS =
-  /^torch(\.cuda)?(\.sparse)?\.(Double|Float|Half|BFloat16|Long|Int|Short|Char|Byte|Bool|ComplexFloat|ComplexDouble|QInt8|QUInt8|QInt32|QUInt4x2|QUInt2x4)(Storage|Tensor)$/;
+const STORAGE_OR_TENSOR_CLASS = new RegExp(
+  `^torch\\.(${[
+    '(cuda\\.)?(BFloat16|Bool|Byte|Char|ComplexDouble|ComplexFloat|Double|Float|Half|Int|Long|Short)Storage',
+    '(QInt8|QInt32|QUInt8|QUInt4x2|QUInt2x4)Storage',
+    '(cuda\\.)?(sparse\\.)?(BFloat16|Byte|Char|Double|Float|Half|Int|Long|Short)Tensor',
+    '(cuda\\.)?BoolTensor',
+  ].join('|')})$`,
+);
 
 /** Whether `torch.load(weights_only=True)` accepts this global (`module.name`, Python 3 names). */
 export function loadsWithWeightsOnly(path: string): boolean {

@@ -1,3 +1,4 @@
+import { strideSpan } from '../checkpoint/box.js';
 import { VIEW_CONJUGATE, VIEW_NEGATIVE } from '../checkpoint/chunks.js';
 import { StorageReference } from '../checkpoint/storage.js';
 import { type DTypeInfo, dtypeOf, dtypeOfStorageClass } from '../dtype.js';
@@ -123,7 +124,20 @@ function stridedTensor(path: string, args: readonly PyValue[]): StridedTensor {
       found: tensor.stride.length,
     });
   }
+  requireInside(tensor);
   return tensor;
+}
+
+/** Torch refuses such a tensor too, when it sets its storage. */
+function requireInside({ storage, storageOffset, size, stride, dtype }: StridedTensor): void {
+  const span = strideSpan(size, stride);
+  const end = (storageOffset + span) * dtype.itemSize;
+  const byteLength = storage.elementCount * storageDType(storage).itemSize;
+  if (span === 0 || end <= byteLength) return;
+  throw new FormatError('A tensor reaches past the end of its storage', {
+    expected: `${end} bytes at least`,
+    found: `${byteLength} bytes`,
+  });
 }
 
 /** The element type of a typed storage; bytes for an untyped one. */

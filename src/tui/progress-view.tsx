@@ -13,6 +13,8 @@ export interface ProgressViewProps {
 
 const MAX_BAR_WIDTH = 40;
 const MIN_BAR_WIDTH = 8;
+/** Of `1023 MiB of 1023 MiB, 1023 MiB/s, 59 min 59 s left`: the bar must not move when the numbers get shorter. */
+const DETAILS_WIDTH = 50;
 
 /** One line that never wraps: phase, bar, share, bytes, rate and the time left. */
 export function ProgressView({ state, columns, unicode, colors }: ProgressViewProps) {
@@ -23,7 +25,7 @@ export function ProgressView({ state, columns, unicode, colors }: ProgressViewPr
   const phase = `${phaseText(state)}  `;
   const share = `  ${percentText(fraction).padStart(5)}`;
   const details = `  ${copyText(state)}`;
-  const room = width - displayWidth(phase) - displayWidth(share) - displayWidth(details);
+  const room = width - displayWidth(phase) - displayWidth(share) - 2 - DETAILS_WIDTH;
   if (room < MIN_BAR_WIDTH) {
     return <Text>{shortenEnd(`${percentText(fraction)}  ${copyText(state)}`, width)}</Text>;
   }

@@ -16,6 +16,7 @@ const CONVERT = {
   allowUnsafeGlobals: false,
   restoreIntKeys: false,
   crc: true,
+  sync: true,
   workers: undefined,
   quiet: false,
   json: false,
@@ -29,7 +30,7 @@ const GOOD: [line: string, request: object][] = [
   ['convert dcp_to_torch a b', CONVERT],
   ['convert torch_to_dcp a b', { ...CONVERT, mode: 'torch_to_dcp' }],
   [
-    'convert dcp_to_torch a b --force --dry-run --strict --allow-unsafe-globals --restore-int-keys --no-crc --quiet --json',
+    'convert dcp_to_torch a b --force --dry-run --strict --allow-unsafe-globals --restore-int-keys --no-crc --no-sync --quiet --json',
     {
       ...CONVERT,
       force: true,
@@ -38,6 +39,7 @@ const GOOD: [line: string, request: object][] = [
       allowUnsafeGlobals: true,
       restoreIntKeys: true,
       crc: false,
+      sync: false,
       quiet: true,
       json: true,
     },

@@ -147,8 +147,7 @@ suite('convert text', ({ each, test }) => {
 });
 
 suite('notices', ({ each, test }) => {
-  const notice = (change: Partial<ConvertResult>): string =>
-    noticeText({ ...RESULT, ...change }, styleFor(false));
+  const notice = (change: Partial<ConvertResult>): string => noticeText({ ...RESULT, ...change }, OPTIONS);
 
   each(
     [
@@ -172,6 +171,15 @@ suite('notices', ({ each, test }) => {
     ([, line]) => line.slice(0, 60) || 'nothing to say',
     ([change, line]) => is(notice(change), line),
   );
+
+  test('on a terminal a notice is broken between words', () => {
+    const warnings: ConvertResult['warnings'] = [{ kind: 'torn_overwrite', message: 'one two three four' }];
+    const options = { columns: 24, style: styleFor(true) };
+    is(
+      noticeText({ ...RESULT, warnings }, options),
+      '\u001b[33mdcp: warning:\u001b[39m one two\nthree four\n',
+    );
+  });
 
   test('many globals are counted', () => {
     const globals = Array.from({ length: 25 }, (_, i) => ({ name: `m.C${i}`, dangerous: false }));

@@ -109,7 +109,7 @@ suite('inspect text', ({ each, test }) => {
             { name: 'os.system', dangerous: true },
           ],
         },
-        "no: the pickles name what is not on torch's list: | a.B (first in x) | DANGEROUS: os.system",
+        "no: the pickles name what is not on torch's list: | DANGEROUS: os.system | a.B (first in x)",
       ],
       ['WARNING', { warnings: [{ kind: 'torn_overwrite', message: 'Torn.' }] }, 'Torn.'],
       [
@@ -174,6 +174,27 @@ suite('inspect text', ({ each, test }) => {
         '    [2048:4096, 0:1024]  __1_0.distcp  offset 77  length 4195000',
       ].join('\n'),
     );
+  });
+
+  test('what is dangerous comes first, however many names there are', () => {
+    const globals = Array.from({ length: 30 }, (_, i) => ({ name: `m.C${i}`, dangerous: i === 29 }));
+    const shown = row('weights_only', { loadsWithWeightsOnly: false, globals }).split(' | ');
+    is(shown[1], 'DANGEROUS: m.C29');
+    is(shown.at(-1), 'and 10 more (--json lists all)');
+  });
+
+  test('colours on a terminal', () => {
+    const shown = inspectText(
+      {
+        ...REPORT,
+        loadsWithWeightsOnly: false,
+        globals: [{ name: 'os.system', dangerous: true }],
+        warnings: [{ kind: 'torn_overwrite', message: 'Torn.' }],
+      },
+      { columns: 80, style: styleFor(true) },
+    );
+    ok(shown.includes('\n              \u001b[31mDANGEROUS:\u001b[39m os.system\n'), shown);
+    ok(shown.includes('\n\u001b[33mWARNING\u001b[39m       Torn.\n'), shown);
   });
 
   test('without entries there is no table', () => {

@@ -1,6 +1,8 @@
 /** The real program, as a shell starts it. */
 import { type SpawnOptions, spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { fixturePath } from '../fixtures.js';
+import { is } from '../suite.js';
 
 export const BIN = fileURLToPath(new URL('../../../bin/dcp.js', import.meta.url));
 
@@ -40,3 +42,17 @@ export function shell(line: string, env: Record<string, string> = {}): Promise<E
     child.on('close', code => resolve({ ...ending, code }));
   });
 }
+
+/** The one document on stdout: one line, and nothing else. */
+export function documentOf<Document = Record<string, unknown>>({ stdout }: Ending): Document {
+  is(stdout.match(/\n/g)?.length, 1, stdout);
+  return JSON.parse(stdout) as Document;
+}
+
+export interface Failure {
+  ok: false;
+  error: Record<string, unknown>;
+}
+
+export const FSDP2 = fixturePath('fsdp2_adam');
+export const TIED = fixturePath('tied');

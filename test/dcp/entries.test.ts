@@ -92,7 +92,7 @@ suite('entries of an index: places', ({ test, each }) => {
   ];
 
   test('a chunk is found by its offset; the index of its key is only a hint', () => {
-    for (const [first, second] of [[0, 1], [1, 0], [7, 7], [undefined, undefined]] as const) {
+    for (const [first, second] of [[0, 1], [1, 0], [7, 7]] as const) {
       const { chunks, fileNames } = indexEntries(
         metadata({ w: tensor([4, 3], halves) }, [
           ['w', [2, 0], { relativePath: '__1_0.distcp', offset: 50 }, second],

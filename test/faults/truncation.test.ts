@@ -117,7 +117,7 @@ const BINARY_ROWS: [what: string, file: string, cut: (byteLength: number) => num
     'the index, to nothing',
     '.metadata',
     () => 0,
-    { code: 'format', message: /pickle/, path: /\.metadata$/ },
+    { code: 'format', message: /^The index is not a pickle/, found: 'an empty file', path: /\.metadata$/ },
   ],
   [
     'a data file, by one byte',

@@ -180,8 +180,17 @@ suite('io/output-file: making', ({ test }) => {
       ({ name }) => {
         if (name === 'truncate') throw systemError('EFBIG');
       },
-      () => throws(() => output.preallocate(2 ** 42), { code: 'file', message: /found 4398046511104 bytes/ }),
+      () => throws(() => output.preallocate(2 ** 25), { code: 'file', message: /found 33554432 bytes/ }),
     );
+    output.discard();
+  });
+
+  test('more than the file system has free is refused before anything is written', () => {
+    const output = OutputFile.create(join(scratch(), 'm.pth'));
+    throws(() => output.preallocate(2 ** 52), {
+      code: 'file',
+      message: /not enough space.*expected 4503599627370496 bytes, found \d+ bytes free/,
+    });
     output.discard();
   });
 

@@ -93,6 +93,51 @@ suite('decodePickle: values that are easily confused', ({ test }) => {
   });
 });
 
+suite('decodePickle: dropped values', ({ test }) => {
+  const object = 'cm\nC\n)\x81';
+  test('state from a setter call is kept, whatever follows', () => {
+    const [first] = (decode('(', object, 'q', 0, 'cm\nset\nh', 0, 'K', 7, '\x86R0h', 0, 't.') as PyTuple)
+      .items;
+    ok(first instanceof PyObject);
+    is(first.state, 7);
+    equal(describe(first.stateSetter!), { global: 'm set' });
+  });
+  test('a call of the same form whose pair is in the memo is not a setter call', () => {
+    const bytes = bytesOf('(', object, 'q', 0, 'cm\nset\nh', 0, 'K', 7, '\x86q', 1, 'R0t.');
+    throws(() => decodePickle(bytes), { code: 'unsupported', message: /drops its result/ });
+  });
+  test('plain values may be dropped', () => {
+    is(decode('K', 1, 'K', 2, '0(]N1.'), 1);
+  });
+});
+
+suite('decodePickle: objects as keys', ({ test }) => {
+  const object = 'cm\nC\n)\x81';
+  test('one object twice is one entry, two objects are two', () => {
+    const dict = decode('}(', object, 'q', 0, 'K', 1, object, 'K', 2, 'h', 0, 'K', 3, 'u.') as PyDict;
+    equal([...dict.values()], [3, 2]);
+  });
+  test('many of them, found by identity', () => {
+    const dict = decode(
+      '}(',
+      `${object}K\x01`.repeat(50),
+      object,
+      'q',
+      0,
+      'K',
+      2,
+      'h',
+      0,
+      'K',
+      3,
+      'u.',
+    ) as PyDict;
+    is(dict.size, 51);
+    is(dict.get([...dict.keys()][50]!), 3);
+    is(dict.get(new PyObject('newobj', 'C', EMPTY_TUPLE)), undefined);
+  });
+});
+
 suite('decodePickle: extent', ({ test }) => {
   test('what follows STOP is left alone and its place is told', () => {
     equal(decodePickle(bytesOf('K', 7, '.rest')), { value: 7, byteLength: 3 });

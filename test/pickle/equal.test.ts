@@ -51,7 +51,7 @@ suite('findDifference: equal', ({ each }) => {
     ['shared on both sides', list(shared, shared), (l => list(l, l))(list())],
     ['cycles', cyclic(), cyclic()],
     ['empty tuples are one', tuple(EMPTY_TUPLE, EMPTY_TUPLE), tuple(new PyTuple([]), new PyTuple([]))],
-    ['sets in any order', new PySet([1, 'a', tuple(1)]), new PySet([tuple(true), 'a', float(1)])],
+    ['sets in any order', new PySet([1, 'a', tuple(1)]), new PySet([tuple(1), 'a', 1])],
     [
       'dicts in any order',
       PyDict.of([
@@ -107,8 +107,15 @@ suite('findDifference: different', ({ each, test }) => {
         ['b', 1],
         ['a', 1],
       ]),
-      ".key 'a'",
+      " key 'a'",
       "'a' here, 'b' there",
+    ],
+    [
+      'a number of another type in a set',
+      new PySet([1]),
+      new PySet([float(1)]),
+      ' item 1',
+      '1 here, 1.0 there',
     ],
     [
       'a key, in any order',

@@ -1,0 +1,197 @@
+/**
+ * `npm run bench -- [--gib 1] [--rounds 7] [--layouts rows,columns,grid,narrow] [--directory DIR] [--json FILE]
+ * [--python PYTHON]`: times conversions against `cp` of the same bytes and, where torch is there, against torch's
+ * own converter. All of a round run one after the other, rounds alternate, medians count.
+ */
+import { spawnSync } from 'node:child_process';
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { availableParallelism, cpus, tmpdir, totalmem } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { makeSyntheticDcp, type SyntheticSpec } from './synthetic.js';
+
+const root = fileURLToPath(new URL('../../../', import.meta.url));
+const { values: flags } = parseArgs({
+  options: {
+    gib: { type: 'string', default: '1' },
+    rounds: { type: 'string', default: '7' },
+    layouts: { type: 'string', default: 'rows,columns,grid,narrow' },
+    directory: { type: 'string', default: tmpdir() },
+    json: { type: 'string' },
+    python: { type: 'string', default: join(root, '.venv/bin/python') },
+    'torch-rounds': { type: 'string', default: '3' },
+  },
+});
+const byteTotal = Number(flags.gib) * 2 ** 30;
+const rounds = Number(flags.rounds);
+const hasTorch = existsSync(flags.python);
+const hasTime = existsSync('/usr/bin/time');
+
+const LAYOUTS: Record<string, Pick<SyntheticSpec, 'shape' | 'grid'>> = {
+  rows: { shape: [4096, 4096], grid: [8] },
+  columns: { shape: [4096, 4096], grid: [1, 8] },
+  grid: { shape: [4096, 4096], grid: [2, 4] },
+  narrow: { shape: [65536, 64], grid: [1, 8] },
+};
+
+interface Sample {
+  seconds: number;
+  /** Peak resident set; undefined where it cannot be told. */
+  rssMiB: number | undefined;
+}
+
+/** Runs a command, then brings `outputs` to the device if asked to; both count. */
+function timed(command: string, args: string[], syncPath?: string): Sample {
+  const [program, programArgs] = hasTime
+    ? ['/usr/bin/time', ['-f', 'rss %M', command, ...args]]
+    : [command, args];
+  const start = performance.now();
+  const { status, stderr } = spawnSync(program, programArgs, {
+    encoding: 'utf8',
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  if (status !== 0) throw new Error(`${command} ${args.join(' ')} failed: ${stderr}`);
+  if (syncPath !== undefined) syncAll(syncPath);
+  const seconds = (performance.now() - start) / 1000;
+  const kib = /rss (\d+)/.exec(stderr)?.[1];
+  return { seconds, rssMiB: kib === undefined ? undefined : Number(kib) / 1024 };
+}
+
+function syncAll(path: string): void {
+  const names = existsSync(join(path, '.metadata'))
+    ? readdirSync(path).map(name => join(path, name))
+    : [path];
+  for (const name of names) {
+    const fd = openSync(name, 'r+');
+    fsyncSync(fd);
+    closeSync(fd);
+  }
+}
+
+interface Contender {
+  name: string;
+  rounds: number;
+  output: string;
+  run(): Sample;
+}
+
+function contenders(directory: string, dcp: string, pth: string): Contender[] {
+  const node = process.execPath;
+  const cli = join(root, 'bin/dcp.js');
+  const out = join(directory, 'out');
+  const ours = (mode: string, source: string, ...options: string[]): Contender => ({
+    name: `dcp ${mode}${options.map(option => ` ${option}`).join('')}`,
+    rounds,
+    output: out,
+    run: () => timed(node, [cli, 'convert', mode, source, out, '--quiet', ...options]),
+  });
+  const copy = (withSync: boolean): Contender => ({
+    name: withSync ? 'cp + fsync' : 'cp',
+    rounds,
+    output: out,
+    run: () => timed('cp', ['--reflink=never', pth, out], withSync ? out : undefined),
+  });
+  const torch = (mode: string, source: string): Contender => ({
+    name: `torch ${mode} + fsync`,
+    rounds: Math.min(rounds, Number(flags['torch-rounds'])),
+    output: out,
+    run: () =>
+      timed(flags.python, ['-m', 'torch.distributed.checkpoint.format_utils', mode, source, out], out),
+  });
+  return [
+    copy(true),
+    ours('dcp_to_torch', dcp),
+    ours('torch_to_dcp', pth),
+    copy(false),
+    ours('dcp_to_torch', dcp, '--no-sync'),
+    ours('torch_to_dcp', pth, '--no-sync'),
+    ...(hasTorch ? [torch('dcp_to_torch', dcp), torch('torch_to_dcp', pth)] : []),
+  ];
+}
+
+const median = (values: number[]): number => [...values].sort((a, b) => a - b)[values.length >> 1]!;
+
+interface Row {
+  layout: string;
+  name: string;
+  rounds: number;
+  seconds: number;
+  ratio: number;
+  rss_mib: number | null;
+}
+
+const rows: Row[] = [];
+for (const layout of flags.layouts.split(',')) {
+  const { shape, grid } = LAYOUTS[layout]!;
+  const directory = mkdtempSync(join(flags.directory, 'dcp-bench-'));
+  try {
+    const tensorByteLength = shape.reduce((a, b) => a * b, 2);
+    const spec = {
+      shape,
+      grid,
+      dtype: 'bfloat16',
+      tensorCount: Math.max(1, Math.round(byteTotal / tensorByteLength)),
+    };
+    const dcp = join(directory, 'dcp');
+    await makeSyntheticDcp(dcp, join(directory, 'random'), spec);
+    rmSync(join(directory, 'random'));
+    const pth = join(directory, 'model.pth');
+    timed(process.execPath, [join(root, 'bin/dcp.js'), 'convert', 'dcp_to_torch', dcp, pth, '--quiet']);
+    const all = contenders(directory, dcp, pth);
+    const samples = new Map<string, Sample[]>(all.map(({ name }) => [name, []]));
+    for (let round = 0; round < rounds; round++) {
+      for (const contender of all) {
+        if (round >= contender.rounds) continue;
+        rmSync(contender.output, { recursive: true, force: true });
+        samples.get(contender.name)!.push(contender.run());
+      }
+    }
+    const secondsOf = (name: string): number => median(samples.get(name)!.map(({ seconds }) => seconds));
+    for (const { name } of all) {
+      const taken = samples.get(name)!;
+      const base = secondsOf(name === 'cp' || name.includes('--no-sync') ? 'cp' : 'cp + fsync');
+      const rss = taken.map(({ rssMiB }) => rssMiB).filter(value => value !== undefined);
+      rows.push({
+        layout,
+        name,
+        rounds: taken.length,
+        seconds: secondsOf(name),
+        ratio: secondsOf(name) / base,
+        rss_mib: rss.length === 0 ? null : Math.max(...rss),
+      });
+    }
+  } finally {
+    rmSync(directory, { recursive: true, force: true });
+  }
+}
+
+const machine = {
+  processor: cpus()[0]?.model ?? 'unknown',
+  cores: availableParallelism(),
+  memory_gib: Math.round(totalmem() / 2 ** 30),
+  node: process.version,
+  date: new Date().toISOString().slice(0, 10),
+  gib: Number(flags.gib),
+};
+const lines = [
+  `${machine.processor}, ${machine.cores} cores, ${machine.memory_gib} GiB, Node ${machine.node}, ${machine.date}, ${machine.gib} GiB of bfloat16 by 8 ranks`,
+  '',
+  '| layout | run | rounds | seconds | time / cp | peak RSS, MiB |',
+  '| --- | --- | ---: | ---: | ---: | ---: |',
+  ...rows.map(
+    row =>
+      `| ${row.layout} | ${row.name} | ${row.rounds} | ${row.seconds.toFixed(2)} | ${row.ratio.toFixed(2)} | ${row.rss_mib?.toFixed(0) ?? '–'} |`,
+  ),
+];
+process.stdout.write(`${lines.join('\n')}\n`);
+if (flags.json !== undefined) writeFileSync(flags.json, `${JSON.stringify({ machine, rows }, null, 2)}\n`);
