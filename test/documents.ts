@@ -38,8 +38,12 @@ export function sectionOf(document: string, heading: string): string {
   const lines = document.split('\n');
   const start = lines.indexOf(heading);
   if (start === -1) throw new Error(`no heading ${heading}`);
-  const length = lines.slice(start + 1).findIndex(line => new RegExp(`^#{1,${level}} `).test(line));
-  return lines.slice(start + 1, length === -1 ? undefined : start + 1 + length).join('\n');
+  let isFenced = false;
+  const end = lines.findIndex((line, i) => {
+    if (line.startsWith('```')) isFenced = !isFenced;
+    return i > start && !isFenced && new RegExp(`^#{1,${level}} `).test(line);
+  });
+  return lines.slice(start + 1, end === -1 ? undefined : end).join('\n');
 }
 
 /** Rows of all tables, as cells without blanks around them; heads and rules are left out. */

@@ -126,8 +126,7 @@ suite('README: workflow', ({ test }) => {
   const steps = runStepsOf(workflow);
   const variable = /^ {6}(\w+): \/mnt\//m.exec(workflow)![1]!;
 
-  async function runJob(checkpoint: string) {
-    const sandbox = sandboxFor(checkpoint);
+  async function runJob(checkpoint: string, sandbox = sandboxFor(checkpoint)) {
     sandbox.addCommand('npm', 'echo "npm $*"');
     const printed: string[] = [];
     for (const step of steps) {
@@ -147,6 +146,8 @@ suite('README: workflow', ({ test }) => {
     is(printed.at(-1), '::warning::strides: 5, first transposed\n');
     const uploaded = /^ +path: (\S+)$/m.exec(workflow)![1]!;
     ok(existsSync(join(sandbox.directory, uploaded)));
+    const again = await runJob('fixtures/torch-2.13.0/strides_dcp', sandbox);
+    is(again.code, 0, 'a runner keeps its files');
   });
 
   test('a torn overwrite ends the job', async () => {

@@ -138,17 +138,19 @@ export class TensorGatherer {
 /**
  * What turns stored elements into values: the byte order, and torch's conjugate and negative bits, which are
  * exact changes of sign bits.
- * @throws FormatError where the element type has no such bits.
+ * @throws FormatError for a conjugate bit of a type that is not complex. UnsupportedError for a negative bit of a
+ * type whose sign is no bit of its own, or that torch cannot negate either (its 8-bit floats).
  */
 export function viewTransform(dtype: DTypeInfo, flags: number, bigEndian: boolean): ElementTransform {
   const swapSize = (bigEndian && dtype.swapSize > 1 ? dtype.swapSize : 0) as ElementTransform['swapSize'];
   if (flags === 0) return swapSize === 0 ? IDENTITY : { ...IDENTITY, swapSize };
   const isConjugate = (flags & VIEW_CONJUGATE) !== 0;
   const isNegative = (flags & VIEW_NEGATIVE) !== 0;
-  if (dtype.kind !== 'complex' && (isConjugate || dtype.kind !== 'float')) {
-    throw new FormatError('This element type cannot be marked as conjugate or negative', {
-      found: dtype.name,
-    });
+  if (isConjugate && dtype.kind !== 'complex') {
+    throw new FormatError('Only complex tensors can be marked as conjugate', { found: dtype.name });
+  }
+  if (dtype.kind !== 'complex' && !(dtype.kind === 'float' && dtype.itemSize > 1)) {
+    throw new UnsupportedError('A tensor of this element type is marked as negative', { found: dtype.name });
   }
   const flip = isConjugate ? (isNegative ? 'real' : 'imaginary') : 'all';
   return { swapSize, flip, componentSize: dtype.swapSize };

@@ -91,6 +91,8 @@ export class StorageReference extends PyExternal {
     readonly elementCount: number,
     /** Device that it was saved from: `cpu`, `cuda:0`, … */
     readonly location: string,
+    /** FQN of the object whose item holds it, for messages; empty where it is in the pickle of a whole file. */
+    readonly fqn = '',
   ) {
     super();
   }

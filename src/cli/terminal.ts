@@ -17,15 +17,22 @@ export interface Screens {
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-export function terminalOf(stream: { isTTY?: boolean; columns?: number }, env: Environment): Terminal {
+/** Below this there is no room for a line that is drawn in place; a fresh pseudo-terminal says 0. */
+const MIN_COLUMNS = 20;
+const MIN_ROWS = 3;
+
+export function terminalOf(
+  stream: { isTTY?: boolean; columns?: number; rows?: number },
+  env: Environment,
+): Terminal {
   const isTty = stream.isTTY === true;
   const isSmart = isTty && env.TERM !== undefined && env.TERM !== '' && env.TERM !== 'dumb';
+  const hasRoom = (stream.columns ?? 0) >= MIN_COLUMNS && (stream.rows ?? 0) >= MIN_ROWS;
   return {
     isTty,
-    // A fresh pseudo-terminal may say 0.
     columns: isTty ? stream.columns || 80 : undefined,
     colors: isSmart && (env.NO_COLOR ?? '') === '',
-    animates: isSmart && !isOn(env.CI) && !isOn(env.CONTINUOUS_INTEGRATION),
+    animates: isSmart && hasRoom && !isOn(env.CI) && !isOn(env.CONTINUOUS_INTEGRATION),
     unicode: /utf-?8/i.test(env.LC_ALL || env.LC_CTYPE || env.LANG || ''),
   };
 }

@@ -2,7 +2,10 @@ import { availableParallelism } from 'node:os';
 import { FileTileIo } from './file-tile-io.js';
 import { CrcLedger, type CrcReport } from './ledger.js';
 import type { CopyPlan } from './plan.js';
-import { copyTilesInline, copyTilesInWorkers, type WorkerSetup } from './pool.js';
+import { openRunner } from './runner.js';
+import { copyOrdered, copyUnordered } from './schedule.js';
+import { SLOT_BYTE_LENGTH, SLOT_TILE_BYTE_LENGTH } from './slots.js';
+import { type ByteSink, OrderedOutput } from './stream.js';
 import type { TileResult } from './tile.js';
 import { tilesOf } from './tiles.js';
 
@@ -25,8 +28,6 @@ export interface CopyProgress {
 
 export interface CopyReport {
   crc: CrcReport;
-  /** CRC-32 of every record. */
-  recordCrcs: Uint32Array;
   workers: number;
 }
 
@@ -63,13 +64,55 @@ export async function compareWithPlan(
   return run(plan, targets, 'compare', options);
 }
 
+/** How many tiles are ahead of the one that is handed on, for each thread. */
+const SLOTS_PER_WORKER = 2;
+
+/**
+ * Carries out a plan of one output into a stream, in order and without going back. Memory holds a few tiles.
+ * `check` runs before the last bytes, without which the output is not whole.
+ * @throws as {@link runCopy}, and what the sink throws.
+ */
+export async function streamCopy(
+  plan: CopyPlan,
+  sink: ByteSink,
+  check: () => void,
+  options: CopyOptions = {},
+): Promise<CopyReport> {
+  const withCrc = options.crc ?? true;
+  const workers = options.workers ?? defaultWorkers(plan.recordByteLength);
+  const slots = Array.from(
+    { length: SLOTS_PER_WORKER * Math.max(1, workers) },
+    () => new SharedArrayBuffer(SLOT_BYTE_LENGTH),
+  );
+  const output = new OrderedOutput(plan, sink, withCrc);
+  const runner = openRunner({ plan, target: { kind: 'slots', slots }, withCrc }, workers);
+  let byteCount = 0;
+  try {
+    await copyOrdered(
+      runner,
+      tilesOf(plan, SLOT_TILE_BYTE_LENGTH),
+      slots.length,
+      async (tile, slot, result) => {
+        await output.addTile(tile, new Uint8Array(slots[slot]!), result);
+        byteCount += result.byteLength;
+        options.onProgress?.({ byteCount, byteTotal: plan.recordByteLength });
+      },
+      options.signal,
+    );
+    const crc = await output.finish(check);
+    return { crc, workers };
+  } finally {
+    await runner.close();
+  }
+}
+
 async function run(
   plan: CopyPlan,
   targets: readonly string[],
   mode: 'write' | 'compare',
   options: CopyOptions,
 ): Promise<CopyReport> {
-  const setup: WorkerSetup = { plan, targets, mode, withCrc: options.crc ?? true };
+  const withCrc = options.crc ?? true;
   const workers = options.workers ?? defaultWorkers(plan.recordByteLength);
   const ledger = new CrcLedger(plan);
   const flusher = new Flusher(options.flush);
@@ -80,17 +123,20 @@ async function run(
     flusher.note(byteCount);
     options.onProgress?.({ byteCount, byteTotal: plan.recordByteLength });
   };
-  const tiles = tilesOf(plan);
-  if (workers === 0) await copyTilesInline(setup, tiles, onDone, options.signal);
-  else await copyTilesInWorkers(setup, tiles, workers, onDone, options.signal);
+  const runner = openRunner({ plan, target: { kind: 'files', paths: targets, mode }, withCrc }, workers);
+  try {
+    await copyUnordered(runner, tilesOf(plan), onDone, options.signal);
+  } finally {
+    await runner.close();
+  }
 
   await flusher.finish();
-  const crc = setup.withCrc
+  const crc = withCrc
     ? ledger.checkStorages()
     : { checked: 0, partlyRead: 0, withoutCrc: plan.storages.count };
-  const recordCrcs = setup.withCrc ? ledger.recordCrcs() : new Uint32Array(plan.records.count);
+  const recordCrcs = withCrc ? ledger.recordCrcs() : new Uint32Array(plan.records.count);
   placeLiterals(plan, targets, mode, recordCrcs);
-  return { crc, recordCrcs, workers };
+  return { crc, workers };
 }
 
 /** Keeps the device busy while tiles are copied, so that little is left to flush at the end. */

@@ -13,6 +13,8 @@ export interface CrcReport {
   withoutCrc: number;
 }
 
+const CRC_OF_NOTHING = crc32(new Uint8Array(0));
+
 const hex = (crc: number): string => crc.toString(16).padStart(8, '0');
 
 /**
@@ -29,17 +31,18 @@ export class CrcLedger {
     for (const range of recordCrcs) append(this.recordRanges, range);
   }
 
+  /** CRC-32 of a record, all of which has been copied. */
+  recordCrc(record: number): number {
+    const byteLength = this.plan.records.byteLength[record]!;
+    if (byteLength === 0) return CRC_OF_NOTHING;
+    const crc = join(this.recordRanges.get(record) ?? [], byteLength);
+    if (crc === undefined) throw new Error(`record ${record} was not copied whole`);
+    return crc;
+  }
+
   /** CRC-32 of each record. To be called when all tiles are done. */
   recordCrcs(): Uint32Array {
-    const { records } = this.plan;
-    const empty = crc32(new Uint8Array(0));
-    return Uint32Array.from({ length: records.count }, (_, record) => {
-      const byteLength = records.byteLength[record]!;
-      if (byteLength === 0) return empty;
-      const crc = join(this.recordRanges.get(record) ?? [], byteLength);
-      if (crc === undefined) throw new Error(`record ${record} was not copied whole`);
-      return crc;
-    });
+    return Uint32Array.from({ length: this.plan.records.count }, (_, record) => this.recordCrc(record));
   }
 
   /** @throws CorruptDataError naming the first storage whose bytes do not have the CRC that the source states. */

@@ -1,22 +1,18 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { toPlainError } from '../errors.js';
-import { FileTileIo } from './file-tile-io.js';
-import type { WorkerReply, WorkerSetup } from './pool.js';
-import { type Tile, TileCopier } from './tile.js';
+import type { WorkerReply, WorkerRequest } from './runner.js';
+import { type RunnerSetup, TileWork } from './tile-work.js';
 
-/** A thread of the pool: copies the tiles it is sent, one at a time, until the port is closed. */
+/** A thread of the pool: copies the tiles it is sent, one at a time, until it is ended. */
 const port = parentPort!;
-const { plan, targets, mode, withCrc } = workerData as WorkerSetup;
-const io = new FileTileIo(plan.sources, targets, mode);
-const copier = new TileCopier(plan, io, withCrc);
+const work = new TileWork(workerData as RunnerSetup);
 
-port.on('message', (tile: Tile) => {
+port.on('message', ({ tile, slot }: WorkerRequest) => {
   let reply: WorkerReply;
   try {
-    reply = { kind: 'done', result: copier.copy(tile) };
+    reply = { kind: 'done', result: work.copy(tile, slot) };
   } catch (error) {
     reply = { kind: 'failed', error: toPlainError(error) };
   }
   port.postMessage(reply);
 });
-port.once('close', () => io.close());

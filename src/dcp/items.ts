@@ -131,9 +131,10 @@ export async function readItemPickle(
   item: Item,
   file: number,
   storages: StorageTable,
+  fqn = '',
 ): Promise<{ value: PyValue; globals: Set<string> }> {
   const archive = await readTorchArchive(source);
-  const archiveStorages = new ArchiveStorages(archive, storages, file);
+  const archiveStorages = new ArchiveStorages(archive, storages, file, fqn);
   const globals = new Set<string>();
   const { value } = decodePickle(archive.pickle, {
     keepStringIdentity: 'loaded',

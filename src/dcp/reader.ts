@@ -215,7 +215,8 @@ export class DcpCheckpoint implements Checkpoint {
           const entry = objects[i]!;
           await withContextAsync({ path, fqn: entry.fqn, byteOffset: items[i]!.byteOffset }, async () => {
             const item = await reader.open(position);
-            const { value, globals } = await readItemPickle(item, items[i]!, file, this.storages);
+            const place = items[i]!;
+            const { value, globals } = await readItemPickle(item, place, file, this.storages, entry.fqn);
             entry.value = value;
             const beyond = globalsBeyondTorch(globals);
             if (beyond.length > 0) this.objectGlobals.set(entry.fqn, beyond);

@@ -14,6 +14,7 @@ import { planTorchSave } from '../torch/writer.js';
 import { type Destination, directoryDestination, fileDestination } from './destination.js';
 import { restoreIntKeys } from './int-keys.js';
 import { type Loss, lossesOfDcpSave, lossesOfTorchSave } from './losses.js';
+import { recogniseFile } from './open.js';
 import { type NamedGlobal, namedGlobals, requireAcceptable } from './safety.js';
 import { tornWarning, type Warning } from './warnings.js';
 
@@ -117,7 +118,7 @@ export async function torchSaveToDcp(
   options: ConvertOptions = {},
 ): Promise<ConvertResult> {
   options.onProgress?.({ phase: 'open' });
-  requireFile(source);
+  await requireTorchFile(source);
   const target = directoryDestination(destination, options);
   const snapshot = takeSnapshot(source);
   const checkpoint = await openTorchFile(source);
@@ -268,14 +269,16 @@ function requireDirectory(source: string): void {
   });
 }
 
-function requireFile(source: string): void {
-  const kind = pathKind(source);
-  if (kind === 'file') return;
-  requireThere(source, kind);
-  throw new FileError(`The source is a ${kind}`, {
+async function requireTorchFile(source: string): Promise<void> {
+  const pathIs = pathKind(source);
+  requireThere(source, pathIs);
+  const kind = pathIs === 'file' ? await recogniseFile(source) : pathIs;
+  if (kind === 'torch') return;
+  const isDcp = kind === 'dcp-index' || kind === 'directory';
+  throw new FileError(`The source is a ${kind === 'dcp-index' ? 'DCP index' : kind}`, {
     expected: 'a torch.save file',
     path: source,
-    ...(kind === 'directory' ? { hint: 'To convert a DCP directory: dcp convert dcp_to_torch.' } : {}),
+    ...(isDcp ? { hint: 'To convert a DCP directory: dcp convert dcp_to_torch.' } : {}),
   });
 }
 

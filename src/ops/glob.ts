@@ -10,7 +10,7 @@ export function globMatcher(globs: readonly string[]): (text: string) => boolean
           .replace(/[.+^${}()|[\]\\]/g, '\\$&')
           .replace(/\*+/g, '.*')
           .replace(/\?/g, '.')}$`,
-        's',
+        'su',
       ),
   );
   return text => patterns.some(pattern => pattern.test(text));

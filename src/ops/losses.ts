@@ -1,6 +1,6 @@
 import { isRowMajor, strideOfCopy } from '../checkpoint/box.js';
 import type { Checkpoint, TensorEntry } from '../checkpoint/checkpoint.js';
-import { isMapping, mappingEntries } from '../checkpoint/flatten.js';
+import { isMapping, keyText, mappingEntries } from '../checkpoint/flatten.js';
 import { PyDict } from '../pickle/dict.js';
 import { PyGlobal, PyList, PyObject, type PyValue, textOf } from '../pickle/values.js';
 
@@ -115,9 +115,8 @@ export function lossesOfDcpSave(checkpoint: Checkpoint): Loss[] {
       }
       if (items.length === 0 && path !== '') losses.add('empty_mapping', path);
       for (const [key, item] of items) {
-        const text = textOf(key);
-        const itemPath = join(path, text ?? String(key));
-        if (text === undefined) losses.add('key_type', itemPath);
+        const itemPath = join(path, keyText(key));
+        if (textOf(key) === undefined) losses.add('key_type', itemPath);
         visit(item, itemPath);
       }
     } else if (value instanceof PyList) {

@@ -26,9 +26,24 @@ export async function openCheckpoint(path: string): Promise<Checkpoint> {
   if (kind !== 'file') {
     throw new FileError(`It is a ${kind}`, { expected: 'a DCP directory or a torch.save file', path });
   }
+  return (await recogniseFile(path)) === 'torch' ? openTorchFile(path) : openDcp(path);
+}
+
+/**
+ * What a file is, by its name and its first bytes: a torch.save archive, or the index of a DCP checkpoint.
+ * @throws FormatError and UnsupportedError that say what else it is.
+ */
+export async function recogniseFile(path: string): Promise<'torch' | 'dcp-index'> {
+  // Before the bytes are looked at: each of its items is a zip archive.
+  if (path.endsWith('.distcp')) {
+    throw new UnsupportedError('A data file of a DCP checkpoint cannot be read without its index', {
+      path,
+      hint: 'Give the directory that holds it and .metadata.',
+    });
+  }
   const head = await readHead(path);
   const startsWith = (magic: readonly number[]): boolean => magic.every((byte, i) => head[i] === byte);
-  if (startsWith(ZIP_MAGIC)) return openTorchFile(path);
+  if (startsWith(ZIP_MAGIC)) return 'torch';
   if (startsWith(LEGACY_MAGIC)) {
     throw new UnsupportedError('This torch.save file has the container from before torch 1.6', {
       path,
@@ -41,13 +56,7 @@ export async function openCheckpoint(path: string): Promise<Checkpoint> {
       hint: 'Uncompress it first: gunzip.',
     });
   }
-  if (head[0] === PROTO && (path === METADATA_NAME || path.endsWith(METADATA_NAME))) return openDcp(path);
-  if (path.endsWith('.distcp')) {
-    throw new UnsupportedError('A data file of a DCP checkpoint cannot be read without its index', {
-      path,
-      hint: 'Give the directory that holds it and .metadata.',
-    });
-  }
+  if (head[0] === PROTO && path.endsWith(METADATA_NAME)) return 'dcp-index';
   throw new FormatError('The file is no checkpoint that is known here', {
     expected: 'a zip archive of torch.save, or a DCP directory',
     found: head.length === 0 ? 'an empty file' : `a file that begins with ${hex(head.subarray(0, 8))}`,

@@ -75,12 +75,16 @@ class Machine {
   private readonly memoNumbers = new MemoNumbers();
   readonly make: Constructor;
 
+  private readonly bytes: Uint8Array;
+
   constructor(
-    private readonly bytes: Uint8Array,
+    bytes: Uint8Array,
     private readonly framing: Framing,
     private readonly limits: PickleLimits,
     private readonly options: DecodeOptions,
   ) {
+    // A Buffer would give out slices of itself, not copies.
+    this.bytes = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     this.stack = new PickleStack(limits.stackEntries);
     this.memo = new Memo(framing.fetched);
     this.make = new Constructor(options);

@@ -97,7 +97,7 @@ export class TorchPickler {
     let key = this.storageKeys.get(reference.storage);
     if (key === undefined) {
       const byteLength = elementCount * (dtype?.itemSize ?? 1);
-      key = this.addStorage({ kind: 'storage', reference, byteLength, label: this.label });
+      key = this.addStorage({ kind: 'storage', reference, byteLength, label: this.label || reference.fqn });
       this.storageKeys.set(reference.storage, key);
     }
     return this.persistentId(key, dtype?.storageClass, elementCount, location);

@@ -148,9 +148,8 @@ class TorchCheckpoint implements Checkpoint {
     this.storages.place(storage, 1, byteOffset);
   }
 
-  async loadObjects(): Promise<void> {
-    await this.resolve();
-  }
+  /** Opening read the one pickle, and with it every object. Their storages are placed by `resolve`. */
+  async loadObjects(): Promise<void> {}
 
   close(): void {
     this.archive.source.close();

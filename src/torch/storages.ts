@@ -61,6 +61,8 @@ export class ArchiveStorages {
     private readonly archive: TorchArchive,
     private readonly table: StorageTable,
     private readonly file: number,
+    /** What the archive holds, if it is the item of one object. */
+    private readonly fqn = '',
   ) {}
 
   /** For the pickle decoder: the storage that a persistent id means. */
@@ -93,6 +95,7 @@ export class ArchiveStorages {
       id.classModule,
       id.elementCount,
       id.location,
+      this.fqn,
     );
     this.byKey.set(id.key, reference);
     return reference;

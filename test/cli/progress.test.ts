@@ -6,7 +6,7 @@ import { is, match, ok, suite } from '../suite.js';
 
 const FAST = { screenAfter: 1, screenInterval: 5, lineInterval: 20 };
 
-const TERMINAL = terminalOf({ isTTY: true, columns: 80 }, { TERM: 'xterm', LANG: 'C.UTF-8' });
+const TERMINAL = terminalOf({ isTTY: true, columns: 80, rows: 25 }, { TERM: 'xterm', LANG: 'C.UTF-8' });
 
 function fakeStderr() {
   const stream = new PassThrough() as unknown as NodeJS.WriteStream;

@@ -1,7 +1,7 @@
 import { terminalOf } from '../../src/cli/terminal.js';
 import { equal, suite } from '../suite.js';
 
-const TTY = { isTTY: true, columns: 120 };
+const TTY = { isTTY: true, columns: 120, rows: 40 };
 const XTERM = { TERM: 'xterm-256color', LANG: 'en_US.UTF-8' };
 const FULL = { isTty: true, columns: 120, colors: true, animates: true, unicode: true };
 
@@ -16,10 +16,22 @@ suite('terminal', ({ each }) => {
         expected: { ...FULL, isTty: false, columns: undefined, colors: false, animates: false },
       },
       {
-        what: 'no columns known yet',
-        stream: { isTTY: true, columns: 0 },
+        what: 'no size known yet',
+        stream: { isTTY: true, columns: 0, rows: 0 },
         env: XTERM,
-        expected: { ...FULL, columns: 80 },
+        expected: { ...FULL, columns: 80, animates: false },
+      },
+      {
+        what: 'two rows',
+        stream: { ...TTY, rows: 2 },
+        env: XTERM,
+        expected: { ...FULL, animates: false },
+      },
+      {
+        what: 'ten columns',
+        stream: { ...TTY, columns: 10 },
+        env: XTERM,
+        expected: { ...FULL, columns: 10, animates: false },
       },
       {
         what: 'NO_COLOR',

@@ -1,6 +1,14 @@
 import { decodePickle } from '../../src/pickle/decode.js';
 import type { PyDict } from '../../src/pickle/dict.js';
-import { PyFloat, type PyList, PyObject, PyStr, type PyValue } from '../../src/pickle/values.js';
+import {
+  EMPTY_TUPLE,
+  PyFloat,
+  type PyList,
+  PyObject,
+  PyStr,
+  type PyTuple,
+  type PyValue,
+} from '../../src/pickle/values.js';
 import { equal, is, ok, suite, throws } from '../suite.js';
 import { bytesOf, corpus, fromBase64, pickles } from './corpus.js';
 import { describe } from './describe.js';
@@ -141,6 +149,12 @@ suite('decodePickle: objects as keys', ({ test }) => {
 suite('decodePickle: extent', ({ test }) => {
   test('what follows STOP is left alone and its place is told', () => {
     equal(decodePickle(bytesOf('K', 7, '.rest')), { value: 7, byteLength: 3 });
+  });
+  test('values are copies, also where the bytes are a Buffer', () => {
+    const buffer = Buffer.from('C\x02ab.', 'latin1');
+    const { value } = decodePickle(buffer);
+    buffer.fill(0);
+    equal(value, Uint8Array.of(0x61, 0x62));
   });
   test('start: pickles in a row', () => {
     const bytes = bytesOf('K', 1, '.', 'K', 2, '.');

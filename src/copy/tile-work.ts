@@ -1,0 +1,43 @@
+import { FileTileIo } from './file-tile-io.js';
+import type { CopyPlan } from './plan.js';
+import { SlotTileIo } from './slots.js';
+import { type Tile, TileCopier, type TileResult } from './tile.js';
+
+/** Where the records of a plan go. Plain data: it is sent to threads. */
+export type TileTarget =
+  /** Into files, one path an output, which must exist; or compared with what they hold. */
+  | { kind: 'files'; paths: readonly string[]; mode: 'write' | 'compare' }
+  /** Into shared memory, for a stream: each tile into the slot that it is given. */
+  | { kind: 'slots'; slots: readonly SharedArrayBuffer[] };
+
+/** What a thread needs to copy tiles. The columns of the plan are shared memory, not copies. */
+export interface RunnerSetup {
+  plan: CopyPlan;
+  target: TileTarget;
+  withCrc: boolean;
+}
+
+/** Copies tiles of one plan to one kind of target, on whatever thread it lives. */
+export class TileWork {
+  private readonly io: FileTileIo;
+  private readonly slotIo: SlotTileIo;
+  private readonly copier: TileCopier;
+
+  constructor(private readonly setup: RunnerSetup) {
+    const { plan, target, withCrc } = setup;
+    const { paths, mode } = target.kind === 'files' ? target : { paths: [], mode: 'write' as const };
+    this.io = new FileTileIo(plan.sources, paths, mode);
+    this.slotIo = new SlotTileIo((source, bytes, byteOffset) => this.io.read(source, bytes, byteOffset));
+    this.copier = new TileCopier(plan, target.kind === 'files' ? this.io : this.slotIo, withCrc);
+  }
+
+  copy(tile: Tile, slot: number): TileResult {
+    const { target } = this.setup;
+    if (target.kind === 'slots') this.slotIo.use(new Uint8Array(target.slots[slot]!));
+    return this.copier.copy(tile);
+  }
+
+  close(): void {
+    this.io.close();
+  }
+}
