@@ -8,6 +8,7 @@
 export type { Box } from './checkpoint/box.js';
 export type { Checkpoint, Entry, EntryPath, Provenance, SourceFile } from './checkpoint/checkpoint.js';
 export { ObjectEntry, TensorEntry } from './checkpoint/checkpoint.js';
+export type { ByteSink } from './copy/stream.js';
 export type { DTypeInfo } from './dtype.js';
 export {
   CorruptDataError,
@@ -26,6 +27,7 @@ export {
   type ConvertProgress,
   type ConvertResult,
   dcpToTorchSave,
+  dcpToTorchStream,
   torchSaveToDcp,
 } from './ops/convert.js';
 export {

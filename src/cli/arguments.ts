@@ -62,8 +62,14 @@ async function parse(argv: readonly string[]): Promise<Record<string, unknown>> 
 function withExplicitFlags(argv: readonly string[]): string[] {
   const flags = new Set(optionTokens(argv).filter(token => OPTIONS.some(row => isFlag(row, token))));
   const end = argv.indexOf('--');
-  return argv.map((token, i) => (flags.has(token) && (end === -1 || i < end) ? `${token}=true` : token));
+  return argv.map((token, i) => {
+    if (token === '-') return LONE_DASH;
+    return flags.has(token) && (end === -1 || i < end) ? `${token}=true` : token;
+  });
 }
+
+/** Stands for the word `-` while yargs has it: as the value of a positional it would come back empty. No path has a NUL. */
+const LONE_DASH = '\0-';
 
 function isFlag({ name, kind }: OptionRow, token: string): boolean {
   return kind === 'flag' && token === `--${name}`;
@@ -75,7 +81,8 @@ function wordsOf(parsed: Record<string, unknown>): string[] {
   if (command === undefined) return [];
   const names = COMMAND_NAMES.find(name => name === command);
   const positionals = names === undefined ? [] : POSITIONALS[names].map(name => parsed[name]);
-  return [command, ...positionals.filter(value => value !== undefined).map(String), ...rest];
+  const words = [...positionals.filter(value => value !== undefined).map(String), ...rest];
+  return [command, ...words.map(word => (word === LONE_DASH ? '-' : word))];
 }
 
 function sentenceOf({ message }: Error): string {

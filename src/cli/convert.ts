@@ -1,12 +1,12 @@
 import { InterruptedError } from '../errors.js';
-import type { ConvertOptions } from '../ops/convert.js';
+import type { ByteSink, ConvertOptions, ConvertResult } from '../index.js';
 import { convertText, noticeText } from './convert-text.js';
 import { EXIT_DONE } from './exit-codes.js';
 import { listenForEnding } from './interruption.js';
 import { successDocument } from './json-document.js';
 import type { Output } from './output.js';
 import { openProgress } from './progress.js';
-import type { ConvertRequest } from './request.js';
+import { type ConvertRequest, STDOUT } from './request.js';
 import { styleFor } from './style.js';
 import type { Screens, Terminal } from './terminal.js';
 
@@ -16,7 +16,9 @@ export async function runConvert(request: ConvertRequest, output: Output, screen
   const progress = openProgress(progressKind(request, screens.stderr), process.stderr, screens.stderr);
   const ending = listenForEnding(process, () => progress.onInterrupt());
   try {
-    const work = convert(request, { signal: ending.signal, onProgress: progress.onProgress });
+    const toStdout = request.destination === STDOUT && !request.dryRun;
+    const hooks = { signal: ending.signal, onProgress: progress.onProgress };
+    const work = convert(request, hooks, toStdout ? bytes => output.bytes(bytes) : undefined);
     const result = await Promise.race([work, ending.atOnce]);
     progress.close();
     if (typeof result === 'number') return result;
@@ -29,10 +31,9 @@ export async function runConvert(request: ConvertRequest, output: Output, screen
       const elapsedSeconds = Math.round(seconds * 1000) / 1000;
       await output.result(successDocument('convert', { ...result, elapsedSeconds }));
     } else if (!request.quiet) {
-      const { columns, colors } = screens.stdout;
-      await output.result(
-        convertText(result, { seconds, crc: request.crc, columns, style: styleFor(colors) }),
-      );
+      const { columns, colors } = toStdout ? screens.stderr : screens.stdout;
+      const text = convertText(result, { seconds, crc: request.crc, columns, style: styleFor(colors) });
+      await (toStdout ? output.notice(text) : output.result(text));
     }
     return EXIT_DONE;
   } catch (error) {
@@ -55,8 +56,12 @@ export class EndedBySignal extends InterruptedError {
   }
 }
 
-async function convert(request: ConvertRequest, hooks: Pick<ConvertOptions, 'signal' | 'onProgress'>) {
-  const { dcpToTorchSave, torchSaveToDcp } = await import('../ops/convert.js');
+async function convert(
+  request: ConvertRequest,
+  hooks: Pick<ConvertOptions, 'signal' | 'onProgress'>,
+  sink: ByteSink | undefined,
+): Promise<ConvertResult> {
+  const { dcpToTorchSave, dcpToTorchStream, torchSaveToDcp } = await import('../ops/convert.js');
   const { mode, source, destination, force, skipExisting, dryRun, strict, allowUnsafeGlobals } = request;
   const { restoreIntKeys, crc, sync, workers } = request;
   const options: ConvertOptions = {
@@ -71,6 +76,7 @@ async function convert(request: ConvertRequest, hooks: Pick<ConvertOptions, 'sig
     ...(workers === undefined ? {} : { workers }),
     ...hooks,
   };
+  if (sink !== undefined) return dcpToTorchStream(source, sink, options);
   const operation = mode === 'dcp_to_torch' ? dcpToTorchSave : torchSaveToDcp;
   return operation(source, destination, options);
 }

@@ -3,7 +3,7 @@ import { errorText } from './error-text.js';
 import { EXIT_DONE, EXIT_FAILED } from './exit-codes.js';
 import { helpText } from './help.js';
 import { failureDocument } from './json-document.js';
-import { Output } from './output.js';
+import { ClosedPipe, Output } from './output.js';
 import { commandWord, wantsJson } from './request.js';
 import { styleFor } from './style.js';
 import { type Screens, terminalOf } from './terminal.js';
@@ -49,6 +49,7 @@ async function fail(
   output: Output,
   screens: Screens,
 ): Promise<number> {
+  if (error instanceof ClosedPipe) return EXIT_FAILED;
   const withStack = process.env.DCP_DEBUG === '1';
   await output.notice(errorText(error, styleFor(screens.stderr.colors), { withStack }));
   if (wantsJson(argv)) {

@@ -1,4 +1,4 @@
-import { FileError } from '../errors.js';
+import { FileError, InterruptedError } from '../errors.js';
 
 /** Where a command's words go: the result to stdout, all else to stderr. */
 export class Output {
@@ -24,14 +24,38 @@ export class Output {
     });
   }
 
+  /**
+   * Writes a part of a file to stdout and waits until it is out.
+   * @throws ClosedPipe where the reader went away, FileError where writing fails.
+   */
+  async bytes(bytes: Uint8Array): Promise<void> {
+    const error = await written(this.stdout, bytes);
+    if (error === undefined) return;
+    if (error.code === 'EPIPE') throw new ClosedPipe();
+    throw new FileError('The file could not be written to stdout', {
+      found: error.code ?? error.message,
+      cause: error,
+    });
+  }
+
   /** Writes to stderr. */
   async notice(text: string): Promise<void> {
     if (text !== '') await written(this.stderr, text);
   }
 }
 
-function written(stream: NodeJS.WritableStream, text: string): Promise<NodeJS.ErrnoException | undefined> {
+/** The reader of a file on stdout went away: it has what it wanted, or says itself what is wrong. */
+export class ClosedPipe extends InterruptedError {
+  constructor() {
+    super('The reader of stdout closed it');
+  }
+}
+
+function written(
+  stream: NodeJS.WritableStream,
+  content: string | Uint8Array,
+): Promise<NodeJS.ErrnoException | undefined> {
   return new Promise(resolve => {
-    stream.write(text, error => resolve(error ?? undefined));
+    stream.write(content, error => resolve(error ?? undefined));
   });
 }

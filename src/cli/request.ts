@@ -53,12 +53,7 @@ export function requireKnownOptions(argv: readonly string[]): void {
   const known = [...OPTIONS.map(option => option.name), ...GLOBAL_OPTION_NAMES];
   for (const token of optionTokens(argv)) {
     if (token === '-h') continue;
-    if (token === '-') {
-      throw new UsageError('Standard input and output cannot be used', {
-        expected: 'a path',
-        hint: 'A checkpoint is read and written at many places at a time, which a pipe cannot do.',
-      });
-    }
+    if (token === STDOUT) continue;
     const name = token.replace(/^--?/, '').replace(/=.*$/s, '');
     if (token.startsWith('--') && known.includes(name)) {
       requireNoFlagValue(name, token);
@@ -200,12 +195,46 @@ function convertRequest(positionals: readonly string[], { options }: RawArgument
       hint: '--force replaces what exists, --skip-existing accepts it.',
     });
   }
+  if (source === STDOUT) throw stdinIsNoSource();
+  if (destination === STDOUT) requireStreamable(request);
   return request;
+}
+
+/** As a destination: standard output. */
+export const STDOUT = '-';
+
+function stdinIsNoSource(): UsageError {
+  return new UsageError('Standard input cannot be the source', {
+    expected: 'a path',
+    hint: 'A checkpoint is read at many places at a time, which a pipe cannot do.',
+  });
+}
+
+/** What goes with stdout as destination: one file, and nothing else on stdout. */
+function requireStreamable(request: ConvertRequest): void {
+  if (request.mode !== 'dcp_to_torch') {
+    throw new UsageError('A DCP checkpoint is a directory and cannot be written to stdout', {
+      hint: 'Name a directory. A file called - is ./-.',
+    });
+  }
+  const clash = request.json
+    ? 'json'
+    : request.force
+      ? 'force'
+      : request.skipExisting
+        ? 'skip-existing'
+        : undefined;
+  if (clash !== undefined) {
+    throw new UsageError(`--${clash} does not go with stdout as destination`, {
+      hint: 'stdout carries the file itself; what is said goes to stderr.',
+    });
+  }
 }
 
 function inspectRequest(positionals: readonly string[], { options }: RawArguments): InspectRequest {
   const flag = flagReader(options);
   const keys = options.get('keys');
+  if (positionals[0] === STDOUT) throw stdinIsNoSource();
   return {
     command: 'inspect',
     path: positionals[0]!,

@@ -1,7 +1,8 @@
 import type { Checkpoint, ObjectEntry, TensorEntry } from '../checkpoint/checkpoint.js';
-import { type CopyProgress, type CopyReport, compareWithPlan, runCopy } from '../copy/copy.js';
+import { type CopyProgress, type CopyReport, compareWithPlan } from '../copy/copy.js';
 import type { CrcReport } from '../copy/ledger.js';
 import type { CopyPlan } from '../copy/plan.js';
+import type { ByteSink } from '../copy/stream.js';
 import { METADATA_NAME } from '../dcp/directory.js';
 import { openDcp } from '../dcp/reader.js';
 import { planDcpSave } from '../dcp/writer.js';
@@ -11,7 +12,7 @@ import { lookAt } from '../io/paths.js';
 import { type FileSnapshot, requireUnchanged, takeSnapshot } from '../io/snapshot.js';
 import { openTorchFile } from '../torch/reader.js';
 import { planTorchSave } from '../torch/writer.js';
-import { type Destination, directoryDestination, fileDestination } from './destination.js';
+import { type Destination, directoryDestination, fileDestination, streamDestination } from './destination.js';
 import { restoreIntKeys } from './int-keys.js';
 import { type Loss, lossesOfDcpSave, lossesOfTorchSave } from './losses.js';
 import { recogniseFile } from './open.js';
@@ -83,9 +84,31 @@ export async function dcpToTorchSave(
   destination: string,
   options: ConvertOptions = {},
 ): Promise<ConvertResult> {
+  const target = fileDestination(destination, options);
+  return dcpToTorch(source, target, options);
+}
+
+/**
+ * {@link dcpToTorchSave} into a stream: the same bytes as to a file, in order, with nothing on the local disk. What
+ * fails after the first bytes leaves the stream without its end record, so that no reader takes it for whole.
+ *
+ * @param sink takes the bytes one by one; resolves when they are no longer needed.
+ */
+export async function dcpToTorchStream(
+  source: string,
+  sink: ByteSink,
+  options: Omit<ConvertOptions, 'force' | 'skipExisting'> = {},
+): Promise<ConvertResult> {
+  return dcpToTorch(source, streamDestination(sink), options);
+}
+
+async function dcpToTorch(
+  source: string,
+  target: Destination,
+  options: ConvertOptions,
+): Promise<ConvertResult> {
   options.onProgress?.({ phase: 'open' });
   requireDirectory(source);
-  const target = fileDestination(destination, options);
   const checkpoint = await openDcp(source);
   try {
     checkpoint.requireFiles();
@@ -96,7 +119,7 @@ export async function dcpToTorchSave(
     ];
     return await convert('dcp_to_torch', checkpoint, target, snapshots, warnings, options, () => {
       const tree = options.restoreIntKeys === true ? restoreIntKeys(checkpoint.tree) : checkpoint.tree;
-      const { plan, replicaCount } = planTorchSave(checkpoint, tree, destination, {
+      const { plan, replicaCount } = planTorchSave(checkpoint, tree, target.archivePath, {
         withCrc: options.crc ?? true,
       });
       return { plan, replicaCount, losses: lossesOfTorchSave(checkpoint) };
@@ -199,26 +222,12 @@ async function convert(
     requireUnchanged(snapshots);
     return result('up_to_date', report);
   }
-  const output = await target.create(plan);
-  // Flushing can take minutes: what is discarded meanwhile is not put in place.
-  const discard = (): void => output.discard();
-  try {
-    const report = await runCopy(plan, output.temporaryPaths, {
-      ...copyOptions,
-      ...(options.sync === false ? {} : { flush: () => output.flush() }),
-    });
+  const { report, leftBehind } = await target.deliver(plan, copyOptions, () => {
     options.onProgress?.({ phase: 'finish' });
     requireUnchanged(snapshots);
     requireNotAborted(options.signal);
-    options.signal?.addEventListener('abort', discard);
-    const { leftBehind } = await output.commit();
-    return result('converted', report, leftBehind);
-  } catch (error) {
-    discard();
-    throw error;
-  } finally {
-    options.signal?.removeEventListener('abort', discard);
-  }
+  });
+  return result('converted', report, leftBehind);
 }
 
 function requireNotAborted(signal: AbortSignal | undefined): void {

@@ -1,4 +1,6 @@
+import { type CopyOptions, type CopyReport, runCopy, streamCopy } from '../copy/copy.js';
 import type { CopyPlan } from '../copy/plan.js';
+import type { ByteSink } from '../copy/stream.js';
 import { METADATA_NAME } from '../dcp/directory.js';
 import { readFileNames } from '../dcp/reader.js';
 import { UsageError } from '../errors.js';
@@ -10,9 +12,11 @@ import type { WritableFile } from '../io/temporary-file.js';
 import { clearDeadRuns } from './leftovers.js';
 import type { Warning } from './warnings.js';
 
-/** Where a conversion goes: made under temporary names, put in place whole. */
+/** Where a conversion goes. */
 export interface Destination {
   readonly path: string;
+  /** The file name after which torch would name the archive inside a torch.save file. */
+  readonly archivePath: string;
   /** Of what earlier runs have left here. */
   readonly warnings: readonly Warning[];
   /** Whether something is there that a conversion would replace. */
@@ -21,11 +25,21 @@ export interface Destination {
   existingPaths(plan: CopyPlan): string[];
   /** Paths of what `force` would replace, or remove with an old checkpoint. They need not exist. */
   replacedPaths(plan: CopyPlan): Promise<string[]>;
-  /** Makes the temporaries. @throws UsageError, FileError */
-  create(plan: CopyPlan): Promise<PendingOutput>;
+  /**
+   * Carries out the plan. `check` runs when all is copied and may refuse the result by throwing: then, and after any
+   * other error, the destination is what it was.
+   */
+  deliver(plan: CopyPlan, options: CopyOptions, check: () => void): Promise<Delivery>;
 }
 
-export interface PendingOutput {
+export interface Delivery {
+  report: CopyReport;
+  /** Temporaries that could not be removed. */
+  leftBehind: string[];
+}
+
+/** Output under temporary names. */
+interface PendingOutput {
   temporaryPaths: string[];
   /** Brings what was written so far to the device; writing may go on. */
   flush(): Promise<void>;
@@ -47,11 +61,12 @@ export function fileDestination(path: string, options: DestinationOptions): Dest
   if (exists() && options.force !== true && options.skipExisting !== true) throw alreadyThere(path);
   return {
     path,
+    archivePath: path,
     warnings,
     exists,
     existingPaths: () => [path],
     replacedPaths: async () => [path],
-    create: async plan => {
+    deliver: (plan, copyOptions, check) => {
       const file = OutputFile.create(path, {
         force: options.force ?? false,
         sync: options.sync ?? true,
@@ -60,12 +75,13 @@ export function fileDestination(path: string, options: DestinationOptions): Dest
         () => file.preallocate(plan.outputs[0]!.byteLength),
         () => file.discard(),
       );
-      return {
+      const output: PendingOutput = {
         temporaryPaths: [file.temporaryPath],
         flush: () => file.sync(),
         commit: () => file.commit(),
         discard: () => file.discard(),
       };
+      return deliver(output, plan, copyOptions, options.sync ?? true, check);
     },
   };
 }
@@ -79,12 +95,13 @@ export function directoryDestination(path: string, options: DestinationOptions):
   const oldNames = async (): Promise<string[]> => (exists() ? await readFileNames(base) : []);
   return {
     path,
+    archivePath: path,
     warnings,
     exists,
     existingPaths: plan => plan.outputs.map(({ name }) => `${base}/${name}`),
     replacedPaths: async plan =>
       [...plan.outputs.map(({ name }) => name), ...(await oldNames())].map(name => `${base}/${name}`),
-    create: async plan => {
+    deliver: async (plan, copyOptions, check) => {
       const removeAfterwards = await oldNames();
       const directory = OutputDirectory.create(base, {
         ...INDEX,
@@ -102,7 +119,7 @@ export function directoryDestination(path: string, options: DestinationOptions):
         },
         () => directory.discard(),
       );
-      return {
+      const output: PendingOutput = {
         temporaryPaths: files.map(file => file.temporaryPath),
         flush: async () => {
           for (const file of files) await file.sync();
@@ -110,8 +127,53 @@ export function directoryDestination(path: string, options: DestinationOptions):
         commit: () => directory.commit({ removeAfterwards }),
         discard: () => directory.discard(),
       };
+      return deliver(output, plan, copyOptions, options.sync ?? true, check);
     },
   };
+}
+
+/** A stream: there is nothing to replace, and nothing to take back. */
+export function streamDestination(sink: ByteSink): Destination {
+  return {
+    path: '-',
+    // Torch names the archive so when it saves to a file object.
+    archivePath: 'archive',
+    warnings: [],
+    exists: () => false,
+    existingPaths: () => [],
+    replacedPaths: async () => [],
+    deliver: async (plan, copyOptions, check) => ({
+      report: await streamCopy(plan, sink, check, copyOptions),
+      leftBehind: [],
+    }),
+  };
+}
+
+/** Fills the temporaries, and puts them in place or removes them. */
+async function deliver(
+  output: PendingOutput,
+  plan: CopyPlan,
+  options: CopyOptions,
+  withSync: boolean,
+  check: () => void,
+): Promise<Delivery> {
+  // Flushing can take minutes: what is discarded meanwhile is not put in place.
+  const discard = (): void => output.discard();
+  try {
+    const report = await runCopy(plan, output.temporaryPaths, {
+      ...options,
+      ...(withSync ? { flush: () => output.flush() } : {}),
+    });
+    check();
+    options.signal?.addEventListener('abort', discard);
+    const { leftBehind } = await output.commit();
+    return { report, leftBehind };
+  } catch (error) {
+    discard();
+    throw error;
+  } finally {
+    options.signal?.removeEventListener('abort', discard);
+  }
 }
 
 const RANK_INDEX = /^__\d+\.metadata$/;

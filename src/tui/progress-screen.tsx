@@ -8,6 +8,8 @@ export interface ProgressScreen {
   close(): void;
 }
 
+const CURSOR_UP = '\u001b[1A';
+
 /** Draws progress on a terminal: stderr, so that stdout stays free for the result. */
 export function openProgressScreen(
   terminal: NodeJS.WriteStream,
@@ -30,9 +32,12 @@ export function openProgressScreen(
       });
     },
     close() {
-      ink?.rerender(null);
-      ink?.unmount();
+      if (ink === undefined) return;
+      ink.rerender(null);
+      ink.unmount();
       ink = undefined;
+      // ink ends even an empty frame with a line break.
+      terminal.write(CURSOR_UP);
     },
   };
 }

@@ -67,7 +67,10 @@ suite('from stored elements to values', ({ each }) => {
     ] as const,
     ([name, flags]) => `refuses ${name} with flags ${flags}`,
     ([name, flags, code]) =>
-      throws(() => viewTransform(dtypeOf(name), flags, false), { code, message: new RegExp(`found ${name}`) }),
+      throws(() => viewTransform(dtypeOf(name), flags, false), {
+        code,
+        message: new RegExp(`found ${name}`),
+      }),
   );
 });
 
@@ -80,14 +83,24 @@ interface ChunkRow {
 }
 
 /** A checkpoint of one float32 tensor, all in memory. Its two storages are 96 bytes each, one behind the other. */
-function checkpointOf(shape: number[], rows: ChunkRow[], bigEndian = false): { checkpoint: Checkpoint; entry: TensorEntry } {
+function checkpointOf(
+  shape: number[],
+  rows: ChunkRow[],
+  bigEndian = false,
+): { checkpoint: Checkpoint; entry: TensorEntry } {
   const chunks = new ChunkTable(rows.length, rows.length * shape.length);
   const storages = new StorageTable();
-  for (const byteOffset of [1000, 1096]) storages.add({ file: 0, byteOffset, byteLength: 96, crc32: 7, bigEndian });
+  for (const byteOffset of [1000, 1096])
+    storages.add({ file: 0, byteOffset, byteLength: 96, crc32: 7, bigEndian });
   for (const [chunk, row] of rows.entries()) {
     chunks.setBox(chunk, chunk * shape.length, row);
     if (row.storage === -1) continue;
-    chunks.setView(chunk, { storage: row.storage ?? 0, storageOffset: row.storageOffset ?? 0, stride: row.stride, flags: 0 });
+    chunks.setView(chunk, {
+      storage: row.storage ?? 0,
+      storageOffset: row.storageOffset ?? 0,
+      stride: row.stride,
+      flags: 0,
+    });
   }
   const entry = new TensorEntry('w', ['w'], dtypeOf('float32'), shape);
   entry.chunkCount = rows.length;
@@ -120,28 +133,48 @@ function bytesOfRecord(plan: CopyPlan): number[] {
         return;
       }
       const [count, sourceStep, recordStep] = pieces.dimensions.subarray(3 * (first + dimension));
-      for (let i = 0; i < count!; i++) visit(dimension + 1, source + i * sourceStep!, record + i * recordStep!);
+      for (let i = 0; i < count!; i++)
+        visit(dimension + 1, source + i * sourceStep!, record + i * recordStep!);
     };
     visit(0, base, pieces.recordByteOffset[piece]!);
   }
   return target;
 }
 
-function planOf(shape: number[], rows: ChunkRow[], recordStride?: number[]): { plan: CopyPlan; replicaCount: number } {
+function planOf(
+  shape: number[],
+  rows: ChunkRow[],
+  recordStride?: number[],
+): { plan: CopyPlan; replicaCount: number } {
   const { checkpoint, entry } = checkpointOf(shape, rows);
   const builder = new CopyPlanBuilder();
   const gatherer = new TensorGatherer(checkpoint, builder);
-  builder.beginRecord(builder.addOutput({ name: 'o', byteLength: 0 }), 0, 4 * shape.reduce((a, b) => a * b, 1));
+  builder.beginRecord(
+    builder.addOutput({ name: 'o', byteLength: 0 }),
+    0,
+    4 * shape.reduce((a, b) => a * b, 1),
+  );
   gatherer.addTensor(entry, recordStride);
   return { plan: builder.build(), replicaCount: gatherer.replicaCount };
 }
 
 suite('gathering a tensor from its chunks', ({ each, test }) => {
   /** Element of the source file (from byte 1000) that each element of the record comes from. */
-  const rows: [name: string, shape: number[], chunks: ChunkRow[], elements: number[], recordStride?: number[]][] = [
+  const rows: [
+    name: string,
+    shape: number[],
+    chunks: ChunkRow[],
+    elements: number[],
+    recordStride?: number[],
+  ][] = [
     ['one chunk', [2, 3], [{ offsets: [0, 0], sizes: [2, 3], stride: [3, 1] }], [0, 1, 2, 3, 4, 5]],
     ['a transposed chunk', [2, 3], [{ offsets: [0, 0], sizes: [2, 3], stride: [1, 2] }], [0, 2, 4, 1, 3, 5]],
-    ['a view behind an offset', [2, 2], [{ offsets: [0, 0], sizes: [2, 2], stride: [5, 1], storageOffset: 3 }], [3, 4, 8, 9]],
+    [
+      'a view behind an offset',
+      [2, 2],
+      [{ offsets: [0, 0], sizes: [2, 2], stride: [5, 1], storageOffset: 3 }],
+      [3, 4, 8, 9],
+    ],
     ['an expanded chunk', [2, 2], [{ offsets: [0, 0], sizes: [2, 2], stride: [0, 1] }], [0, 1, 0, 1]],
     [
       'rows of two ranks, the second first',
@@ -171,8 +204,20 @@ suite('gathering a tensor from its chunks', ({ each, test }) => {
       [0, 1],
     ],
     ['no dimensions', [], [{ offsets: [], sizes: [], stride: [], storageOffset: 4 }], [4]],
-    ['a record in another order', [2, 3], [{ offsets: [0, 0], sizes: [2, 3], stride: [3, 1] }], [0, 3, 1, 4, 2, 5], [1, 2]],
-    ['a record in the order of its source', [2, 3], [{ offsets: [0, 0], sizes: [2, 3], stride: [1, 4] }], [0, 1, 4, 5, 8, 9], [1, 2]],
+    [
+      'a record in another order',
+      [2, 3],
+      [{ offsets: [0, 0], sizes: [2, 3], stride: [3, 1] }],
+      [0, 3, 1, 4, 2, 5],
+      [1, 2],
+    ],
+    [
+      'a record in the order of its source',
+      [2, 3],
+      [{ offsets: [0, 0], sizes: [2, 3], stride: [1, 4] }],
+      [0, 1, 4, 5, 8, 9],
+      [1, 2],
+    ],
   ];
   each(
     rows,
@@ -210,7 +255,11 @@ suite('gathering a tensor from its chunks', ({ each, test }) => {
   });
 
   test('a gap and an overlap name the tensor', () => {
-    const part = (start: number, size: number): ChunkRow => ({ offsets: [start], sizes: [size], stride: [1] });
+    const part = (start: number, size: number): ChunkRow => ({
+      offsets: [start],
+      sizes: [size],
+      stride: [1],
+    });
     throws(() => planOf([4], [part(0, 3)]), { code: 'corrupt', message: /first gap is \[3:4\].*\[at w\]/ });
     throws(() => planOf([4], [part(0, 3), part(2, 2)]), { code: 'corrupt', message: /overlap.*\[at w\]/ });
   });
@@ -223,7 +272,10 @@ suite('gathering a storage', ({ test }) => {
     builder.beginRecord(builder.addOutput({ name: 'o', byteLength: 96 }), 0, 96);
     new TensorGatherer(checkpoint, builder).addStorage(1, undefined, 96, 'label');
     const plan = builder.build();
-    equal(bytesOfRecord(plan), Array.from({ length: 96 }, (_, i) => 1096 + i));
+    equal(
+      bytesOfRecord(plan),
+      Array.from({ length: 96 }, (_, i) => 1096 + i),
+    );
     equal([...plan.storageLabels], ['label']);
   });
 
@@ -232,7 +284,10 @@ suite('gathering a storage', ({ test }) => {
     const builder = new CopyPlanBuilder();
     builder.beginRecord(builder.addOutput({ name: 'o', byteLength: 96 }), 0, 96);
     const gatherer = new TensorGatherer(checkpoint, builder);
-    throws(() => gatherer.addStorage(0, undefined, 96, 'label'), { code: 'unsupported', message: /\[at label\]/ });
+    throws(() => gatherer.addStorage(0, undefined, 96, 'label'), {
+      code: 'unsupported',
+      message: /\[at label\]/,
+    });
     gatherer.addStorage(0, dtypeOf('complex64'), 96, 'label');
     const { transforms, pieces } = builder.build();
     equal(transforms[pieces.transform[0]!], { swapSize: 4, flip: 'none', componentSize: 1 });

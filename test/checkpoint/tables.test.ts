@@ -13,9 +13,15 @@ suite('tables in columns', ({ test }) => {
       crc32: i % 3 === 0 ? undefined : i % 3 === 1 ? 0 : 0xffffffff,
       bigEndian: i % 2 === 0,
     }));
-    equal(rows.map(row => table.add(row)), rows.map((_, i) => i));
+    equal(
+      rows.map(row => table.add(row)),
+      rows.map((_, i) => i),
+    );
     is(table.count, 500);
-    equal(rows.map((_, i) => table.at(i)), rows);
+    equal(
+      rows.map((_, i) => table.at(i)),
+      rows,
+    );
   });
 
   test('a storage is placed later', () => {
@@ -43,10 +49,16 @@ suite('tables in columns', ({ test }) => {
       { offsets: [7], sizes: [8] },
     ];
     for (const [chunk, base] of [0, 2, 2].entries()) chunks.setBox(chunk, base, boxes[chunk]!);
-    equal(boxes.map((_, chunk) => chunks.boxOf(chunk)), boxes);
+    equal(
+      boxes.map((_, chunk) => chunks.boxOf(chunk)),
+      boxes,
+    );
     equal([...chunks.storage], [UNRESOLVED, UNRESOLVED, UNRESOLVED]);
     chunks.setView(2, { storage: 9, storageOffset: 2 ** 41, stride: [5], flags: VIEW_NEGATIVE });
-    equal([chunks.storage[2], chunks.storageOffset[2], chunks.strideOf(2), chunks.viewFlags[2]], [9, 2 ** 41, [5], VIEW_NEGATIVE]);
+    equal(
+      [chunks.storage[2], chunks.storageOffset[2], chunks.strideOf(2), chunks.viewFlags[2]],
+      [9, 2 ** 41, [5], VIEW_NEGATIVE],
+    );
     equal(chunks.strideOf(0), [0, 0]);
   });
 });

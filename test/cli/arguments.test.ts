@@ -81,7 +81,7 @@ const BAD: [line: string, message: RegExp, hint: RegExp][] = [
   ['convert dcp_to_torch a b --worker=3', /Unknown option --worker$/, /Did you mean --workers\?/],
   ['convert dcp_to_torch a b --allow', /Unknown option --allow/, /--allow-unsafe-globals\?/],
   ['convert dcp_to_torch a b -f', /Unknown option -f/, /goes after --/],
-  ['convert torch_to_dcp - b', /Standard input and output cannot be used/, /pipe/],
+  ['convert torch_to_dcp - b', /Standard input cannot be the source/, /pipe/],
   ['inspect -5', /Unknown option -5/, /goes after --/],
   ['inspect --constructor a', /Unknown option --constructor/, /dcp --help/],
   ['inspect --__proto__ a', /Unknown option --__proto__/, /dcp --help/],

@@ -18,20 +18,80 @@ function ledgerOf(stated: number | undefined): CrcLedger {
 }
 
 const ranges = (...cuts: [start: number, end: number][]): RangeCrc[] =>
-  cuts.map(([start, end]) => ({ index: 0, start, byteLength: end - start, crc32: crc32(BYTES.subarray(start, end)) }));
+  cuts.map(([start, end]) => ({
+    index: 0,
+    start,
+    byteLength: end - start,
+    crc32: crc32(BYTES.subarray(start, end)),
+  }));
 
 suite('putting CRCs together', ({ each, test }) => {
   const read: [name: string, cuts: [number, number][], keyof CrcReport][] = [
     ['whole', [[0, 100]], 'checked'],
-    ['in pieces, in any order', [[60, 100], [0, 10], [10, 60]], 'checked'],
-    ['twice: a tied weight', [[0, 100], [0, 100]], 'checked'],
-    ['twice, cut in different places', [[0, 30], [0, 50], [30, 100], [50, 100]], 'checked'],
-    ['whole, and in parts by views', [[0, 100], [20, 40], [90, 100], [0, 5]], 'checked'],
-    ['whole by two views together', [[0, 50], [50, 100], [25, 75]], 'checked'],
+    [
+      'in pieces, in any order',
+      [
+        [60, 100],
+        [0, 10],
+        [10, 60],
+      ],
+      'checked',
+    ],
+    [
+      'twice: a tied weight',
+      [
+        [0, 100],
+        [0, 100],
+      ],
+      'checked',
+    ],
+    [
+      'twice, cut in different places',
+      [
+        [0, 30],
+        [0, 50],
+        [30, 100],
+        [50, 100],
+      ],
+      'checked',
+    ],
+    [
+      'whole, and in parts by views',
+      [
+        [0, 100],
+        [20, 40],
+        [90, 100],
+        [0, 5],
+      ],
+      'checked',
+    ],
+    [
+      'whole by two views together',
+      [
+        [0, 50],
+        [50, 100],
+        [25, 75],
+      ],
+      'checked',
+    ],
     ['but for its end', [[0, 99]], 'partlyRead'],
     ['but for its start', [[1, 100]], 'partlyRead'],
-    ['but for a gap', [[0, 40], [41, 100]], 'partlyRead'],
-    ['in parts that overlap and never meet', [[0, 60], [40, 100]], 'partlyRead'],
+    [
+      'but for a gap',
+      [
+        [0, 40],
+        [41, 100],
+      ],
+      'partlyRead',
+    ],
+    [
+      'in parts that overlap and never meet',
+      [
+        [0, 60],
+        [40, 100],
+      ],
+      'partlyRead',
+    ],
     ['not at all', [], 'partlyRead'],
   ];
   each(

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { decodePickle } from '../../src/pickle/decode.js';
 import type { PyDict } from '../../src/pickle/dict.js';
 import { encodePickle } from '../../src/pickle/encode.js';
-import { PyList, PyObject, type PyValue, textOf } from '../../src/pickle/values.js';
+import { type PyList, type PyObject, type PyValue, textOf } from '../../src/pickle/values.js';
 import { copyFixture } from '../fixtures.js';
 import { scratch } from '../io/scratch.js';
 

@@ -1,6 +1,11 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type DirectoryState, findTornOverwrite, requireComplete, stateOfDirectory } from '../../src/dcp/directory.js';
+import {
+  type DirectoryState,
+  findTornOverwrite,
+  requireComplete,
+  stateOfDirectory,
+} from '../../src/dcp/directory.js';
 import type { DirectoryEntry } from '../../src/io/listing.js';
 import { scratch } from '../io/scratch.js';
 import { equal, is, ok, rejects, suite, throws } from '../suite.js';
@@ -20,7 +25,11 @@ function files(secondsAgo: Record<string, number>): DirectoryEntry[] {
 suite('states of a directory', ({ each, test }) => {
   const rows: [string, Record<string, number>, DirectoryState['kind']][] = [
     ['empty', {}, 'none'],
-    ['other files', { 'model.pth': 1, config: 1, '__x_0.distcp': 1, '__0_0.distcp.bak': 1, '0.metadata': 1 }, 'none'],
+    [
+      'other files',
+      { 'model.pth': 1, config: 1, '__x_0.distcp': 1, '__0_0.distcp.bak': 1, '0.metadata': 1 },
+      'none',
+    ],
     ['a checkpoint', { '.metadata': 5000, '__0_0.distcp': 5001 }, 'complete'],
     ['an index alone', { '.metadata': 5000 }, 'complete'],
     ['a save over a checkpoint', { '.metadata': 5000, '.metadata.tmp': 1, '__0_0.distcp': 1 }, 'complete'],
@@ -51,8 +60,18 @@ suite('states of a directory', ({ each, test }) => {
 
 suite('requiring a finished checkpoint', ({ each, test }) => {
   const rows: [string, string[], number, Parameters<typeof throws>[1]][] = [
-    ['a save in progress', ['__0_0.distcp'], 10, { code: 'file', message: /seems to be in progress.*10 s ago/ }],
-    ['a dead save', ['__0_0.distcp', '.metadata.tmp'], 3600, { code: 'file', message: /died.*2 files.*3600 s ago/ }],
+    [
+      'a save in progress',
+      ['__0_0.distcp'],
+      10,
+      { code: 'file', message: /seems to be in progress.*10 s ago/ },
+    ],
+    [
+      'a dead save',
+      ['__0_0.distcp', '.metadata.tmp'],
+      3600,
+      { code: 'file', message: /died.*2 files.*3600 s ago/ },
+    ],
     ['an index a rank', ['__0.metadata', '__0_0.distcp'], 1, { code: 'format', message: /for each rank/ }],
     ['an empty directory', [], 1, { code: 'file', message: /no DCP checkpoint.*found an empty directory/ }],
     ['other files', ['a.pth', 'b'], 1, { code: 'file', message: /no DCP checkpoint.*found 2 other entries/ }],
@@ -83,7 +102,10 @@ suite('requiring a finished checkpoint', ({ each, test }) => {
   });
 
   test('a path that is no directory', async () => {
-    await rejects(async () => requireComplete(join(scratch(), 'missing')), { code: 'file', message: /missing/ });
+    await rejects(async () => requireComplete(join(scratch(), 'missing')), {
+      code: 'file',
+      message: /missing/,
+    });
   });
 });
 

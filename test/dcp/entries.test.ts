@@ -16,7 +16,9 @@ const DATA = '__0_0.distcp';
 type BoxRow = [offsets: number[], sizes: number[]];
 
 function tensor(size: number[], boxes: BoxRow[] = [[size.map(() => 0), size]]): TensorStorageMetadata {
-  const chunks = boxes.map(([offsets, sizes]) => Object.assign(new ChunkStorageMetadata(), { offsets, sizes }));
+  const chunks = boxes.map(([offsets, sizes]) =>
+    Object.assign(new ChunkStorageMetadata(), { offsets, sizes }),
+  );
   return Object.assign(new TensorStorageMetadata(), { dtype: dtypeOf('float32'), size, chunks });
 }
 
@@ -79,7 +81,9 @@ suite('entries of an index: data files stay in the directory', ({ each }) => {
     [DATA, 'rank_0/part.distcp', '..data', 'a..b/c', './__0_0.distcp', '...', 'ä b'],
     relativePath => `accepts ${JSON.stringify(relativePath)}`,
     relativePath => {
-      const { fileNames } = indexEntries(metadata({ o: new BytesStorageMetadata() }, [['o', undefined, { relativePath }]]));
+      const { fileNames } = indexEntries(
+        metadata({ o: new BytesStorageMetadata() }, [['o', undefined, { relativePath }]]),
+      );
       equal(fileNames, [relativePath]);
     },
   );
@@ -87,12 +91,22 @@ suite('entries of an index: data files stay in the directory', ({ each }) => {
 
 suite('entries of an index: places', ({ test, each }) => {
   const halves: BoxRow[] = [
-    [[0, 0], [2, 3]],
-    [[2, 0], [2, 3]],
+    [
+      [0, 0],
+      [2, 3],
+    ],
+    [
+      [2, 0],
+      [2, 3],
+    ],
   ];
 
   test('a chunk is found by its offset; the index of its key is only a hint', () => {
-    for (const [first, second] of [[0, 1], [1, 0], [7, 7]] as const) {
+    for (const [first, second] of [
+      [0, 1],
+      [1, 0],
+      [7, 7],
+    ] as const) {
       const { chunks, fileNames } = indexEntries(
         metadata({ w: tensor([4, 3], halves) }, [
           ['w', [2, 0], { relativePath: '__1_0.distcp', offset: 50 }, second],
@@ -100,7 +114,10 @@ suite('entries of an index: places', ({ test, each }) => {
         ]),
       );
       equal([...chunks.itemByteOffset], [10, 50]);
-      equal([...chunks.itemFile].map(file => fileNames[file]), [DATA, '__1_0.distcp']);
+      equal(
+        [...chunks.itemFile].map(file => fileNames[file]),
+        [DATA, '__1_0.distcp'],
+      );
     }
   });
 
@@ -113,15 +130,25 @@ suite('entries of an index: places', ({ test, each }) => {
       ]),
     );
     equal(fileNames, ['y', 'x']);
-    equal([...objectItems.values()], [
-      { file: 0, byteOffset: 1, byteLength: 2 },
-      { file: 0, byteOffset: 3, byteLength: 4 },
-    ]);
-    equal(entries.map(entry => (entry.kind === 'object' ? entry.byteLength : entry.chunkCount)), [2, 1, 4]);
+    equal(
+      [...objectItems.values()],
+      [
+        { file: 0, byteOffset: 1, byteLength: 2 },
+        { file: 0, byteOffset: 3, byteLength: 4 },
+      ],
+    );
+    equal(
+      entries.map(entry => (entry.kind === 'object' ? entry.byteLength : entry.chunkCount)),
+      [2, 1, 4],
+    );
   });
 
   test('an empty chunk needs no place: torch stores one item for several', () => {
-    const boxes: BoxRow[] = [[[0], [2]], [[2], [0]], [[2], [0]]];
+    const boxes: BoxRow[] = [
+      [[0], [2]],
+      [[2], [0]],
+      [[2], [0]],
+    ];
     const { chunks } = indexEntries(metadata({ w: tensor([2], boxes) }, [['w', [0]]]));
     is(chunks.count, 3);
   });
@@ -166,19 +193,26 @@ suite('entries of an index: places', ({ test, each }) => {
 });
 
 suite('entries of an index: paths', ({ test, each }) => {
-  const objects = (...fqns: string[]) => Object.fromEntries(fqns.map(fqn => [fqn, new BytesStorageMetadata()]));
+  const objects = (...fqns: string[]) =>
+    Object.fromEntries(fqns.map(fqn => [fqn, new BytesStorageMetadata()]));
   const places = (...fqns: string[]): PlaceRow[] => fqns.map(fqn => [fqn, undefined]);
 
   test('without planner_data every key stands at the top, dots and all', () => {
     const { entries } = indexEntries(metadata(objects('a.b', 'c'), places('a.b', 'c')));
-    equal(entries.map(({ path }) => path), [['a.b'], ['c']]);
+    equal(
+      entries.map(({ path }) => path),
+      [['a.b'], ['c']],
+    );
   });
 
   test('a key that planner_data lacks stands at the top; one that only planner_data has is nothing', () => {
     const { entries, tree } = indexEntries(
       metadata(objects('a.b', 'c.d'), places('a.b', 'c.d'), { 'a.b': ['a', 'b'], gone: ['gone', 0] }),
     );
-    equal(entries.map(({ path }) => path), [['a', 'b'], ['c.d']]);
+    equal(
+      entries.map(({ path }) => path),
+      [['a', 'b'], ['c.d']],
+    );
     equal([...tree.keys()], ['a', 'c.d']);
   });
 

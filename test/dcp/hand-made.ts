@@ -44,7 +44,11 @@ export function tensor(fields: Record<string, PyValue> = {}): PyObject {
 export const object = (): PyObject => instance(METADATA, 'BytesStorageMetadata');
 
 export function metadataIndex(fields: Record<string, PyValue> = {}): PyObject {
-  return instance(METADATA, 'MetadataIndex', dict({ fqn: 'w', index: 0, offset: torchSize(0, 0), ...fields }));
+  return instance(
+    METADATA,
+    'MetadataIndex',
+    dict({ fqn: 'w', index: 0, offset: torchSize(0, 0), ...fields }),
+  );
 }
 
 export function storageInfo(fields: Record<string, PyValue> = {}): PyObject {

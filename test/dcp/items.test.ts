@@ -58,14 +58,20 @@ suite('reading items', ({ test, each }) => {
   test('a read beyond the item is refused, though the file goes on', async () => {
     const { items, bytes } = randomFile([100, 100], new Random(1));
     const item = await new ItemReader(new MemorySource(bytes), items).open(0);
-    await rejects(() => readRange(item, 90, 11), { code: 'format', message: /item ends too early.*101 bytes.*100 bytes/ });
+    await rejects(() => readRange(item, 90, 11), {
+      code: 'format',
+      message: /item ends too early.*101 bytes.*100 bytes/,
+    });
   });
 
   test('a file that was cut off', async () => {
     const { items, bytes } = randomFile([100, 100], new Random(1));
     const reader = new ItemReader(new MemorySource(bytes.subarray(0, 199)), items);
     await reader.open(0);
-    await rejects(() => reader.open(1), { code: 'corrupt', message: /shorter than the index says.*200 bytes.*199 bytes/ });
+    await rejects(() => reader.open(1), {
+      code: 'corrupt',
+      message: /shorter than the index says.*200 bytes.*199 bytes/,
+    });
   });
 });
 
@@ -76,7 +82,11 @@ suite('what items hold', ({ test, each }) => {
     const { storageData } = decodeMetadata(readFileSync(join(path, '.metadata')));
     const { offset, length } = storageData.find(([index]) => index.fqn === fqn)![1];
     const bytes = readFileSync(join(path, '__0_0.distcp'));
-    return { item: { byteOffset: offset, byteLength: length }, bytes, own: bytes.subarray(offset, offset + length) };
+    return {
+      item: { byteOffset: offset, byteLength: length },
+      bytes,
+      own: bytes.subarray(offset, offset + length),
+    };
   }
 
   test('a storage is placed in the file, not in the item', async () => {
@@ -110,7 +120,10 @@ suite('what items hold', ({ test, each }) => {
     ([fixture, fqn]) => `no tensor: ${fqn} of ${fixture}`,
     async ([fixture, fqn, code, message]) => {
       const { item, own } = itemOf(fixture, fqn);
-      await rejects(() => readTensorItem(new MemorySource(own), item, 0, new StorageTable()), { code, message });
+      await rejects(() => readTensorItem(new MemorySource(own), item, 0, new StorageTable()), {
+        code,
+        message,
+      });
     },
   );
 

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { torchSaveToDcp } from '../../src/index.js';
 import { decodePickle } from '../../src/pickle/decode.js';
-import { type GoldenValue, fixtureCases, fixturePath } from '../fixtures.js';
+import { fixtureCases, fixturePath, type GoldenValue } from '../fixtures.js';
 import { goldenOf } from '../goldens/golden-of.js';
 import { has } from '../goldens/state-dict.js';
 import { scratch } from '../io/scratch.js';
@@ -23,7 +23,8 @@ const OTHER_ITEMS = new Set(['quantized_leaf', 'python_objects', 'tensors_in_obj
 function comparable(node: GoldenValue): unknown {
   if (has(node, 'object')) {
     const { callable, args, state } = node.object;
-    if (JSON.stringify(args).includes('_MEM_FORMAT_ENCODING"]},"TORCH_CONTIGUOUS_FORMAT')) return 'contiguous';
+    if (JSON.stringify(args).includes('_MEM_FORMAT_ENCODING"]},"TORCH_CONTIGUOUS_FORMAT'))
+      return 'contiguous';
     if (JSON.stringify(callable).includes('_MEM_FORMAT_ENCODING')) {
       equal(args, { tuple: [0] });
       return 'contiguous';
@@ -41,7 +42,9 @@ function comparable(node: GoldenValue): unknown {
 
 /** Files and directories of equal content, both saved by torch. */
 const PAIRS = fixtureCases
-  .filter(({ name, torch }) => fixtureCases.some(other => other.name === `${name}_dcp` && other.torch === torch))
+  .filter(({ name, torch }) =>
+    fixtureCases.some(other => other.name === `${name}_dcp` && other.torch === torch),
+  )
   .map(({ name }) => name)
   .filter(name => !OTHER_ITEMS.has(name));
 
@@ -52,7 +55,9 @@ suite('encoding .metadata', ({ each, test }) => {
     async name => {
       const directory = scratch({ inMemory: true });
       await torchSaveToDcp(fixturePath(name), directory, { allowUnsafeGlobals: true });
-      const [ours, torchs] = [directory, fixturePath(`${name}_dcp`)].map(path => comparable(describeIndex(path)));
+      const [ours, torchs] = [directory, fixturePath(`${name}_dcp`)].map(path =>
+        comparable(describeIndex(path)),
+      );
       equal(ours, torchs);
     },
   );

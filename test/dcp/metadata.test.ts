@@ -57,7 +57,18 @@ suite('decoding .metadata', ({ test, each }) => {
         return [fqn, stored.dtype.name, stored.size, stored.requiresGrad, boxes];
       }),
       [
-        ['w', 'float32', [3, 4], false, [[[0, 0], [3, 4]]]],
+        [
+          'w',
+          'float32',
+          [3, 4],
+          false,
+          [
+            [
+              [0, 0],
+              [3, 4],
+            ],
+          ],
+        ],
         ['b', 'int64', [5], false, [[[0], [5]]]],
         ['step', true],
         ['note', true],
@@ -79,7 +90,10 @@ suite('decoding .metadata', ({ test, each }) => {
         ['b', [0], 0, '__0_0.distcp', 1609, 747],
       ],
     );
-    equal([metadata.plannerData, metadata.storageMeta, metadata.version, metadata.globals], [undefined, undefined, undefined, []]);
+    equal(
+      [metadata.plannerData, metadata.storageMeta, metadata.version, metadata.globals],
+      [undefined, undefined, undefined, []],
+    );
   });
 
   // 2.6 ran on Python 3.13, 2.13 on 3.11, 2.14 on 3.14: three ways to pickle an enum member and a path.
@@ -87,7 +101,9 @@ suite('decoding .metadata', ({ test, each }) => {
     fixtureCases.filter(({ kind }) => kind === 'dcp'),
     ({ name, torch }) => `${name} of torch ${torch} names nothing beyond the format`,
     ({ name, torch }) => {
-      const { globals, storageMeta, version } = decodeMetadata(readFileSync(join(fixturePath(name, torch), '.metadata')));
+      const { globals, storageMeta, version } = decodeMetadata(
+        readFileSync(join(fixturePath(name, torch), '.metadata')),
+      );
       equal(globals, []);
       is(storageMeta!.hasModules, torch !== '2.6.0');
       is(version, torch === '2.6.0' ? undefined : '1.0.0');
@@ -112,32 +128,80 @@ suite('decoding .metadata', ({ test, each }) => {
 
   test('what the hand-made index of the tables below holds when nothing is replaced', () => {
     const { stateDictMetadata, plannerData, storageData } = decodeMetadata(encodeIndex());
-    equal(stateDictMetadata.map(([, fqn]) => fqn), ['w']);
+    equal(
+      stateDictMetadata.map(([, fqn]) => fqn),
+      ['w'],
+    );
     equal(plannerData, new Map([['w', ['w']]]));
     is(storageData[0]![1].length, 1577);
   });
 });
 
 suite('decoding .metadata: refusals', ({ each }) => {
-  const stored = (fields: Record<string, PyValue>) => encodeIndex({ state_dict_metadata: dict({ w: tensor(fields) }) });
+  const stored = (fields: Record<string, PyValue>) =>
+    encodeIndex({ state_dict_metadata: dict({ w: tensor(fields) }) });
   const placed = (key: PyValue, info: PyValue) => encodeIndex({ storage_data: PyDict.of([[key, info]]) });
   const planned = (path: PyValue) => encodeIndex({ planner_data: dict({ w: path }) });
   const box = (offsets: PyValue, sizes: PyValue) => stored({ chunks: new PyList([chunk(offsets, sizes)]) });
 
   const rows: [name: string, bytes: Uint8Array, field: RegExp][] = [
     ['a pickle of something else', encodePickle(dict({})), /holds no Metadata object/],
-    ['an instance of another class', encodePickle(instance('torch.nn', 'Linear')), /no Metadata object.*found torch\.nn\.Linear/],
+    [
+      'an instance of another class',
+      encodePickle(instance('torch.nn', 'Linear')),
+      /no Metadata object.*found torch\.nn\.Linear/,
+    ],
     ['a tensor’s entry at the top', encodePickle(tensor()), /holds no Metadata object/],
-    ['a state that is no dict', encodePickle(instance('torch.distributed.checkpoint.metadata', 'Metadata', tuple())), /^Metadata is not/],
-    ['no state at all', encodePickle(instance('torch.distributed.checkpoint.metadata', 'Metadata')), /state_dict_metadata is not/],
-    ['state_dict_metadata: a list', encodeIndex({ state_dict_metadata: new PyList() }), /Metadata\.state_dict_metadata is not/],
-    ['state_dict_metadata: a key that is no text', encodeIndex({ state_dict_metadata: PyDict.of([[1, object()]]) }), /state_dict_metadata is not/],
-    ['state_dict_metadata: a value of another class', encodeIndex({ state_dict_metadata: dict({ w: 1 }) }), /state_dict_metadata is not.*\[at w\]/],
+    [
+      'a state that is no dict',
+      encodePickle(instance('torch.distributed.checkpoint.metadata', 'Metadata', tuple())),
+      /^Metadata is not/,
+    ],
+    [
+      'no state at all',
+      encodePickle(instance('torch.distributed.checkpoint.metadata', 'Metadata')),
+      /state_dict_metadata is not/,
+    ],
+    [
+      'state_dict_metadata: a list',
+      encodeIndex({ state_dict_metadata: new PyList() }),
+      /Metadata\.state_dict_metadata is not/,
+    ],
+    [
+      'state_dict_metadata: a key that is no text',
+      encodeIndex({ state_dict_metadata: PyDict.of([[1, object()]]) }),
+      /state_dict_metadata is not/,
+    ],
+    [
+      'state_dict_metadata: a value of another class',
+      encodeIndex({ state_dict_metadata: dict({ w: 1 }) }),
+      /state_dict_metadata is not.*\[at w\]/,
+    ],
     ['properties: missing', stored({ properties: null }), /TensorStorageMetadata\.properties is not/],
-    ['properties: no state', stored({ properties: instance('torch.distributed.checkpoint.metadata', 'TensorProperties') }), /TensorStorageMetadata\.properties is not/],
-    ['a tensor’s entry without state', encodeIndex({ state_dict_metadata: dict({ w: instance('torch.distributed.checkpoint.metadata', 'TensorStorageMetadata') }) }), /state_dict_metadata is not.*\[at w\]/],
-    ['properties: another state', stored({ properties: instance('torch.distributed.checkpoint.metadata', 'TensorProperties', dict({})) }), /TensorProperties is not/],
-    ['dtype: of another module', stored({ properties: properties(new PyGlobal('numpy', 'float32')) }), /TensorProperties is not/],
+    [
+      'properties: no state',
+      stored({ properties: instance('torch.distributed.checkpoint.metadata', 'TensorProperties') }),
+      /TensorStorageMetadata\.properties is not/,
+    ],
+    [
+      'a tensor’s entry without state',
+      encodeIndex({
+        state_dict_metadata: dict({
+          w: instance('torch.distributed.checkpoint.metadata', 'TensorStorageMetadata'),
+        }),
+      }),
+      /state_dict_metadata is not.*\[at w\]/,
+    ],
+    [
+      'properties: another state',
+      stored({ properties: instance('torch.distributed.checkpoint.metadata', 'TensorProperties', dict({})) }),
+      /TensorProperties is not/,
+    ],
+    [
+      'dtype: of another module',
+      stored({ properties: properties(new PyGlobal('numpy', 'float32')) }),
+      /TensorProperties is not/,
+    ],
     ['dtype: text', stored({ properties: properties('float32') }), /TensorProperties is not/],
     ['size: negative', stored({ size: torchSize(2, -3) }), /TensorStorageMetadata\.size is not/],
     ['size: a float', stored({ size: torchSize(2, PyFloat.of(3)) }), /TensorStorageMetadata\.size is not/],
@@ -145,9 +209,17 @@ suite('decoding .metadata: refusals', ({ each }) => {
     ['size: a bool', stored({ size: torchSize(true) }), /TensorStorageMetadata\.size is not/],
     ['size: a number', stored({ size: 6 }), /TensorStorageMetadata\.size is not/],
     ['chunks: a tuple', stored({ chunks: tuple() }), /TensorStorageMetadata\.chunks is not/],
-    ['chunks: of another class', stored({ chunks: new PyList([object()]) }), /TensorStorageMetadata\.chunks is not/],
+    [
+      'chunks: of another class',
+      stored({ chunks: new PyList([object()]) }),
+      /TensorStorageMetadata\.chunks is not/,
+    ],
     ['a chunk’s offsets: text', box('0', torchSize(2, 3)), /ChunkStorageMetadata\.offsets is not/],
-    ['a chunk’s sizes: negative', box(torchSize(0, 0), torchSize(-1, 3)), /ChunkStorageMetadata\.sizes is not/],
+    [
+      'a chunk’s sizes: negative',
+      box(torchSize(0, 0), torchSize(-1, 3)),
+      /ChunkStorageMetadata\.sizes is not/,
+    ],
     ['planner_data: a list', encodeIndex({ planner_data: new PyList() }), /Metadata\.planner_data is not/],
     ['planner_data: a list as path', planned(new PyList(['w'])), /planner_data is not/],
     ['planner_data: an empty path', planned(tuple()), /planner_data is not.*\[at w\]/],
@@ -155,14 +227,42 @@ suite('decoding .metadata: refusals', ({ each }) => {
     ['planner_data: a negative position', planned(tuple('a', -1)), /planner_data is not.*\[at w\]/],
     ['storage_data: missing', encodeIndex({ storage_data: null }), /Metadata\.storage_data is not/],
     ['storage_data: text as key', placed('w', storageInfo()), /Metadata\.storage_data is not/],
-    ['storage_data: a value of another class', placed(metadataIndex(), object()), /Metadata\.storage_data is not/],
-    ['an index without name', placed(metadataIndex({ fqn: null }), storageInfo()), /MetadataIndex\.fqn is not/],
-    ['an index with a strange offset', placed(metadataIndex({ offset: 'x' }), storageInfo()), /MetadataIndex\.offset is not/],
-    ['a place without path', placed(metadataIndex(), storageInfo({ relative_path: null })), /_StorageInfo is not/],
+    [
+      'storage_data: a value of another class',
+      placed(metadataIndex(), object()),
+      /Metadata\.storage_data is not/,
+    ],
+    [
+      'an index without name',
+      placed(metadataIndex({ fqn: null }), storageInfo()),
+      /MetadataIndex\.fqn is not/,
+    ],
+    [
+      'an index with a strange offset',
+      placed(metadataIndex({ offset: 'x' }), storageInfo()),
+      /MetadataIndex\.offset is not/,
+    ],
+    [
+      'a place without path',
+      placed(metadataIndex(), storageInfo({ relative_path: null })),
+      /_StorageInfo is not/,
+    ],
     ['a place before the file', placed(metadataIndex(), storageInfo({ offset: -1 })), /_StorageInfo is not/],
-    ['a place of negative length', placed(metadataIndex(), storageInfo({ length: -1 })), /_StorageInfo is not/],
-    ['a place beyond 2^53', placed(metadataIndex(), storageInfo({ offset: 2n ** 53n })), /_StorageInfo is not/],
-    ['a place at a float', placed(metadataIndex(), storageInfo({ offset: PyFloat.of(0) })), /_StorageInfo is not/],
+    [
+      'a place of negative length',
+      placed(metadataIndex(), storageInfo({ length: -1 })),
+      /_StorageInfo is not/,
+    ],
+    [
+      'a place beyond 2^53',
+      placed(metadataIndex(), storageInfo({ offset: 2n ** 53n })),
+      /_StorageInfo is not/,
+    ],
+    [
+      'a place at a float',
+      placed(metadataIndex(), storageInfo({ offset: PyFloat.of(0) })),
+      /_StorageInfo is not/,
+    ],
   ];
   each(
     rows,

@@ -6,7 +6,7 @@ import { dcpToTorchSave } from '../../src/index.js';
 import { PyGlobal, PyList } from '../../src/pickle/values.js';
 import { copyFixture, fixturePath } from '../fixtures.js';
 import { scratch } from '../io/scratch.js';
-import { equal, type ExpectedError, is, ok, rejects, suite, throws } from '../suite.js';
+import { type ExpectedError, equal, is, ok, rejects, suite, throws } from '../suite.js';
 import { type AlteredIndex, alteredFixture, fieldsOf } from './altered.js';
 import { chunk, properties, torchSize } from './hand-made.js';
 
@@ -18,7 +18,10 @@ suite('directories whose index is not true', ({ each, test }) => {
     [
       'a chunk is missing',
       index => index.chunks('five_rows').items.splice(1, 1),
-      { code: 'corrupt', message: /stored nowhere.*found 9 elements; the first gap is \[2:4, 0:3\].*\[at five_rows/ },
+      {
+        code: 'corrupt',
+        message: /stored nowhere.*found 9 elements; the first gap is \[2:4, 0:3\].*\[at five_rows/,
+      },
     ],
     [
       'two chunks overlap',
@@ -47,7 +50,10 @@ suite('directories whose index is not true', ({ each, test }) => {
         index.tensor('plain').set('size', torchSize(2, 3));
         index.tensor('plain').set('chunks', new PyList([chunk(torchSize(0, 0), torchSize(2, 3))]));
       },
-      { code: 'format', message: /another shape.*expected \[2, 3\], found \[3, 2\].*\[at plain, in .*byte \d+/ },
+      {
+        code: 'format',
+        message: /another shape.*expected \[2, 3\], found \[3, 2\].*\[at plain, in .*byte \d+/,
+      },
     ],
     [
       'an item has another number of dimensions',
@@ -78,11 +84,7 @@ suite('directories whose index is not true', ({ each, test }) => {
       index => index.places('plain')[0]!.info.set('length', 1000),
       { code: 'format', message: /end record|cut short/ },
     ],
-    [
-      'an item begins too late',
-      index => index.places('plain')[0]!.info.set('offset', 1),
-      { code: 'format' },
-    ],
+    ['an item begins too late', index => index.places('plain')[0]!.info.set('offset', 1), { code: 'format' }],
   ];
   each(
     rows,
@@ -111,11 +113,17 @@ suite('directories whose index is not true', ({ each, test }) => {
       const tensor = index.places('model.0.bias')[0]!.info;
       for (const field of ['offset', 'length']) tensor.set(field, object.getText(field)!);
     });
-    await rejects(() => dcpToTorchSave(path, target()), { code: 'format', message: /item of a tensor holds something else/ });
+    await rejects(() => dcpToTorchSave(path, target()), {
+      code: 'format',
+      message: /item of a tensor holds something else/,
+    });
   });
 
   test('an altered copy without a change converts as before', async () => {
-    await dcpToTorchSave(alteredFixture('uneven_shards', () => {}), target());
+    await dcpToTorchSave(
+      alteredFixture('uneven_shards', () => {}),
+      target(),
+    );
   });
 });
 
@@ -137,7 +145,10 @@ suite('opening directories', ({ test, each }) => {
     const checkpoint = await openDcp(path);
     is(checkpoint.entries.length, (await openDcp(fixturePath('fsdp2_adam'))).entries.length);
     equal([...new Set(checkpoint.files.map(({ byteLength }) => byteLength))], [undefined]);
-    const error = throws(() => checkpoint.requireFiles(), { code: 'file', message: /Only the index is at hand.*4 files/ });
+    const error = throws(() => checkpoint.requireFiles(), {
+      code: 'file',
+      message: /Only the index is at hand.*4 files/,
+    });
     is(error.hint, 'Give the checkpoint directory.');
     await rejects(() => dcpToTorchSave(path, target()), { code: 'file', message: /Only the index/ });
   });
@@ -174,7 +185,10 @@ suite('opening directories', ({ test, each }) => {
   });
 
   test('the data files of a directory, for whoever replaces it', async () => {
-    equal(await readFileNames(fixturePath('column_shards')), [0, 1, 2, 3].map(rank => `__${rank}_0.distcp`));
+    equal(
+      await readFileNames(fixturePath('column_shards')),
+      [0, 1, 2, 3].map(rank => `__${rank}_0.distcp`),
+    );
     equal(await readFileNames(scratch()), []);
   });
 });

@@ -8,7 +8,7 @@ import { PyList } from '../../src/pickle/values.js';
 import { openTorchFile } from '../../src/torch/reader.js';
 import { fixturePath } from '../fixtures.js';
 import { scratch } from '../io/scratch.js';
-import { equal, type ExpectedError, is, rejects, suite } from '../suite.js';
+import { type ExpectedError, equal, is, rejects, suite } from '../suite.js';
 import { dict, tensor, torchFile, tuple } from '../torch/hand-made.js';
 
 suite('planning a DCP directory', ({ test, each }) => {
@@ -16,11 +16,17 @@ suite('planning a DCP directory', ({ test, each }) => {
     const checkpoint = await openTorchFile(fixturePath('training_run'));
     await checkpoint.resolve([]);
     const plan = planDcpSave(checkpoint, { withCrc: true });
-    equal(plan.outputs.map(({ name }) => name), ['__0_0.distcp', '.metadata']);
+    equal(
+      plan.outputs.map(({ name }) => name),
+      ['__0_0.distcp', '.metadata'],
+    );
     equal([...plan.sources], [fixturePath('training_run')]);
     equal(
       [...plan.storageLabels].sort(),
-      checkpoint.entries.filter(({ kind }) => kind === 'tensor').map(({ fqn }) => fqn).sort(),
+      checkpoint.entries
+        .filter(({ kind }) => kind === 'tensor')
+        .map(({ fqn }) => fqn)
+        .sort(),
     );
     checkpoint.close();
   });
@@ -39,7 +45,10 @@ suite('planning a DCP directory', ({ test, each }) => {
     const counter = tensor();
     await torchSaveToDcp(torchFile(dict({ a: dict({ b: counter, c: dict({ d: counter }) }) })), directory);
     const { stateDictMetadata, plannerData } = decodeMetadata(readFileSync(join(directory, '.metadata')));
-    equal(stateDictMetadata.map(([, fqn]) => fqn), ['a.b', 'a.c.d']);
+    equal(
+      stateDictMetadata.map(([, fqn]) => fqn),
+      ['a.b', 'a.c.d'],
+    );
     is(plannerData!.size, 2);
   });
 
@@ -48,16 +57,37 @@ suite('planning a DCP directory', ({ test, each }) => {
     ['a tensor', tensor(), { code: 'unsupported', message: /found a tensor/ }],
     ['a tuple', tuple(tensor()), { code: 'unsupported', message: /found an object/ }],
     ['a number', 7, { code: 'unsupported', message: /found an object/ }],
-    ['a list of numbers', new PyList([1, 2]), { code: 'unsupported', message: /found an object|holds a list/ }],
-    ['keys 1 and "1"', PyDict.of([[1, 'a'], ['1', 'b']]), { code: 'format', message: /same key.*\[at 1/ }],
-    ['keys None and "None"', PyDict.of([[null, 'a'], ['None', 'b']]), { code: 'format', message: /\[at None/ }],
+    [
+      'a list of numbers',
+      new PyList([1, 2]),
+      { code: 'unsupported', message: /found an object|holds a list/ },
+    ],
+    [
+      'keys 1 and "1"',
+      PyDict.of([
+        [1, 'a'],
+        ['1', 'b'],
+      ]),
+      { code: 'format', message: /same key.*\[at 1/ },
+    ],
+    [
+      'keys None and "None"',
+      PyDict.of([
+        [null, 'a'],
+        ['None', 'b'],
+      ]),
+      { code: 'format', message: /\[at None/ },
+    ],
     ['keys "a.b" and a → b', dict({ 'a.b': 1, a: dict({ b: 2 }) }), { code: 'format', message: /\[at a\.b/ }],
   ];
   each(
     refused,
     ([name]) => `refuses ${name}`,
     async ([, value, expected]) => {
-      await rejects(() => torchSaveToDcp(torchFile(value), join(scratch({ inMemory: true }), 'out')), expected);
+      await rejects(
+        () => torchSaveToDcp(torchFile(value), join(scratch({ inMemory: true }), 'out')),
+        expected,
+      );
     },
   );
 });

@@ -164,7 +164,10 @@ function requireItems(path: string, source: Described): void {
     const expected = source.tensors[leaf.value.tensor]!;
     const [row] = goldenOfArchive(item).tensors;
     equal([row!.dtype, row!.shape, row!.sha256], [expected.dtype, expected.shape, expected.sha256]);
-    equal(index.offset, expected.shape!.map(() => 0));
+    equal(
+      index.offset,
+      expected.shape!.map(() => 0),
+    );
   }
   is(end, bytes.length);
 }

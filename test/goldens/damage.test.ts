@@ -36,7 +36,9 @@ suite('goldens: one flipped bit', ({ each }) => {
       const target = scratch({ inMemory: true });
       const { kind } = fixtureCase(name);
       const convert = (): Promise<unknown> =>
-        kind === 'dcp' ? dcpToTorchSave(source, join(target, 'out.pth')) : torchSaveToDcp(source, join(target, 'out'));
+        kind === 'dcp'
+          ? dcpToTorchSave(source, join(target, 'out.pth'))
+          : torchSaveToDcp(source, join(target, 'out'));
       let found = 0;
       for (const { path, byteOffset, byteLength } of places) {
         flip(path, byteOffset + (byteLength >> 1));

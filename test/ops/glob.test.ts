@@ -38,7 +38,8 @@ suite('globs', ({ each }) => {
   ];
   each(
     rows,
-    ([globs, text, matches]) => `${JSON.stringify(globs)} ${matches ? 'takes' : 'leaves'} ${JSON.stringify(text)}`,
+    ([globs, text, matches]) =>
+      `${JSON.stringify(globs)} ${matches ? 'takes' : 'leaves'} ${JSON.stringify(text)}`,
     ([globs, text, matches]) => is(globMatcher(globs)(text), matches),
   );
 });

@@ -2,7 +2,14 @@ import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { DTYPES } from '../../src/dtype.js';
 import { inspectCheckpoint } from '../../src/index.js';
-import { copyFixture, type FixtureCase, fixtureCases, fixturePath, type GoldenItem, golden } from '../fixtures.js';
+import {
+  copyFixture,
+  type FixtureCase,
+  fixtureCases,
+  fixturePath,
+  type GoldenItem,
+  golden,
+} from '../fixtures.js';
 import { flattenGolden, has } from '../goldens/state-dict.js';
 import { scratch } from '../io/scratch.js';
 import { equal, is, ok, suite } from '../suite.js';
@@ -35,16 +42,23 @@ suite('inspecting directories', ({ each, test }) => {
     async ({ name, torch, files }) => {
       const report = await inspectCheckpoint(fixturePath(name, torch), { chunks: true });
       const { items, version } = golden(name, torch).dcp!;
-      const tensors = items.filter((item): item is Extract<GoldenItem, { kind: 'tensor' }> => item.kind === 'tensor');
+      const tensors = items.filter(
+        (item): item is Extract<GoldenItem, { kind: 'tensor' }> => item.kind === 'tensor',
+      );
       const { tensors: count, objects, parameters, byteLength } = report;
       equal(
         { tensors: count, objects, parameters, byteLength },
-        totalsOf(tensors.map(({ dtype, size }) => ({ dtype, shape: size })), items.length - tensors.length),
+        totalsOf(
+          tensors.map(({ dtype, size }) => ({ dtype, shape: size })),
+          items.length - tensors.length,
+        ),
       );
       is(report.chunks, sum(tensors.map(({ chunks }) => chunks.length)));
       equal([report.format, report.completeness, report.version ?? null], ['dcp', 'complete', version]);
       equal(
-        report.entries.filter(entry => entry.kind === 'tensor').map(({ fqn, dtype, size, requiresGrad, chunks }) => [fqn, dtype, size, requiresGrad, chunks]),
+        report.entries
+          .filter(entry => entry.kind === 'tensor')
+          .map(({ fqn, dtype, size, requiresGrad, chunks }) => [fqn, dtype, size, requiresGrad, chunks]),
         tensors.map(({ fqn, dtype, size, requires_grad, chunks }) => [
           fqn,
           dtype,
@@ -53,10 +67,17 @@ suite('inspecting directories', ({ each, test }) => {
           chunks.map(({ relative_path, ...rest }) => ({ ...rest, relativePath: relative_path })),
         ]),
       );
-      const used = new Set(items.flatMap(item => (item.kind === 'tensor' ? item.chunks : [item]).map(({ relative_path }) => relative_path)));
+      const used = new Set(
+        items.flatMap(item =>
+          (item.kind === 'tensor' ? item.chunks : [item]).map(({ relative_path }) => relative_path),
+        ),
+      );
       equal(
         report.files.map(({ relativePath, byteLength }) => [relativePath, byteLength]).sort(),
-        files.filter(({ path }) => used.has(path)).map(({ path, byte_length }) => [path, byte_length]).sort(),
+        files
+          .filter(({ path }) => used.has(path))
+          .map(({ path, byte_length }) => [path, byte_length])
+          .sort(),
       );
       is(report.ranks, new Set([...used].map(path => path.split('_')[2])).size);
     },
@@ -65,17 +86,25 @@ suite('inspecting directories', ({ each, test }) => {
   test('what is not at hand', async () => {
     const path = copyFixture('fsdp2_adam', scratch({ inMemory: true }));
     const alone = await inspectCheckpoint(join(path, '.metadata'));
-    equal([alone.completeness, alone.loadsWithWeightsOnly, alone.files[0]!.byteLength], ['index_only', null, null]);
+    equal(
+      [alone.completeness, alone.loadsWithWeightsOnly, alone.files[0]!.byteLength],
+      ['index_only', null, null],
+    );
     ok(alone.entries.every(({ value }) => value === undefined));
     rmSync(join(path, '__2_0.distcp'));
     const incomplete = await inspectCheckpoint(path);
     equal([incomplete.completeness, incomplete.loadsWithWeightsOnly], ['files_missing', null]);
-    equal(incomplete.files.filter(({ byteLength }) => byteLength === null).map(({ rank }) => rank), [2]);
+    equal(
+      incomplete.files.filter(({ byteLength }) => byteLength === null).map(({ rank }) => rank),
+      [2],
+    );
   });
 
   test('small objects are shown as Python writes them', async () => {
     const { entries } = await inspectCheckpoint(fixturePath('int_keys_dcp'));
-    const shown = Object.fromEntries(entries.flatMap(({ fqn, value }) => (value === undefined ? [] : [[fqn, value]])));
+    const shown = Object.fromEntries(
+      entries.flatMap(({ fqn, value }) => (value === undefined ? [] : [[fqn, value]])),
+    );
     const expected = golden('int_keys_dcp').objects.map(({ path, repr }) => [path.join('.'), repr!]);
     equal(shown, Object.fromEntries(expected));
   });
@@ -90,11 +119,23 @@ suite('inspecting files', ({ each, test }) => {
       const { tree, tensors } = golden(name, torch);
       const leaves = flattenGolden(tree);
       const rows = leaves.flatMap(({ value }) => (has(value, 'tensor') ? tensors[value.tensor]! : []));
-      const strided = rows.filter(({ sha256 }) => sha256 !== undefined) as { dtype: string; shape: number[] }[];
+      const strided = rows.filter(({ sha256 }) => sha256 !== undefined) as {
+        dtype: string;
+        shape: number[];
+      }[];
       const { tensors: count, objects, parameters, byteLength } = report;
-      equal({ tensors: count, objects, parameters, byteLength }, totalsOf(strided, leaves.length - strided.length));
-      equal([report.format, report.completeness, report.ranks, report.chunks], ['torch', 'complete', 1, strided.length]);
-      equal(report.files.map(({ byteLength, rank }) => [byteLength, rank]), [[files[0]!.byte_length, null]]);
+      equal(
+        { tensors: count, objects, parameters, byteLength },
+        totalsOf(strided, leaves.length - strided.length),
+      );
+      equal(
+        [report.format, report.completeness, report.ranks, report.chunks],
+        ['torch', 'complete', 1, strided.length],
+      );
+      equal(
+        report.files.map(({ byteLength, rank }) => [byteLength, rank]),
+        [[files[0]!.byte_length, null]],
+      );
       equal(sum(report.dtypes.map(row => row.tensors)), strided.length);
     },
   );
@@ -102,7 +143,8 @@ suite('inspecting files', ({ each, test }) => {
   test('element types, the one with most bytes first', async () => {
     const { dtypes } = await inspectCheckpoint(fixturePath('train_state', '2.14.1'));
     const { tensors } = golden('train_state', '2.14.1');
-    const of = (name: string) => tensors.filter(({ dtype }) => dtype === name) as { dtype: string; shape: number[] }[];
+    const of = (name: string) =>
+      tensors.filter(({ dtype }) => dtype === name) as { dtype: string; shape: number[] }[];
     equal(
       dtypes,
       ['float32', 'int64'].map(name => {
@@ -114,14 +156,28 @@ suite('inspecting files', ({ each, test }) => {
 
   test('compressed storages are not inflated for it', async () => {
     const { files } = await inspectCheckpoint(fixturePath('rezipped_deflated'));
-    equal(files.map(({ relativePath }) => relativePath), ['rezipped_deflated.pth']);
+    equal(
+      files.map(({ relativePath }) => relativePath),
+      ['rezipped_deflated.pth'],
+    );
   });
 
   test('only the keys that are asked for; totals are of all', async () => {
-    const report = await inspectCheckpoint(fixturePath('small_transformer'), { keys: ['layers.1.*.weight', 'norm.*'] });
+    const report = await inspectCheckpoint(fixturePath('small_transformer'), {
+      keys: ['layers.1.*.weight', 'norm.*'],
+    });
     is(report.tensors, 20);
     equal(report.entries.map(({ fqn }) => fqn).sort(), [
-      ...['attention.wk', 'attention.wo', 'attention.wq', 'attention.wv', 'attention_norm', 'feed_forward.w1', 'feed_forward.w2', 'ffn_norm'].map(name => `layers.1.${name}.weight`),
+      ...[
+        'attention.wk',
+        'attention.wo',
+        'attention.wq',
+        'attention.wv',
+        'attention_norm',
+        'feed_forward.w1',
+        'feed_forward.w2',
+        'ffn_norm',
+      ].map(name => `layers.1.${name}.weight`),
       'norm.weight',
     ]);
     ok(report.entries.every(({ chunks }) => chunks === undefined));

@@ -27,7 +27,9 @@ const optimizer = (stateKeys: PyValue[], ...params: PyValue[][]): PyDict =>
     param_groups: new PyList(params.map(ids => dict({ lr: entry(1), params: entry(new PyList(ids)) }))),
   });
 
-const stateKeys = (tree: PyValue | undefined): PyValue[] => [...((tree as PyDict).getText('state') as PyDict).keys()];
+const stateKeys = (tree: PyValue | undefined): PyValue[] => [
+  ...((tree as PyDict).getText('state') as PyDict).keys(),
+];
 
 suite('int keys of optimizers', ({ test, each }) => {
   test('Adam’s state comes back as torch.save has it', async () => {
@@ -42,7 +44,10 @@ suite('int keys of optimizers', ({ test, each }) => {
     await dcpToTorchSave(fixturePath('int_keys_dcp'), file);
     const written = goldenOfArchive(unzipArchive(readFileSync(file)));
     const { tensors, dcp } = golden('int_keys_dcp');
-    equal(normalForm(written, { lostInDcp: true }), normalForm({ tensors, tree: dcp!.tree }, { lostInDcp: true }));
+    equal(
+      normalForm(written, { lostInDcp: true }),
+      normalForm({ tensors, tree: dcp!.tree }, { lostInDcp: true }),
+    );
   });
 
   each(
@@ -60,7 +65,11 @@ suite('int keys of optimizers', ({ test, each }) => {
   each(
     [
       [['0', '1', '10'], [[0, 1, 10]], [0, 1, 10]],
-      [['1', '0'], [[0], [1]], [1, 0]],
+      [
+        ['1', '0'],
+        [[0], [1]],
+        [1, 0],
+      ],
       [[new PyStr('0'), 'x'], [[0]], [0, 'x']],
       [['0', '5'], [[0]], [0, '5']],
       [['00', '+1', '-1', '1.0', ' 1', '1e0', ''], [[0, 1, -1]], ['00', '+1', '-1', '1.0', ' 1', '1e0', '']],

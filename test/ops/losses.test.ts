@@ -83,13 +83,19 @@ suite('losses of torch_to_dcp', ({ each, test }) => {
   const files = fixtureCases.filter(entry => entry.kind === 'torch' && converts(entry));
   each(files, label, async ({ name, torch }) => {
     const { losses } = await torchSaveToDcp(fixturePath(name, torch), join(scratch(), 'out'), OPTIONS);
-    equal(losses.map(({ kind, count, first }) => [kind, count, first]), OF_FILES[name] ?? []);
+    equal(
+      losses.map(({ kind, count, first }) => [kind, count, first]),
+      OF_FILES[name] ?? [],
+    );
     ok(losses.every(({ reason }) => reason.length > 20));
   });
 
   test('every row names a case', () => {
     const names = new Set(fixtureCases.map(({ name }) => name));
-    equal([...Object.keys(OF_FILES), ...Object.keys(OF_DIRECTORIES)].filter(name => !names.has(name)), []);
+    equal(
+      [...Object.keys(OF_FILES), ...Object.keys(OF_DIRECTORIES)].filter(name => !names.has(name)),
+      [],
+    );
   });
 
   test('tensors of another device become tensors of the CPU', async () => {
@@ -98,13 +104,19 @@ suite('losses of torch_to_dcp', ({ each, test }) => {
     });
     const checkpoint = await openTorchFile(path);
     is((checkpoint.entries[1] as TensorEntry).location, 'cuda:1');
-    equal(lossesOfDcpSave(checkpoint).map(({ kind, count, first }) => [kind, count, first]), [['device', 1, 'gpu']]);
+    equal(
+      lossesOfDcpSave(checkpoint).map(({ kind, count, first }) => [kind, count, first]),
+      [['device', 1, 'gpu']],
+    );
     checkpoint.close();
   });
 
   test('mappings of all kinds, one in the other', async () => {
     const ordered = call('collections.OrderedDict');
-    ordered.dictItems = [['a', call('collections.defaultdict')], ['b', call('collections.Counter', dict({ x: 1 }))]];
+    ordered.dictItems = [
+      ['a', call('collections.defaultdict')],
+      ['b', call('collections.Counter', dict({ x: 1 }))],
+    ];
     const checkpoint = await openTorchFile(torchFile(dict({ o: ordered })));
     equal(
       lossesOfDcpSave(checkpoint).map(({ kind, count, first }) => [kind, count, first]),
@@ -121,8 +133,14 @@ suite('losses of dcp_to_torch', ({ each }) => {
   const directories = fixtureCases.filter(entry => entry.kind === 'dcp' && converts(entry));
   each(directories, label, async ({ name, torch }) => {
     const { losses } = await dcpToTorchSave(fixturePath(name, torch), join(scratch(), 'out.pth'), OPTIONS);
-    const withGrad = golden(name, torch).dcp!.items.filter(item => item.kind === 'tensor' && item.requires_grad);
-    const grad: Expected = withGrad.length === 0 ? [] : [['requires_grad', withGrad.length, withGrad[0]!.fqn]];
-    equal(losses.map(({ kind, count, first }) => [kind, count, first]), [...(OF_DIRECTORIES[name] ?? []), ...grad]);
+    const withGrad = golden(name, torch).dcp!.items.filter(
+      item => item.kind === 'tensor' && item.requires_grad,
+    );
+    const grad: Expected =
+      withGrad.length === 0 ? [] : [['requires_grad', withGrad.length, withGrad[0]!.fqn]];
+    equal(
+      losses.map(({ kind, count, first }) => [kind, count, first]),
+      [...(OF_DIRECTORIES[name] ?? []), ...grad],
+    );
   });
 });

@@ -9,13 +9,39 @@ import { type ExpectedError, is, rejects, suite } from '../suite.js';
 const legacy = '80028a0a6cfc9c46f9206aa850192e80024de9032e';
 
 /** What makes the thing at the path, and what is said of it. */
-const REFUSED: [name: string, make: (path: string) => void, file: string, expected: ExpectedError, hint?: RegExp][] = [
+const REFUSED: [
+  name: string,
+  make: (path: string) => void,
+  file: string,
+  expected: ExpectedError,
+  hint?: RegExp,
+][] = [
   ['nothing', () => {}, 'x', { code: 'file', message: /nothing at this path/ }],
-  ['a link to nothing', path => symlinkSync('nowhere', path), 'x', { code: 'file', message: /nothing at this path/ }],
-  ['an empty file', path => writeFileSync(path, ''), 'x.pth', { code: 'format', message: /no checkpoint.*an empty file/ }],
+  [
+    'a link to nothing',
+    path => symlinkSync('nowhere', path),
+    'x',
+    { code: 'file', message: /nothing at this path/ },
+  ],
+  [
+    'an empty file',
+    path => writeFileSync(path, ''),
+    'x.pth',
+    { code: 'format', message: /no checkpoint.*an empty file/ },
+  ],
   ['one byte', path => writeFileSync(path, 'P'), 'x.pth', { code: 'format', message: /begins with 50\)/ }],
-  ['text', path => writeFileSync(path, 'hello world'), 'x', { code: 'format', message: /begins with 68 65 6c 6c 6f 20 77 6f\)/ }],
-  ['a plain pickle', path => writeFileSync(path, '80027d2e', 'hex'), 'x.pkl', { code: 'format', message: /begins with 80 02 7d 2e/ }],
+  [
+    'text',
+    path => writeFileSync(path, 'hello world'),
+    'x',
+    { code: 'format', message: /begins with 68 65 6c 6c 6f 20 77 6f\)/ },
+  ],
+  [
+    'a plain pickle',
+    path => writeFileSync(path, '80027d2e', 'hex'),
+    'x.pkl',
+    { code: 'format', message: /begins with 80 02 7d 2e/ },
+  ],
   [
     'a file from before torch 1.6',
     path => writeFileSync(path, legacy, 'hex'),
@@ -23,7 +49,13 @@ const REFUSED: [name: string, make: (path: string) => void, file: string, expect
     { code: 'unsupported', message: /before torch 1\.6/ },
     /save it again/,
   ],
-  ['a gzip file', path => writeFileSync(path, '1f8b0800', 'hex'), 'x.pth.gz', { code: 'unsupported', message: /gzip/ }, /gunzip/],
+  [
+    'a gzip file',
+    path => writeFileSync(path, '1f8b0800', 'hex'),
+    'x.pth.gz',
+    { code: 'unsupported', message: /gzip/ },
+    /gunzip/,
+  ],
   [
     'a data file of several items',
     path => copyFileSync(join(fixturePath('small_transformer_dcp'), '__0_0.distcp'), path),
@@ -37,21 +69,44 @@ const REFUSED: [name: string, make: (path: string) => void, file: string, expect
     '__0_1.distcp',
     { code: 'unsupported', message: /data file of a DCP checkpoint/ },
   ],
-  ['a data file without items', path => writeFileSync(path, ''), '__0_0.distcp', { code: 'unsupported', message: /data file/ }],
+  [
+    'a data file without items',
+    path => writeFileSync(path, ''),
+    '__0_0.distcp',
+    { code: 'unsupported', message: /data file/ },
+  ],
   [
     'a torch file with bytes in front',
     path => writeFileSync(path, `junk${'\0'.repeat(100)}`),
     'x.pth',
     { code: 'format', message: /begins with 6a 75 6e 6b/ },
   ],
-  ['the start of a zip archive', path => writeFileSync(path, '504b0304', 'hex'), 'x.pth', { code: 'format', message: /no end record/ }],
-  ['an index by its name only', path => writeFileSync(path, 'hello'), '.metadata', { code: 'format', message: /no checkpoint/ }],
+  [
+    'the start of a zip archive',
+    path => writeFileSync(path, '504b0304', 'hex'),
+    'x.pth',
+    { code: 'format', message: /no end record/ },
+  ],
+  [
+    'an index by its name only',
+    path => writeFileSync(path, 'hello'),
+    '.metadata',
+    { code: 'format', message: /no checkpoint/ },
+  ],
   ['a FIFO', path => void execFileSync('mkfifo', [path]), 'x', { code: 'file', message: /a fifo/ }],
 ];
 
 suite('opening: what is no checkpoint', ({ each, test }) => {
   each(
-    [...REFUSED, ['an empty directory', mkdirSync, 'd', { code: 'file', message: /no DCP checkpoint/ }] as (typeof REFUSED)[number]],
+    [
+      ...REFUSED,
+      [
+        'an empty directory',
+        mkdirSync,
+        'd',
+        { code: 'file', message: /no DCP checkpoint/ },
+      ] as (typeof REFUSED)[number],
+    ],
     ([name]) => name,
     async ([, make, file, expected, hint]) => {
       const path = join(scratch(), file);
@@ -79,7 +134,10 @@ suite('opening: what is no checkpoint', ({ each, test }) => {
     ] as const,
     ([name]) => `torch_to_dcp names the other direction for ${name}`,
     async ([, path, message]) => {
-      const error = await rejects(() => torchSaveToDcp(path(), join(scratch(), 'out')), { code: 'file', message });
+      const error = await rejects(() => torchSaveToDcp(path(), join(scratch(), 'out')), {
+        code: 'file',
+        message,
+      });
       is(error.hint, 'To convert a DCP directory: dcp convert dcp_to_torch.');
     },
   );

@@ -2,7 +2,7 @@ import { openCheckpoint } from '../../src/index.js';
 import { type NamedGlobal, namedGlobals, requireAcceptable } from '../../src/ops/safety.js';
 import { fixturePath } from '../fixtures.js';
 import { objectsOf } from '../goldens/golden-of-checkpoint.js';
-import { equal, type ExpectedError, is, suite, throws } from '../suite.js';
+import { type ExpectedError, equal, is, suite, throws } from '../suite.js';
 
 suite('naming globals', ({ each }) => {
   each(
@@ -13,7 +13,10 @@ suite('naming globals', ({ each }) => {
       ['training_run', [{ name: 'argparse.Namespace', dangerous: false }]],
       ['calls_os_system', [{ name: 'posix.system', dangerous: true }]],
       ['calls_os_system_dcp', [{ name: 'posix.system', dangerous: true, fqn: 'payload' }]],
-      ['vanished_class_dcp', [{ name: 'vanished_package.config.TrainConfig', dangerous: false, fqn: 'config' }]],
+      [
+        'vanished_class_dcp',
+        [{ name: 'vanished_package.config.TrainConfig', dangerous: false, fqn: 'config' }],
+      ],
       [
         'numpy_big_endian_dcp',
         [
@@ -37,16 +40,40 @@ suite('naming globals', ({ each }) => {
 suite('refusing globals', ({ each }) => {
   const safe: NamedGlobal = { name: 'a.Config', dangerous: false, fqn: 'config' };
   const unsafe: NamedGlobal = { name: 'os.system', dangerous: true, fqn: 'payload' };
-  const rows: [name: string, globals: NamedGlobal[], allowUnsafe: boolean, strict: boolean, expected?: ExpectedError][] = [
+  const rows: [
+    name: string,
+    globals: NamedGlobal[],
+    allowUnsafe: boolean,
+    strict: boolean,
+    expected?: ExpectedError,
+  ][] = [
     ['none', [], false, true],
     ['a class', [safe], false, false],
-    ['a class, strictly', [safe], false, true, { code: 'unsupported', message: /weights_only list.*found a\.Config.*\[at config\]/ }],
-    ['a function that runs commands', [safe, unsafe], false, false, { code: 'unsupported', message: /would run commands or code.*os\.system.*\[at payload\]/ }],
+    [
+      'a class, strictly',
+      [safe],
+      false,
+      true,
+      { code: 'unsupported', message: /weights_only list.*found a\.Config.*\[at config\]/ },
+    ],
+    [
+      'a function that runs commands',
+      [safe, unsafe],
+      false,
+      false,
+      { code: 'unsupported', message: /would run commands or code.*os\.system.*\[at payload\]/ },
+    ],
     ['the same, allowed', [safe, unsafe], true, false],
     ['the same, allowed, strictly', [unsafe], true, true],
     ['both, strictly', [safe, unsafe], false, true, { code: 'unsupported', message: /os\.system/ }],
     ['both, allowed, strictly', [safe, unsafe], true, true, { code: 'unsupported', message: /a\.Config/ }],
-    ['one of the index', [{ name: 'os.system', dangerous: true }], false, false, { code: 'unsupported', message: /found os\.system\)$/ }],
+    [
+      'one of the index',
+      [{ name: 'os.system', dangerous: true }],
+      false,
+      false,
+      { code: 'unsupported', message: /found os\.system\)$/ },
+    ],
   ];
   each(
     rows,

@@ -33,13 +33,17 @@ suite('torn overwrites', ({ test }) => {
     const directory = scratch({ inMemory: true });
     const path = copyFixture('torn_overwrite', directory);
     const { warnings } = await dcpToTorchSave(path, join(directory, 'out.pth'));
-    equal(warnings.map(({ kind }) => kind), ['torn_overwrite']);
+    equal(
+      warnings.map(({ kind }) => kind),
+      ['torn_overwrite'],
+    );
     equal((await inspectCheckpoint(path)).warnings, warnings);
   });
 
   test('a checkpoint whose index was written last is none', async () => {
     const path = copyFixture('fsdp2_adam', scratch({ inMemory: true }));
-    for (const rank of [0, 1, 2, 3]) utimesSync(join(path, `__${rank}_0.distcp`), 1_700_000_000, 1_700_000_000);
+    for (const rank of [0, 1, 2, 3])
+      utimesSync(join(path, `__${rank}_0.distcp`), 1_700_000_000, 1_700_000_000);
     equal(tornWarning(await openDcp(path), true), []);
   });
 

@@ -77,7 +77,12 @@ suite('archives of torch 2.7 and newer', ({ each }) => {
             byteLength: bytes.length,
             addPieces: () => {
               const place = { byteOffset, byteLength: bytes.length, crc32: undefined, label: record };
-              plan.addPiece(plan.addStorage({ source: plan.addSource(source), ...place }), 0, 0, bytes.length);
+              plan.addPiece(
+                plan.addStorage({ source: plan.addSource(source), ...place }),
+                0,
+                0,
+                bytes.length,
+              );
             },
           };
         }),

@@ -1,9 +1,10 @@
 import { MemorySource } from '../../src/io/source.js';
 import { readTorchArchive, storageRecord } from '../../src/torch/archive.js';
-import { equal, type ExpectedError, is, rejects, suite, throws } from '../suite.js';
+import { type ExpectedError, equal, is, rejects, suite, throws } from '../suite.js';
 import { ascii, dict, type Records, torchFileBytes } from './hand-made.js';
 
-const open = (records: Records, root?: string) => readTorchArchive(new MemorySource(torchFileBytes(dict({}), records, root)));
+const open = (records: Records, root?: string) =>
+  readTorchArchive(new MemorySource(torchFileBytes(dict({}), records, root)));
 
 suite('torch.save archives', ({ each, test }) => {
   const accepted: [name: string, records: Records][] = [
@@ -13,7 +14,10 @@ suite('torch.save archives', ({ each, test }) => {
     ['a version after blanks', { version: ascii(' \t3') }],
     ['a version with something behind it', { version: ascii('3garbage') }],
     ['the version of a newer format', { version: undefined, '.data/version': ascii('7\n') }],
-    ['names in capitals', { 'data.pkl': undefined, 'DATA.PKL': ascii('N.') , version: undefined, Version: ascii('3') }],
+    [
+      'names in capitals',
+      { 'data.pkl': undefined, 'DATA.PKL': ascii('N.'), version: undefined, Version: ascii('3') },
+    ],
     ['records that nobody refers to', { 'data/99': ascii('x'), notes: ascii('y'), 'code/a.py': ascii('z') }],
   ];
   each(
@@ -39,11 +43,23 @@ suite('torch.save archives', ({ each, test }) => {
     ['without data.pkl', { 'data.pkl': undefined }, { code: 'format', message: /no record data\.pkl/ }],
     ['TorchScript', { 'constants.pkl': ascii('x') }, { code: 'unsupported', message: /TorchScript/ }],
     ['without version', { version: undefined }, { code: 'format', message: /no record version/ }],
-    ['of version 0', { version: ascii('0') }, { code: 'format', message: /Unknown version.*1 to 10.*found "0"/ }],
+    [
+      'of version 0',
+      { version: ascii('0') },
+      { code: 'format', message: /Unknown version.*1 to 10.*found "0"/ },
+    ],
     ['of version 11', { version: ascii('11\n') }, { code: 'format', message: /Unknown version.*"11\\n"/ }],
-    ['of a version that is no number', { version: ascii('x3') }, { code: 'format', message: /Unknown version/ }],
+    [
+      'of a version that is no number',
+      { version: ascii('x3') },
+      { code: 'format', message: /Unknown version/ },
+    ],
     ['of no version', { version: ascii('') }, { code: 'format', message: /Unknown version/ }],
-    ['with a byte order and a line end', { byteorder: ascii('little\n') }, { code: 'format', message: /Unknown byte order.*"little\\n"/ }],
+    [
+      'with a byte order and a line end',
+      { byteorder: ascii('little\n') },
+      { code: 'format', message: /Unknown byte order.*"little\\n"/ },
+    ],
     ['with another byte order', { byteorder: ascii('middle') }, { code: 'format', message: /little or big/ }],
     ['with a version record beyond reason', { version: new Uint8Array(5000) }, { code: 'limit' }],
   ];
@@ -56,7 +72,8 @@ suite('torch.save archives', ({ each, test }) => {
   each(
     ['', 'PK', 'not a zip at all, but long enough to be looked at'],
     text => `refuses ${JSON.stringify(text)}`,
-    async text => void (await rejects(() => readTorchArchive(new MemorySource(ascii(text))), { code: 'format' })),
+    async text =>
+      void (await rejects(() => readTorchArchive(new MemorySource(ascii(text))), { code: 'format' })),
   );
 });
 
@@ -64,7 +81,13 @@ suite('storages in archives', ({ test }) => {
   test('a record is looked up by its key, and must be as long as its tensors say', async () => {
     const { archive } = await open({});
     is(storageRecord(archive, '0', 16).name, 'data/0');
-    throws(() => storageRecord(archive, '0', 20), { code: 'format', message: /another length.*20 bytes.*16 bytes.*data\/0/ });
-    throws(() => storageRecord(archive, '1', 16), { code: 'format', message: /the archive lacks.*record data\/1/ });
+    throws(() => storageRecord(archive, '0', 20), {
+      code: 'format',
+      message: /another length.*20 bytes.*16 bytes.*data\/0/,
+    });
+    throws(() => storageRecord(archive, '1', 16), {
+      code: 'format',
+      message: /the archive lacks.*record data\/1/,
+    });
   });
 });

@@ -34,12 +34,17 @@ const ALLOWED: Readonly<Record<string, string>> = {
     LongTensor ShortTensor`,
 };
 
-const allowed = Object.entries(ALLOWED).flatMap(([module, names]) => names.split(/\s+/).map(name => `${module}.${name}`));
+const allowed = Object.entries(ALLOWED).flatMap(([module, names]) =>
+  names.split(/\s+/).map(name => `${module}.${name}`),
+);
 
 suite('globals that weights_only accepts', ({ test, each }) => {
   test('all that torch 2.13 accepts', () => {
     is(allowed.length, 144);
-    equal(allowed.filter(path => !loadsWithWeightsOnly(path)), []);
+    equal(
+      allowed.filter(path => !loadsWithWeightsOnly(path)),
+      [],
+    );
   });
 
   each(
@@ -97,7 +102,10 @@ suite('globals of real files', ({ each }) => {
       // Torch names the first one that it meets, those of `builtins` without their module.
       const named = /GLOBAL (\S+)/.exec(loads_weights_only_error ?? '')?.[1];
       if (named === undefined) return;
-      ok(globals.includes(named.includes('.') ? named : `builtins.${named}`), `${named} is not in ${globals.join(', ')}`);
+      ok(
+        globals.includes(named.includes('.') ? named : `builtins.${named}`),
+        `${named} is not in ${globals.join(', ')}`,
+      );
     },
   );
 });

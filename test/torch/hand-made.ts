@@ -25,7 +25,13 @@ export interface StorageFields {
 }
 
 /** A persistent id, by default of four float32 with key 0. */
-export function storageId({ key = '0', className = 'FloatStorage', module = 'torch', location = 'cpu', elementCount = 4 }: StorageFields = {}): PyPersistentId {
+export function storageId({
+  key = '0',
+  className = 'FloatStorage',
+  module = 'torch',
+  location = 'cpu',
+  elementCount = 4,
+}: StorageFields = {}): PyPersistentId {
   return new PyPersistentId(tuple('storage', new PyGlobal(module, className), key, location, elementCount));
 }
 
@@ -42,19 +48,38 @@ export interface ViewFields extends StorageFields {
 export function tensor(fields: ViewFields = {}, version = 2): PyObject {
   const { storageOffset = 0, size = tuple(4), stride = tuple(1), requiresGrad = false, more = [] } = fields;
   const hooks = call('collections.OrderedDict');
-  return call(`torch._utils._rebuild_tensor_v${version}`, storageId(fields), storageOffset, size, stride, requiresGrad, hooks, ...more);
+  return call(
+    `torch._utils._rebuild_tensor_v${version}`,
+    storageId(fields),
+    storageOffset,
+    size,
+    stride,
+    requiresGrad,
+    hooks,
+    ...more,
+  );
 }
 
 /** Bytes 0, 1, 2, …: sixteen of them are four float32. */
-export const countingBytes = (byteLength = 16): Uint8Array => Uint8Array.from({ length: byteLength }, (_, i) => i);
+export const countingBytes = (byteLength = 16): Uint8Array =>
+  Uint8Array.from({ length: byteLength }, (_, i) => i);
 
 /** The records of a file, in order; undefined leaves one of the usual ones out. */
 export type Records = Record<string, Uint8Array | undefined>;
 
 export function torchFileBytes(value: PyValue, records: Records = {}, root = 'archive'): Uint8Array {
-  const all: Records = { 'data.pkl': encodePickle(value), 'data/0': countingBytes(), version: ascii('3\n'), ...records };
-  const present = Object.entries(all).filter((entry): entry is [string, Uint8Array] => entry[1] !== undefined);
-  return zipSync(Object.fromEntries(present.map(([name, bytes]) => [`${root}/${name}`, bytes])), { level: 0 });
+  const all: Records = {
+    'data.pkl': encodePickle(value),
+    'data/0': countingBytes(),
+    version: ascii('3\n'),
+    ...records,
+  };
+  const present = Object.entries(all).filter(
+    (entry): entry is [string, Uint8Array] => entry[1] !== undefined,
+  );
+  return zipSync(Object.fromEntries(present.map(([name, bytes]) => [`${root}/${name}`, bytes])), {
+    level: 0,
+  });
 }
 
 /** Writes such a file; returns its path. */

@@ -36,11 +36,41 @@ const path = (callable: PyValue): string => String(plain(callable));
 suite('writing tensors into pickles', ({ test, each }) => {
   each(
     [
-      ['float32', [2, 3], '_rebuild_tensor_v2', ['storage', 'torch.FloatStorage', '0', 'cpu', 6], [0, [2, 3], [3, 1], false, 'collections.OrderedDict()']],
-      ['bool', [], '_rebuild_tensor_v2', ['storage', 'torch.BoolStorage', '0', 'cpu', 1], [0, [], [], false, 'collections.OrderedDict()']],
-      ['int64', [0, 3], '_rebuild_tensor_v2', ['storage', 'torch.LongStorage', '0', 'cpu', 0], [0, [0, 3], [3, 1], false, 'collections.OrderedDict()']],
-      ['uint16', [4], '_rebuild_tensor_v3', ['storage', 'torch.storage.UntypedStorage', '0', 'cpu', 8], [0, [4], [1], false, 'collections.OrderedDict()', 'torch.uint16']],
-      ['float8_e4m3fn', [4], '_rebuild_tensor_v3', ['storage', 'torch.storage.UntypedStorage', '0', 'cpu', 4], [0, [4], [1], false, 'collections.OrderedDict()', 'torch.float8_e4m3fn']],
+      [
+        'float32',
+        [2, 3],
+        '_rebuild_tensor_v2',
+        ['storage', 'torch.FloatStorage', '0', 'cpu', 6],
+        [0, [2, 3], [3, 1], false, 'collections.OrderedDict()'],
+      ],
+      [
+        'bool',
+        [],
+        '_rebuild_tensor_v2',
+        ['storage', 'torch.BoolStorage', '0', 'cpu', 1],
+        [0, [], [], false, 'collections.OrderedDict()'],
+      ],
+      [
+        'int64',
+        [0, 3],
+        '_rebuild_tensor_v2',
+        ['storage', 'torch.LongStorage', '0', 'cpu', 0],
+        [0, [0, 3], [3, 1], false, 'collections.OrderedDict()'],
+      ],
+      [
+        'uint16',
+        [4],
+        '_rebuild_tensor_v3',
+        ['storage', 'torch.storage.UntypedStorage', '0', 'cpu', 8],
+        [0, [4], [1], false, 'collections.OrderedDict()', 'torch.uint16'],
+      ],
+      [
+        'float8_e4m3fn',
+        [4],
+        '_rebuild_tensor_v3',
+        ['storage', 'torch.storage.UntypedStorage', '0', 'cpu', 4],
+        [0, [4], [1], false, 'collections.OrderedDict()', 'torch.float8_e4m3fn'],
+      ],
     ] as [string, number[], string, unknown[], unknown[]][],
     ([dtype, shape]) => `${dtype} of shape [${shape}]`,
     ([dtype, shape, name, expectedId, expectedRest]) => {
@@ -67,7 +97,10 @@ suite('writing tensors into pickles', ({ test, each }) => {
     const [a, b, again] = [entry('a'), entry('b'), entry('again')];
     again.identity = a.identity;
     const { pickler, value } = written(dict({ b, a, again }), 'a');
-    equal(pickler.storages.map(storage => storage.kind === 'tensor' && storage.entry.fqn), ['b', 'a']);
+    equal(
+      pickler.storages.map(storage => storage.kind === 'tensor' && storage.entry.fqn),
+      ['b', 'a'],
+    );
     ok(value.getText('a') === value.getText('again'));
     ok(value.getText('a') !== value.getText('b'));
   });
@@ -85,7 +118,11 @@ suite('writing tensors into pickles', ({ test, each }) => {
       ['storage', 'torch.HalfStorage', '0', 'cuda:0', 4],
     ]);
     equal(
-      pickler.storages.map(({ kind, byteLength, ...rest }) => [kind, byteLength, 'label' in rest && rest.label]),
+      pickler.storages.map(({ kind, byteLength, ...rest }) => [
+        kind,
+        byteLength,
+        'label' in rest && rest.label,
+      ]),
       [
         ['storage', 8, 'x'],
         ['storage', 3, 'x'],

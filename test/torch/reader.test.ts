@@ -9,14 +9,29 @@ import { openTorchFile } from '../../src/torch/reader.js';
 import { fixturePath } from '../fixtures.js';
 import { unzipArchive } from '../goldens/torch-archive.js';
 import { scratch } from '../io/scratch.js';
-import { equal, type ExpectedError, is, ok, rejects, suite } from '../suite.js';
-import { ascii, countingBytes, dict, type Records, storageId, tensor, torchFile, tuple } from './hand-made.js';
+import { type ExpectedError, equal, is, ok, rejects, suite } from '../suite.js';
+import {
+  ascii,
+  countingBytes,
+  dict,
+  type Records,
+  storageId,
+  tensor,
+  torchFile,
+  tuple,
+} from './hand-made.js';
 
 suite('opening torch.save files', ({ test, each }) => {
   test('paths of one text are told apart', async () => {
     const checkpoint = await openTorchFile(fixturePath('colliding_keys'));
-    equal(checkpoint.entries.map(({ fqn }) => fqn), ['a.b', 'a.b#2', 'ids.1', 'ids.1#2']);
-    equal(checkpoint.entries.map(({ path }) => [...path]), [['a.b'], ['a', 'b'], ['ids', '1'], ['ids', '1']]);
+    equal(
+      checkpoint.entries.map(({ fqn }) => fqn),
+      ['a.b', 'a.b#2', 'ids.1', 'ids.1#2'],
+    );
+    equal(
+      checkpoint.entries.map(({ path }) => [...path]),
+      [['a.b'], ['a', 'b'], ['ids', '1'], ['ids', '1']],
+    );
     checkpoint.close();
   });
 
@@ -62,7 +77,13 @@ suite('opening torch.save files', ({ test, each }) => {
   test('a dict in two places: each place has its entries', async () => {
     const shared = dict({ w: tensor() });
     const checkpoint = await openTorchFile(torchFile(dict({ a: shared, b: shared })));
-    equal(checkpoint.entries.map(({ fqn, kind }) => [fqn, kind]), [['a.w', 'tensor'], ['b.w', 'tensor']]);
+    equal(
+      checkpoint.entries.map(({ fqn, kind }) => [fqn, kind]),
+      [
+        ['a.w', 'tensor'],
+        ['b.w', 'tensor'],
+      ],
+    );
     const [first, second] = checkpoint.entries as TensorEntry[];
     ok(first!.identity === second!.identity);
     checkpoint.close();
@@ -95,19 +116,62 @@ const spools = (): string[] => readdirSync(tmpdir()).filter(name => name.startsW
 
 suite('storages that torch does not write', ({ each }) => {
   const rows: [name: string, tensors: PyValue, expected: ExpectedError][] = [
-    ['a persistent id of something else', new PyPersistentId(tuple('module', 'x')), { code: 'unsupported', message: /not a storage/ }],
-    ['a persistent id that is text', new PyPersistentId('storage'), { code: 'unsupported', message: /not a storage/ }],
-    ['a key that is a number', tensor({ key: 0 }), { code: 'format', message: /in a way that torch does not write/ }],
+    [
+      'a persistent id of something else',
+      new PyPersistentId(tuple('module', 'x')),
+      { code: 'unsupported', message: /not a storage/ },
+    ],
+    [
+      'a persistent id that is text',
+      new PyPersistentId('storage'),
+      { code: 'unsupported', message: /not a storage/ },
+    ],
+    [
+      'a key that is a number',
+      tensor({ key: 0 }),
+      { code: 'format', message: /in a way that torch does not write/ },
+    ],
     ['no location', tensor({ location: null }), { code: 'format', message: /does not write/ }],
     ['a negative count', tensor({ elementCount: -4 }), { code: 'format', message: /does not write/ }],
-    ['a count beyond 2^53', tensor({ elementCount: 2n ** 61n }), { code: 'format', message: /does not write/ }],
-    ['a class that is a str', new PyPersistentId(tuple('storage', 'FloatStorage', '0', 'cpu', 4)), { code: 'format', message: /does not write/ }],
-    ['an unknown class', tensor({ className: 'Int4Storage' }), { code: 'unsupported', message: /Unknown storage class.*Int4Storage/ }],
+    [
+      'a count beyond 2^53',
+      tensor({ elementCount: 2n ** 61n }),
+      { code: 'format', message: /does not write/ },
+    ],
+    [
+      'a class that is a str',
+      new PyPersistentId(tuple('storage', 'FloatStorage', '0', 'cpu', 4)),
+      { code: 'format', message: /does not write/ },
+    ],
+    [
+      'an unknown class',
+      tensor({ className: 'Int4Storage' }),
+      { code: 'unsupported', message: /Unknown storage class.*Int4Storage/ },
+    ],
     ['a missing record', tensor({ key: '7' }), { code: 'format', message: /the archive lacks.*data\/7/ }],
-    ['a record that is too short', tensor({ elementCount: 5 }), { code: 'format', message: /another length.*20 bytes.*16 bytes/ }],
-    ['a record that is too long', tensor({ elementCount: 3 }), { code: 'format', message: /another length.*12 bytes.*16 bytes/ }],
-    ['one storage of two types', tuple(tensor(), tensor({ className: 'IntStorage' })), { code: 'format', message: /Storage 0 is described in two ways.*4 elements of FloatStorage.*4 elements of IntStorage/ }],
-    ['one storage of two lengths', tuple(tensor(), tensor({ elementCount: 2 })), { code: 'format', message: /Storage 0 is described in two ways/ }],
+    [
+      'a record that is too short',
+      tensor({ elementCount: 5 }),
+      { code: 'format', message: /another length.*20 bytes.*16 bytes/ },
+    ],
+    [
+      'a record that is too long',
+      tensor({ elementCount: 3 }),
+      { code: 'format', message: /another length.*12 bytes.*16 bytes/ },
+    ],
+    [
+      'one storage of two types',
+      tuple(tensor(), tensor({ className: 'IntStorage' })),
+      {
+        code: 'format',
+        message: /Storage 0 is described in two ways.*4 elements of FloatStorage.*4 elements of IntStorage/,
+      },
+    ],
+    [
+      'one storage of two lengths',
+      tuple(tensor(), tensor({ elementCount: 2 })),
+      { code: 'format', message: /Storage 0 is described in two ways/ },
+    ],
   ];
   each(
     rows,
@@ -125,7 +189,11 @@ suite('storages that torch does not write', ({ each }) => {
       ['by its size', { size: tuple(5) }, 20],
       ['by its stride', { size: tuple(2), stride: tuple(4) }, 20],
       ['by the stride of as many elements', { stride: tuple(2) }, 28],
-      ['by its element type', { className: 'UntypedStorage', elementCount: 16, more: [new PyGlobal('torch', 'int64')] }, 32],
+      [
+        'by its element type',
+        { className: 'UntypedStorage', elementCount: 16, more: [new PyGlobal('torch', 'int64')] },
+        32,
+      ],
       ['by far', { storageOffset: 2 ** 50 }, 2 ** 52 + 16],
     ] as [string, Parameters<typeof tensor>[0], number][],
     ([name]) => `a view that leaves its storage ${name}`,
@@ -133,7 +201,9 @@ suite('storages that torch does not write', ({ each }) => {
       const path = torchFile(dict({ a: tensor(fields, fields?.more === undefined ? 2 : 3) }));
       await rejects(() => openTorchFile(path), {
         code: 'format',
-        message: new RegExp(`past the end of its storage .expected ${end} bytes at least, found 16 bytes. .at a`),
+        message: new RegExp(
+          `past the end of its storage .expected ${end} bytes at least, found 16 bytes. .at a`,
+        ),
       });
     },
   );
@@ -176,11 +246,27 @@ suite('files of big-endian machines', ({ each, test }) => {
         tensor({ className: 'ComplexFloatStorage', elementCount: 2, size: tuple(2) }),
         [3, 2, 1, 0, 7, 6, 5, 4, 11, 10, 9, 8, 15, 14, 13, 12],
       ],
-      ['int64: eights', tensor({ className: 'LongStorage', elementCount: 2, size: tuple(2) }), [7, 6, 5, 4, 3, 2, 1, 0, 15, 14, 13, 12, 11, 10, 9, 8]],
-      ['bytes stay', tensor({ className: 'ByteStorage', elementCount: 16, size: tuple(16) }), [...countingBytes()]],
+      [
+        'int64: eights',
+        tensor({ className: 'LongStorage', elementCount: 2, size: tuple(2) }),
+        [7, 6, 5, 4, 3, 2, 1, 0, 15, 14, 13, 12, 11, 10, 9, 8],
+      ],
+      [
+        'bytes stay',
+        tensor({ className: 'ByteStorage', elementCount: 16, size: tuple(16) }),
+        [...countingBytes()],
+      ],
       // Torch takes these storages for bytes; what they hold is told by the tensor.
-      ['uint16 over bytes: twos', tensor({ ...untyped, size: tuple(8), more: [uint16] }, 3), [1, 0, 3, 2, 5, 4, 7, 6, 9, 8, 11, 10, 13, 12, 15, 14]],
-      ['complex32 over bytes: twos', tensor({ ...untyped, size: tuple(4), more: [complex32] }, 3), [1, 0, 3, 2, 5, 4, 7, 6, 9, 8, 11, 10, 13, 12, 15, 14]],
+      [
+        'uint16 over bytes: twos',
+        tensor({ ...untyped, size: tuple(8), more: [uint16] }, 3),
+        [1, 0, 3, 2, 5, 4, 7, 6, 9, 8, 11, 10, 13, 12, 15, 14],
+      ],
+      [
+        'complex32 over bytes: twos',
+        tensor({ ...untyped, size: tuple(4), more: [complex32] }, 3),
+        [1, 0, 3, 2, 5, 4, 7, 6, 9, 8, 11, 10, 13, 12, 15, 14],
+      ],
     ] as [string, PyValue, number[]][],
     ([name]) => name,
     async ([, value, expected]) => equal(await converted(value), expected),
@@ -195,9 +281,18 @@ suite('files of big-endian machines', ({ each, test }) => {
   });
 
   test('the order of a dict and its int keys survive', async () => {
-    const path = torchFile(PyDict.of([[2, tensor()], [1, tensor()]]), big);
+    const path = torchFile(
+      PyDict.of([
+        [2, tensor()],
+        [1, tensor()],
+      ]),
+      big,
+    );
     const checkpoint = await openTorchFile(path);
-    equal(checkpoint.entries.map(({ fqn }) => fqn), ['2', '1']);
+    equal(
+      checkpoint.entries.map(({ fqn }) => fqn),
+      ['2', '1'],
+    );
     equal([...(checkpoint.tree as PyDict).keys()], [2, 1]);
     checkpoint.close();
   });

@@ -26,6 +26,7 @@ suite('progress screen', ({ test }) => {
     const drawn = text();
     ok(drawn.includes(ERASE_LINE), 'the line is erased');
     ok(drawn.lastIndexOf(ERASE_LINE) > drawn.lastIndexOf('planning'), JSON.stringify(drawn));
+    ok(drawn.endsWith('\u001b[G\n\u001b[1A'), `the cursor is not where it was: ${JSON.stringify(drawn)}`);
   });
 
   test('closing twice, or without having drawn, does nothing', () => {
