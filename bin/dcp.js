@@ -7,7 +7,7 @@ async function run() {
   }
   let cli;
   try {
-    cli = await import('../dist/src/cli/main.js');
+    cli = await import('../dist/cli/main.js');
   } catch (error) {
     return refuse(`The installation is not whole: ${error.message}`);
   }

@@ -10,7 +10,7 @@ import { equal, ok, suite } from './suite.js';
 const MAY_IMPORT: Record<string, readonly string[]> = {
   cli: ['tui', 'ops', 'index'],
   tui: ['ops', 'index'],
-  index: ['ops', 'checkpoint', 'pickle'],
+  index: ['ops', 'checkpoint', 'copy', 'pickle'],
   ops: ['dcp', 'torch', 'checkpoint', 'copy', 'pickle', 'io'],
   dcp: ['torch', 'checkpoint', 'copy', 'pickle', 'zip', 'io'],
   torch: ['checkpoint', 'copy', 'pickle', 'zip', 'io'],

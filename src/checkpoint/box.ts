@@ -1,3 +1,5 @@
+import { LimitError } from '../errors.js';
+
 /** Boxes of elements: `offsets` and `sizes`, one number a dimension. A 0-d box has one element. */
 export interface Box {
   readonly offsets: readonly number[];
@@ -9,6 +11,20 @@ export function elementCountOf(sizes: readonly number[]): number {
   let count = 1;
   for (const size of sizes) count *= size;
   return count;
+}
+
+/**
+ * Requires a shape whose bytes can be counted exactly: all plans calculate with them.
+ * @throws LimitError
+ */
+export function requireCountable(sizes: readonly number[], itemSize: number): void {
+  // A dimension of size 0 counts as 1, as in strides.
+  const byteLength = sizes.reduce((product, size) => product * Math.max(size, 1), itemSize);
+  if (byteLength <= Number.MAX_SAFE_INTEGER) return;
+  throw new LimitError('The tensor is larger than any file can be', {
+    expected: `${Number.MAX_SAFE_INTEGER} bytes at most`,
+    found: `shape [${sizes.join(', ')}] of ${itemSize} bytes an element`,
+  });
 }
 
 /**

@@ -53,12 +53,18 @@ export function keyText(key: PyValue): string {
   return textOf(key) ?? toPythonLiteral(key, { maxLength: Number.POSITIVE_INFINITY });
 }
 
+/** So many values may stand below containers that were met before: thirty lists can stand for a billion. */
+const MAX_REPEATED_VALUES = 250_000;
+
 /**
  * The leaves of a tree in torch's order. `isTensor` says which values are tensors, of any kind.
- * @throws FormatError for a container inside itself, which torch cannot save either.
+ * @throws FormatError for a container inside itself, which torch cannot save either. LimitError where a few
+ * containers stand in too many places.
  */
 export function* leavesOf(tree: PyValue, isTensor: (value: PyValue) => boolean): Generator<Leaf> {
   const open = new Set<PyValue>();
+  const entered = new Set<PyValue>();
+  let repeatedValues = 0;
 
   const isLeafTensor = (value: PyValue): boolean => value instanceof TensorEntry || isTensor(value);
   const terminal = new Map<PyList, boolean>();
@@ -76,7 +82,18 @@ export function* leavesOf(tree: PyValue, isTensor: (value: PyValue) => boolean):
     return result;
   };
 
-  function* visit(value: PyValue, path: EntryPath, replace: (value: PyValue) => void): Generator<Leaf> {
+  function* visit(
+    value: PyValue,
+    path: EntryPath,
+    isRepeated: boolean,
+    replace: (value: PyValue) => void,
+  ): Generator<Leaf> {
+    if (isRepeated && ++repeatedValues > MAX_REPEATED_VALUES) {
+      throw new LimitError('The same containers stand in too many places of the state dict', {
+        expected: `${MAX_REPEATED_VALUES} values below them at most`,
+        fqn: path.join('.'),
+      });
+    }
     const enters = isMapping(value) || (value instanceof PyList && !isTerminal(value));
     if (!enters || isLeafTensor(value)) {
       yield { path, value, replace };
@@ -86,21 +103,23 @@ export function* leavesOf(tree: PyValue, isTensor: (value: PyValue) => boolean):
       throw new FormatError('A container of the state dict holds itself', { fqn: path.join('.') });
     }
     open.add(value);
+    const isMetAgain = isRepeated || entered.has(value);
+    entered.add(value);
     if (value instanceof PyList) {
       for (const [index, item] of value.items.entries()) {
-        yield* visit(item, [...path, index], next => {
+        yield* visit(item, [...path, index], isMetAgain, next => {
           value.items[index] = next;
         });
       }
     } else {
       for (const [key, item] of mappingEntries(value)) {
-        yield* visit(item, [...path, keyText(key)], next => setItem(value, key, next));
+        yield* visit(item, [...path, keyText(key)], isMetAgain, next => setItem(value, key, next));
       }
     }
     open.delete(value);
   }
 
-  yield* visit(tree, [], () => {
+  yield* visit(tree, [], false, () => {
     throw new Error('the root of a tree has no place to replace');
   });
 }

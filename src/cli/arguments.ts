@@ -91,5 +91,5 @@ function sentenceOf({ message }: Error): string {
 }
 
 function version(): string {
-  return (createRequire(import.meta.url)('../../../package.json') as { version: string }).version;
+  return (createRequire(import.meta.url)('torch-dcp/package.json') as { version: string }).version;
 }

@@ -1,4 +1,4 @@
-import { elementCountOf } from '../checkpoint/box.js';
+import { elementCountOf, requireCountable } from '../checkpoint/box.js';
 import {
   type Entry,
   type EntryPath,
@@ -8,7 +8,7 @@ import {
 } from '../checkpoint/checkpoint.js';
 import { ChunkTable } from '../checkpoint/chunks.js';
 import { setElement } from '../checkpoint/flatten.js';
-import { FormatError, UnsupportedError } from '../errors.js';
+import { FormatError, UnsupportedError, withContext } from '../errors.js';
 import { PyDict } from '../pickle/dict.js';
 import { type PyValue, textOf } from '../pickle/values.js';
 import { type DcpMetadata, type MetadataIndex, type StorageInfo, TensorStorageMetadata } from './metadata.js';
@@ -46,6 +46,7 @@ export function indexEntries(metadata: DcpMetadata): IndexedEntries {
     const path: EntryPath = steps.map(step => (typeof step === 'number' ? step : textOf(step)!));
     let entry: Entry;
     if (stored instanceof TensorStorageMetadata) {
+      withContext({ fqn }, () => requireCountable(stored.size, stored.dtype.itemSize));
       entry = new TensorEntry(fqn, path, stored.dtype, stored.size);
       entry.requiresGrad = stored.requiresGrad;
       entry.firstChunk = chunk;

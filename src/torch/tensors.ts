@@ -1,4 +1,4 @@
-import { strideSpan } from '../checkpoint/box.js';
+import { requireCountable, strideSpan } from '../checkpoint/box.js';
 import { VIEW_CONJUGATE, VIEW_NEGATIVE } from '../checkpoint/chunks.js';
 import { StorageReference } from '../checkpoint/storage.js';
 import { type DTypeInfo, dtypeOf, dtypeOfStorageClass } from '../dtype.js';
@@ -124,6 +124,7 @@ function stridedTensor(path: string, args: readonly PyValue[]): StridedTensor {
       found: tensor.stride.length,
     });
   }
+  requireCountable(tensor.size, tensor.dtype.itemSize);
   requireInside(tensor);
   return tensor;
 }

@@ -1,10 +1,15 @@
 /** The built command line, run as a user runs it, and what a refusal must look like. */
 import { type ChildProcessWithoutNullStreams, type SpawnOptions, spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import type { ErrorCode } from '../../src/errors.js';
-import { equal, is, match, ok } from '../suite.js';
+import { failureDocument } from '../../src/cli/json-document.js';
+import { DcpError, type ErrorCode } from '../../src/errors.js';
+import { type ConvertResult, dcpToTorchSave, torchSaveToDcp } from '../../src/index.js';
+import { equal, fail, is, match, ok } from '../suite.js';
 
 export const BINARY = fileURLToPath(new URL('../../../bin/dcp.js', import.meta.url));
+
+/** No run takes so long, in milliseconds, on a machine that does other things too. */
+const TIMEOUT = 60_000;
 
 export interface Ending {
   exitCode: number | null;
@@ -20,6 +25,8 @@ export interface RunningDcp {
 
 export function startDcp(args: readonly string[], options: SpawnOptions = {}): RunningDcp {
   const child = spawn(process.execPath, [BINARY, ...args], {
+    timeout: TIMEOUT,
+    killSignal: 'SIGKILL',
     ...options,
     stdio: 'pipe',
   }) as ChildProcessWithoutNullStreams;
@@ -82,16 +89,50 @@ export function checkRefusal(ending: Ending, refusal: Refusal): JsonError {
   const document = JSON.parse(stdout) as { ok: boolean; error: JsonError };
   is(document.ok, false);
   const { error } = document;
+  checkFields(error, refusal);
+  match(stderr, /^dcp: /);
+  is(stderr.includes('This is a bug'), false, stderr);
+  is(stderr.split('\n').length - 1, error.hint === null ? 1 : 2, `lines on stderr: ${stderr}`);
+  return error;
+}
+
+function checkFields(error: JsonError, refusal: Refusal): void {
   const where = JSON.stringify(error);
   for (const [field, wanted] of Object.entries(refusal)) {
     const found = error[field as keyof JsonError];
     if (!(wanted instanceof RegExp)) equal(found, wanted, `${field} of ${where}`);
     else ok(typeof found === 'string' && wanted.test(found), `${field} does not match ${wanted}: ${where}`);
   }
-  match(stderr, /^dcp: /);
-  is(stderr.includes('This is a bug'), false, stderr);
-  is(stderr.split('\n').length - 1, error.hint === null ? 1 : 2, `lines on stderr: ${stderr}`);
-  return error;
+}
+
+/** As {@link refuses} for a conversion, in this process: for tables too long to start the program for each row. */
+export async function refusesHere(args: readonly string[], refusal: Refusal): Promise<JsonError> {
+  try {
+    await convertHere(args);
+  } catch (error) {
+    ok(error instanceof DcpError, error instanceof Error ? error.stack : String(error));
+    const document = JSON.parse(failureDocument('convert', error)) as { error: JsonError };
+    checkFields(document.error, refusal);
+    return document.error;
+  }
+  return fail(`it was converted: ${args.join(' ')}`);
+}
+
+/** The conversion that the arguments ask for, in this process. */
+export function convertHere(args: readonly string[]): Promise<ConvertResult> {
+  const [, mode, source = '', destination = '', ...options] = args;
+  const known = ['--force', '--strict', '--no-crc', '--skip-existing'];
+  const unknown = options.find(option => !known.includes(option));
+  if (unknown !== undefined) throw new Error(`${unknown} is not taken here`);
+  const [force, strict, noCrc, skipExisting] = known.map(option => options.includes(option));
+  const convert = mode === 'dcp_to_torch' ? dcpToTorchSave : torchSaveToDcp;
+  return convert(source, destination, {
+    force: force!,
+    strict: strict!,
+    crc: !noCrc,
+    skipExisting: skipExisting!,
+    sync: false,
+  });
 }
 
 /** Runs with `--json`: exit code 0, and gives the one document on stdout. */
