@@ -16,7 +16,7 @@ export async function runConvert(request: ConvertRequest, output: Output, screen
   const progress = openProgress(progressKind(request, screens.stderr), process.stderr, screens.stderr);
   const ending = listenForEnding(process, () => progress.onInterrupt());
   try {
-    const toStdout = request.destination === STDOUT && !request.dryRun;
+    const toStdout = request.destination === STDOUT;
     const hooks = { signal: ending.signal, onProgress: progress.onProgress };
     const work = convert(request, hooks, toStdout ? bytes => output.bytes(bytes) : undefined);
     const result = await Promise.race([work, ending.atOnce]);

@@ -70,13 +70,20 @@ export function requireComplete(path: string, nowMs = Date.now()): void {
         expected: METADATA_NAME,
         found: entries.length === 0 ? 'an empty directory' : `${entries.length} other entries`,
         path,
-        ...(inside.length === 0
-          ? {}
-          : { hint: `Did you mean ${inside.map(name => `${path}/${name}`).join(' or ')}?` }),
+        ...(inside.length === 0 ? {} : { hint: `Did you mean ${namesOf(path, inside)}?` }),
       });
     }
   }
 }
+
+/** The first few, and how many more there are. */
+function namesOf(path: string, names: readonly string[]): string {
+  const shown = names.slice(0, MAX_SUGGESTIONS).map(name => `${path.replace(/\/+$/, '')}/${name}`);
+  const more = names.length - shown.length;
+  return more === 0 ? shown.join(' or ') : `${shown.join(', ')} or one of ${more} more`;
+}
+
+const MAX_SUGGESTIONS = 3;
 
 function hasMetadata(path: string): boolean {
   try {
@@ -93,6 +100,9 @@ export interface TornOverwrite {
   newer: { name: string; time: Date }[];
 }
 
+/** Times closer than this say nothing: the clock of FAT, and what unpacking or cloning a small checkpoint takes. */
+const CLOCK_NS = 2_000_000_000n;
+
 /**
  * Looks for the trace of a second save that died in the directory of a first one: its data files replaced some
  * of the old, the old index still stands, and every size and checksum is right. A plain copy of a finished
@@ -104,7 +114,7 @@ export function findTornOverwrite(
 ): TornOverwrite | undefined {
   const time = (ns: bigint) => new Date(Number(ns / 1_000_000n));
   const newer = files
-    .filter(file => file.mtimeNs > indexTimeNs)
+    .filter(file => file.mtimeNs > indexTimeNs + CLOCK_NS)
     .sort((a, b) => (a.mtimeNs < b.mtimeNs ? 1 : -1))
     .map(file => ({ name: file.name, time: time(file.mtimeNs) }));
   return newer.length === 0 ? undefined : { indexTime: time(indexTimeNs), newer };

@@ -252,7 +252,7 @@ function snapshotIfThere(path: string): FileSnapshot | undefined {
   return pathKind(path) === 'file' ? takeSnapshot(path) : undefined;
 }
 
-/** Which releases write an index of this form; docs/formats.md, "Versions". */
+/** Which releases write an index of this form; docs/formats.md, "Which release wrote what". */
 function torchEra(metadata: DcpMetadata): string {
   if (metadata.version !== undefined) return '2.9 or newer';
   if (metadata.storageMeta?.hasModules === true) return '2.7 or 2.8';

@@ -258,8 +258,11 @@ async function proveUpToDate(
     if (!(error instanceof CorruptDataError || error instanceof FileError)) throw error;
     // A damaged source has its own message; what differs in the destination is a matter of usage.
     if (error.context.path !== undefined && !paths.includes(error.context.path)) throw error;
-    throw new UsageError(`The destination exists and is not this source converted: ${error.message}`, {
+    throw new UsageError(`The destination exists and is not this source converted: ${error.what}`, {
       path: target.path,
+      ...error.context,
+      ...(error.expected === undefined ? {} : { expected: error.expected }),
+      ...(error.found === undefined ? {} : { found: error.found }),
       hint: 'Use --force to replace it.',
       cause: error,
     });

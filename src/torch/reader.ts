@@ -185,7 +185,7 @@ function uniqueFqn(path: EntryPath, fqns: Map<string, number>): string {
   return count === 1 ? text : `${text}#${count}`;
 }
 
-/** Which releases write an archive of this shape; docs/formats.md, "Versions". */
+/** Which releases write an archive of this shape; docs/formats.md, "Which release wrote what". */
 function torchEra(archive: TorchArchive): string {
   if (archive.formatVersion !== undefined) return '2.7 or newer';
   if (archive.hasSerializationId) return '2.1 to 2.6';

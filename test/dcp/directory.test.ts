@@ -101,6 +101,19 @@ suite('requiring a finished checkpoint', ({ each, test }) => {
     is(error.hint, `Did you mean ${directory}/step_1 or ${directory}/step_2?`);
   });
 
+  test('the parent of many checkpoints names the first', () => {
+    const directory = scratch();
+    for (const step of ['a', 'b', 'c', 'd', 'e']) {
+      mkdirSync(join(directory, step));
+      writeFileSync(join(directory, step, '.metadata'), 'x');
+    }
+    const error = throws(() => requireComplete(`${directory}/`), { code: 'file' });
+    is(
+      error.hint,
+      `Did you mean ${['a', 'b', 'c'].map(name => join(directory, name)).join(', ')} or one of 2 more?`,
+    );
+  });
+
   test('a path that is no directory', async () => {
     await rejects(async () => requireComplete(join(scratch(), 'missing')), {
       code: 'file',
@@ -114,8 +127,9 @@ suite('the trace of a torn overwrite', ({ each }) => {
   const rows: [string, Record<string, bigint>, string[]][] = [
     ['all older', { a: at(98), b: at(99) }, []],
     ['the same time', { a: at(100) }, []],
-    ['a nanosecond newer', { a: at(100) + 1n, b: at(100) }, ['a']],
-    ['the newest first', { a: at(101), b: at(99), c: at(105) }, ['c', 'a']],
+    ['two seconds newer, as the clock of FAT is', { a: at(102) }, []],
+    ['a nanosecond more', { a: at(102) + 1n, b: at(102) }, ['a']],
+    ['the newest first', { a: at(103), b: at(99), c: at(105) }, ['c', 'a']],
     ['no files', {}, []],
   ];
   each(

@@ -37,7 +37,12 @@ async function makeBigSource(root: string): Promise<BigSource> {
   const elements = TENSOR_BYTE_LENGTH / 4;
   const tensors = storages.map((_, key): [string, ReturnType<typeof craftTensor>] => [
     `layer${key}.weight`,
-    craftTensor({ key: String(key), storageElements: elements, size: [1024, elements / 1024], stride: [elements / 1024, 1] }),
+    craftTensor({
+      key: String(key),
+      storageElements: elements,
+      size: [1024, elements / 1024],
+      stride: [elements / 1024, 1],
+    }),
   ]);
   writeFileSync(torchFile, craftArchive(encodePickle(dictOf(Object.fromEntries(tensors))), storages));
   await torchSaveToDcp(torchFile, directory);

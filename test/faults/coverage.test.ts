@@ -4,9 +4,17 @@ import { PyGlobal, type PyObject, PyTuple } from '../../src/pickle/values.js';
 import { copyFixture } from '../fixtures.js';
 import { scratch } from '../io/scratch.js';
 import { equal, is, suite } from '../suite.js';
-import { contentsOf, leavesUnchanged, checksum } from './contents.js';
+import { checksum, contentsOf, leavesUnchanged } from './contents.js';
 import { editIndex, fieldOf, type IndexEditor, setField, sizesOf, torchSize } from './craft.js';
-import { convertArguments, convertHere, type Refusal, refuses, refusesHere, sideBySide, succeeds } from './run-dcp.js';
+import {
+  convertArguments,
+  convertHere,
+  type Refusal,
+  refuses,
+  refusesHere,
+  sideBySide,
+  succeeds,
+} from './run-dcp.js';
 
 /** Shape [9, 4] over four ranks: rows 0 to 3, 3 to 6, 6 to 9, and none. */
 const FQN = 'model.rows.weight';
@@ -78,15 +86,15 @@ const rows: { what: string; edit(index: IndexEditor): void; refusal: Refusal }[]
   },
   {
     what: 'a chunk has a dimension more than its tensor',
-    edit: index =>
-      setField(index.chunks(FQN).items[0] as PyObject, 'sizes', torchSize([3, 4, 1])),
+    edit: index => setField(index.chunks(FQN).items[0] as PyObject, 'sizes', torchSize([3, 4, 1])),
     refusal: { code: 'format', message: /another number of dimensions/, expected: 2, found: 3, fqn: FQN },
   },
   {
     what: 'a chunk has no place',
     edit: index => {
       for (const key of [...index.storageData.keys()])
-        if (textOf(key as PyObject) === FQN && isPlaceOf(key as PyObject, [6, 0])) index.storageData.delete(key);
+        if (textOf(key as PyObject) === FQN && isPlaceOf(key as PyObject, [6, 0]))
+          index.storageData.delete(key);
     },
     refusal: {
       code: 'format',
@@ -207,6 +215,9 @@ suite('faults: coverage', ({ each, test }) => {
     );
     is(replicas, 2);
     is(checksum(join(root, 'out.pth')), before);
-    equal(Object.keys(contentsOf(root)).filter(name => !name.startsWith('sharded4')), ['out.pth']);
+    equal(
+      Object.keys(contentsOf(root)).filter(name => !name.startsWith('sharded4')),
+      ['out.pth'],
+    );
   });
 });

@@ -9,7 +9,7 @@ import { PyDict } from '../../src/pickle/dict.js';
 import { encodePickle } from '../../src/pickle/encode.js';
 import {
   PyGlobal,
-  PyList,
+  type PyList,
   PyObject,
   PyPersistentId,
   PyTuple,

@@ -17,11 +17,16 @@ function flip(path: string, byteOffset: number, bit = 0): void {
 }
 
 /** Converts a damaged source in this process. Gives what was written, or undefined where it was refused. */
-async function outcome(convert: () => Promise<unknown>, root: string, where: string): Promise<Contents | undefined> {
+async function outcome(
+  convert: () => Promise<unknown>,
+  root: string,
+  where: string,
+): Promise<Contents | undefined> {
   try {
     await convert();
   } catch (error) {
-    if (!(error instanceof DcpError)) fail(`${where}: ${error instanceof Error ? error.stack : String(error)}`);
+    if (!(error instanceof DcpError))
+      fail(`${where}: ${error instanceof Error ? error.stack : String(error)}`);
     equal(contentsOf(root), {}, where);
     return undefined;
   }

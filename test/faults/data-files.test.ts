@@ -13,7 +13,7 @@ import { join } from 'node:path';
 import { copyFixture } from '../fixtures.js';
 import { scratch } from '../io/scratch.js';
 import { equal, is, suite } from '../suite.js';
-import { leavesUnchanged, checksum } from './contents.js';
+import { checksum, leavesUnchanged } from './contents.js';
 import { convertArguments, type Refusal, refuses, runDcp, sideBySide, succeeds } from './run-dcp.js';
 
 const CASE = 'fsdp2_adam';

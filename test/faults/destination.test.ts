@@ -18,7 +18,7 @@ import { copyFixture, fixturePath } from '../fixtures.js';
 import { scratch } from '../io/scratch.js';
 import { equal, is, suite } from '../suite.js';
 import { bigSource, interveneIn, startCopying } from './big-source.js';
-import { contentsOf, leavesUnchanged, checksum } from './contents.js';
+import { checksum, contentsOf, leavesUnchanged } from './contents.js';
 import { editIndex, setField } from './craft.js';
 import {
   checkRefusal,
@@ -134,7 +134,11 @@ const rows: Row[] = [
     what: 'the parent of the file is missing',
     mode: 'dcp_to_torch',
     prepare: root => join(root, 'no', 'out.pth'),
-    refusal: { code: 'usage', message: /Parent directory .*no does not exist/, hint: /^Make it first: mkdir -p / },
+    refusal: {
+      code: 'usage',
+      message: /Parent directory .*no does not exist/,
+      hint: /^Make it first: mkdir -p /,
+    },
   },
   {
     what: 'the parent is a file',
@@ -203,7 +207,8 @@ const rows: Row[] = [
       const source = join(copyFixture('uneven_shards', root), 'model.pth');
       copyFileSync(TORCH_FILE, source);
       editIndex(join(root, 'uneven_shards'), index => {
-        for (const info of index.storageData.values()) setField(info as PyObject, 'relative_path', 'model.pth');
+        for (const info of index.storageData.values())
+          setField(info as PyObject, 'relative_path', 'model.pth');
       });
       return source;
     },
@@ -233,66 +238,94 @@ async function converted(root: string): Promise<string> {
   return path;
 }
 
-suite('faults: --force', ({ test }) => {
-  test('a file is replaced, through a link, and keeps its permissions', async () => {
-    const root = scratch({ inMemory: true });
-    writeFileSync(join(root, 'target.pth'), 'old', { mode: 0o640 });
-    chmodSync(join(root, 'target.pth'), 0o640);
-    symlinkSync('target.pth', join(root, 'link.pth'));
-    await succeeds(convertArguments('dcp_to_torch', DIRECTORY, join(root, 'link.pth'), '--force'));
-    const contents = contentsOf(root);
-    equal(Object.keys(contents), ['link.pth', 'target.pth']);
-    is(contents['link.pth'], '-> target.pth');
-    is(statSync(join(root, 'target.pth')).mode & 0o777, 0o640);
-    await succeeds(['inspect', join(root, 'target.pth')]);
-  });
+/** What is done, and the doing. */
+type Story = [what: string, happens: () => Promise<void>];
 
-  test('a link that leads nowhere makes the file that it names, without --force', async () => {
-    const root = scratch({ inMemory: true });
-    symlinkSync('target.pth', join(root, 'link.pth'));
-    await succeeds(convertArguments('dcp_to_torch', DIRECTORY, join(root, 'link.pth')));
-    equal(Object.keys(contentsOf(root)), ['link.pth', 'target.pth']);
-    is(contentsOf(root)['link.pth'], '-> target.pth');
-  });
+const forced: Story[] = [
+  [
+    'a file is replaced, through a link, and keeps its permissions',
+    async () => {
+      const root = scratch({ inMemory: true });
+      writeFileSync(join(root, 'target.pth'), 'old', { mode: 0o640 });
+      chmodSync(join(root, 'target.pth'), 0o640);
+      symlinkSync('target.pth', join(root, 'link.pth'));
+      await succeeds(convertArguments('dcp_to_torch', DIRECTORY, join(root, 'link.pth'), '--force'));
+      const contents = contentsOf(root);
+      equal(Object.keys(contents), ['link.pth', 'target.pth']);
+      is(contents['link.pth'], '-> target.pth');
+      is(statSync(join(root, 'target.pth')).mode & 0o777, 0o640);
+      await succeeds(['inspect', join(root, 'target.pth')]);
+    },
+  ],
 
-  test('over a checkpoint of more ranks: its files go, files of others stay', async () => {
-    const root = scratch({ inMemory: true });
-    const expected = contentsOf(await converted(root));
-    const directory = copyFixture('uneven_shards', root);
-    for (const name of ['notes.txt', '__9_0.distcp', '.hidden']) writeFileSync(join(directory, name), 'foreign');
-    mkdirSync(join(directory, 'logs'));
-    writeFileSync(join(directory, 'logs', 'events'), 'foreign');
-    const before = contentsOf(directory);
-    const { left_behind } = await succeeds(convertArguments('torch_to_dcp', TORCH_FILE, directory, '--force'));
-    equal(left_behind, []);
-    const foreign = ['.hidden', '__9_0.distcp', 'logs', 'logs/events', 'notes.txt'];
-    const kept = Object.fromEntries(foreign.map(name => [name, before[name]]));
-    equal(contentsOf(directory), { ...expected, ...kept });
-  });
+  [
+    'a link that leads nowhere makes the file that it names, without --force',
+    async () => {
+      const root = scratch({ inMemory: true });
+      symlinkSync('target.pth', join(root, 'link.pth'));
+      await succeeds(convertArguments('dcp_to_torch', DIRECTORY, join(root, 'link.pth')));
+      equal(Object.keys(contentsOf(root)), ['link.pth', 'target.pth']);
+      is(contentsOf(root)['link.pth'], '-> target.pth');
+    },
+  ],
 
-  test('over an index that cannot be read: it is replaced, and nothing else goes', async () => {
-    const root = scratch({ inMemory: true });
-    const expected = contentsOf(await converted(root));
-    const directory = copyFixture('uneven_shards', root);
-    truncateSync(join(directory, '.metadata'), 100);
-    const before = contentsOf(directory);
-    await succeeds(convertArguments('torch_to_dcp', TORCH_FILE, directory, '--force'));
-    equal(contentsOf(directory), { ...before, ...expected });
-  });
+  [
+    'over a checkpoint of more ranks: its files go, files of others stay',
+    async () => {
+      const root = scratch({ inMemory: true });
+      const expected = contentsOf(await converted(root));
+      const directory = copyFixture('uneven_shards', root);
+      for (const name of ['notes.txt', '__9_0.distcp', '.hidden'])
+        writeFileSync(join(directory, name), 'foreign');
+      mkdirSync(join(directory, 'logs'));
+      writeFileSync(join(directory, 'logs', 'events'), 'foreign');
+      const before = contentsOf(directory);
+      const { left_behind } = await succeeds(
+        convertArguments('torch_to_dcp', TORCH_FILE, directory, '--force'),
+      );
+      equal(left_behind, []);
+      const foreign = ['.hidden', '__9_0.distcp', 'logs', 'logs/events', 'notes.txt'];
+      const kept = Object.fromEntries(foreign.map(name => [name, before[name]]));
+      equal(contentsOf(directory), { ...expected, ...kept });
+    },
+  ],
 
-  test('after an error the old checkpoint is there, whole', async () => {
-    const root = scratch({ inMemory: true });
-    const source = copyFixture('small_transformer', root);
-    damageLastStorage(source);
-    copyFixture('uneven_shards', root);
-    writeFileSync(join(root, 'out.pth'), 'old');
-    await leavesUnchanged(root, () =>
-      refuses(convertArguments('torch_to_dcp', source, join(root, 'uneven_shards'), '--force'), {
-        code: 'corrupt',
-      }),
-    );
-  });
-});
+  [
+    'over an index that cannot be read: it is replaced, and nothing else goes',
+    async () => {
+      const root = scratch({ inMemory: true });
+      const expected = contentsOf(await converted(root));
+      const directory = copyFixture('uneven_shards', root);
+      truncateSync(join(directory, '.metadata'), 100);
+      const before = contentsOf(directory);
+      await succeeds(convertArguments('torch_to_dcp', TORCH_FILE, directory, '--force'));
+      equal(contentsOf(directory), { ...before, ...expected });
+    },
+  ],
+
+  [
+    'after an error the old checkpoint is there, whole',
+    async () => {
+      const root = scratch({ inMemory: true });
+      const source = copyFixture('small_transformer', root);
+      damageLastStorage(source);
+      copyFixture('uneven_shards', root);
+      writeFileSync(join(root, 'out.pth'), 'old');
+      await leavesUnchanged(root, () =>
+        refuses(convertArguments('torch_to_dcp', source, join(root, 'uneven_shards'), '--force'), {
+          code: 'corrupt',
+        }),
+      );
+    },
+  ],
+];
+
+suite('faults: --force', ({ each }) =>
+  each(
+    forced,
+    ([what]) => what,
+    sideBySide(forced, ([, happens]) => happens()),
+  ));
 
 /** Flips a bit in the middle of the file, which is in a tensor. */
 function damageLastStorage(path: string): void {
@@ -387,81 +420,115 @@ suite('faults: --skip-existing', ({ each, test }) => {
   });
 });
 
-suite('faults: the directory of the source', ({ test }) => {
-  test('a .pth converts into the directory that holds it', async () => {
-    const root = scratch({ inMemory: true });
-    const source = copyFixture('small_transformer', root);
-    const before = checksum(source);
-    await succeeds(convertArguments('torch_to_dcp', source, root));
-    equal(Object.keys(contentsOf(root)), ['.metadata', '__0_0.distcp', 'small_transformer.pth']);
-    is(checksum(source), before);
-    // And again over that, and back beside it.
-    await succeeds(convertArguments('torch_to_dcp', source, root, '--force'));
-    await succeeds(convertArguments('dcp_to_torch', root, join(root, 'back.pth')));
-    equal(Object.keys(contentsOf(root)), ['.metadata', '__0_0.distcp', 'back.pth', 'small_transformer.pth']);
-    is(checksum(source), before);
-  });
+const sameDirectory: Story[] = [
+  [
+    'a .pth converts into the directory that holds it',
+    async () => {
+      const root = scratch({ inMemory: true });
+      const source = copyFixture('small_transformer', root);
+      const before = checksum(source);
+      await succeeds(convertArguments('torch_to_dcp', source, root));
+      equal(Object.keys(contentsOf(root)), ['.metadata', '__0_0.distcp', 'small_transformer.pth']);
+      is(checksum(source), before);
+      // And again over that, and back beside it.
+      await succeeds(convertArguments('torch_to_dcp', source, root, '--force'));
+      await succeeds(convertArguments('dcp_to_torch', root, join(root, 'back.pth')));
+      equal(Object.keys(contentsOf(root)), [
+        '.metadata',
+        '__0_0.distcp',
+        'back.pth',
+        'small_transformer.pth',
+      ]);
+      is(checksum(source), before);
+    },
+  ],
 
-  test('relative paths, a dot, and slashes at the end', async () => {
-    const root = scratch({ inMemory: true });
-    copyFixture('small_transformer', root);
-    const options = { cwd: root };
-    await succeeds(convertArguments('torch_to_dcp', 'small_transformer.pth', '.'), options);
-    await succeeds(convertArguments('torch_to_dcp', './small_transformer.pth', 'sub/dir/'), options);
-    await succeeds(convertArguments('dcp_to_torch', 'sub/dir/', 'sub/out.pth'), options);
-    await succeeds(convertArguments('dcp_to_torch', '.', 'out.pth'), options);
-    is(checksum(join(root, 'out.pth')), checksum(join(root, 'sub', 'out.pth')));
-    equal(
-      Object.keys(contentsOf(root)).filter(name => name.includes('tmp')),
-      [],
-    );
-  });
-});
+  [
+    'relative paths, a dot, and slashes at the end',
+    async () => {
+      const root = scratch({ inMemory: true });
+      copyFixture('small_transformer', root);
+      const options = { cwd: root };
+      await succeeds(convertArguments('torch_to_dcp', 'small_transformer.pth', '.'), options);
+      await succeeds(convertArguments('torch_to_dcp', './small_transformer.pth', 'sub/dir/'), options);
+      await succeeds(convertArguments('dcp_to_torch', 'sub/dir/', 'sub/out.pth'), options);
+      await succeeds(convertArguments('dcp_to_torch', '.', 'out.pth'), options);
+      is(checksum(join(root, 'out.pth')), checksum(join(root, 'sub', 'out.pth')));
+      equal(
+        Object.keys(contentsOf(root)).filter(name => name.includes('tmp')),
+        [],
+      );
+    },
+  ],
+];
 
-suite('faults: destinations that change meanwhile', ({ test }) => {
-  test('a file that appears is not replaced', async () => {
-    const root = scratch({ inMemory: true });
-    const path = join(root, 'out.pth');
-    const ending = await interveneIn(
-      [...convertArguments('dcp_to_torch', (await bigSource()).directory, path), '--json'],
-      () => writeFileSync(path, 'mine'),
-    );
-    checkRefusal(ending, { code: 'usage', message: /appeared while it was being made/, path });
-    is(readFileSync(path, 'utf8'), 'mine');
-    equal(Object.keys(contentsOf(root)), ['out.pth']);
-  });
+suite('faults: the directory of the source', ({ each }) =>
+  each(
+    sameDirectory,
+    ([what]) => what,
+    sideBySide(sameDirectory, ([, happens]) => happens()),
+  ));
 
-  test('a directory that appears is not replaced, nor filled', async () => {
-    const root = scratch({ inMemory: true });
-    const path = join(root, 'out');
-    const ending = await interveneIn(
-      [...convertArguments('torch_to_dcp', (await bigSource()).torchFile, path), '--json'],
-      () => {
-        mkdirSync(path);
-        writeFileSync(join(path, 'mine'), 'mine');
-      },
-    );
-    checkRefusal(ending, { code: 'usage', message: /appeared while it was being made/ });
-    equal(Object.keys(contentsOf(root)), ['out', 'out/mine']);
-  });
+const meanwhile: Story[] = [
+  [
+    'a file that appears is not replaced',
+    async () => {
+      const root = scratch({ inMemory: true });
+      const path = join(root, 'out.pth');
+      const ending = await interveneIn(
+        [...convertArguments('dcp_to_torch', (await bigSource()).directory, path), '--json'],
+        () => writeFileSync(path, 'mine'),
+      );
+      checkRefusal(ending, { code: 'usage', message: /appeared while it was being made/, path });
+      is(readFileSync(path, 'utf8'), 'mine');
+      equal(Object.keys(contentsOf(root)), ['out.pth']);
+    },
+  ],
 
-  test('a second conversion to the same name is refused while the first one runs', async () => {
-    const root = scratch({ inMemory: true });
-    const path = join(root, 'out.pth');
-    const { directory } = await bigSource();
-    const run = await startCopying(convertArguments('dcp_to_torch', directory, path));
-    run.process.kill('SIGSTOP');
-    await refuses(convertArguments('dcp_to_torch', DIRECTORY, path, '--force'), {
-      code: 'usage',
-      message: /^Another conversion is making this output/,
-      found: new RegExp(`^process ${run.process.pid} on `),
-      hint: /Wait for it, or end it/,
-    });
-    run.process.kill('SIGCONT');
-    is((await run.ended).exitCode, 0);
-    equal(Object.keys(contentsOf(root)), ['out.pth']);
-  });
-});
+  [
+    'a directory that appears is not replaced, nor filled',
+    async () => {
+      const root = scratch({ inMemory: true });
+      const path = join(root, 'out');
+      const ending = await interveneIn(
+        [...convertArguments('torch_to_dcp', (await bigSource()).torchFile, path), '--json'],
+        () => {
+          mkdirSync(path);
+          writeFileSync(join(path, 'mine'), 'mine');
+        },
+      );
+      checkRefusal(ending, { code: 'usage', message: /appeared while it was being made/ });
+      equal(Object.keys(contentsOf(root)), ['out', 'out/mine']);
+    },
+  ],
+
+  [
+    'a second conversion to the same name is refused while the first one runs',
+    async () => {
+      const root = scratch({ inMemory: true });
+      const path = join(root, 'out.pth');
+      const { directory } = await bigSource();
+      const run = await startCopying(convertArguments('dcp_to_torch', directory, path));
+      run.process.kill('SIGSTOP');
+      await refuses(convertArguments('dcp_to_torch', DIRECTORY, path, '--force'), {
+        code: 'usage',
+        message: /^Another conversion is making this output/,
+        found: new RegExp(`^process ${run.process.pid} on `),
+        hint: /Wait for it, or end it/,
+      });
+      run.process.kill('SIGCONT');
+      is((await run.ended).exitCode, 0);
+      equal(Object.keys(contentsOf(root)), ['out.pth']);
+    },
+  ],
+];
+
+suite('faults: destinations that change meanwhile', ({ each }) =>
+  each(
+    meanwhile,
+    ([what]) => what,
+    sideBySide(meanwhile, ([, happens]) => happens()),
+  ));
 
 suite('faults: permissions', ({ test, skip }) => {
   const isRoot = process.getuid?.() === 0;

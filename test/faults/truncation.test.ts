@@ -5,9 +5,9 @@ import { DcpError, dcpToTorchSave, torchSaveToDcp } from '../../src/index.js';
 import { copyFixture } from '../fixtures.js';
 import { scratch } from '../io/scratch.js';
 import { Random } from '../random.js';
-import { equal, fail, is, ok, suite } from '../suite.js';
+import { equal, fail, ok, suite } from '../suite.js';
 import { leavesUnchanged } from './contents.js';
-import { convertArguments, inParallel, type Refusal, refuses } from './run-dcp.js';
+import { convertArguments, inParallel, type Refusal, refuses, sideBySide } from './run-dcp.js';
 
 /** Where records, items and directories begin or end: every signature of a zip file, and a byte to either side. */
 function boundaries(bytes: Buffer): number[] {
@@ -20,7 +20,16 @@ function boundaries(bytes: Buffer): number[] {
 }
 
 function cutsOf(bytes: Buffer, random: Random, count: number): number[] {
-  const chosen = new Set([0, 1, 2, 3, bytes.length - 1, bytes.length - 2, bytes.length - 22, bytes.length - 23]);
+  const chosen = new Set([
+    0,
+    1,
+    2,
+    3,
+    bytes.length - 1,
+    bytes.length - 2,
+    bytes.length - 22,
+    bytes.length - 23,
+  ]);
   const edges = random.shuffle(boundaries(bytes)).slice(0, count);
   for (const cut of edges) chosen.add(cut);
   for (let i = 0; i < count; i++) chosen.add(random.int(0, bytes.length - 1));
@@ -106,7 +115,7 @@ suite('faults: truncated sources, at many places', ({ each }) => {
   );
 });
 
-const BINARY_ROWS: [what: string, file: string, cut: (byteLength: number) => number, refusal: Refusal][] = [
+const PROGRAM_ROWS: [what: string, file: string, cut: (byteLength: number) => number, refusal: Refusal][] = [
   [
     'the index, in the middle',
     '.metadata',
@@ -141,9 +150,9 @@ const BINARY_ROWS: [what: string, file: string, cut: (byteLength: number) => num
 
 suite('faults: truncated sources, the command line', ({ each, test }) => {
   each(
-    BINARY_ROWS,
+    PROGRAM_ROWS,
     ([what]) => what,
-    async ([, file, cut, refusal]) => {
+    sideBySide(PROGRAM_ROWS, async ([, file, cut, refusal]) => {
       const root = scratch({ inMemory: true });
       const source = copyFixture('fsdp2_adam', join(root, 'ckpt'));
       const path = join(source, file);
@@ -151,24 +160,29 @@ suite('faults: truncated sources, the command line', ({ each, test }) => {
       await leavesUnchanged(root, () =>
         refuses(convertArguments('dcp_to_torch', source, join(root, 'out.pth')), refusal),
       );
-    },
+    }),
   );
 
   test('a torch.save file, at four places, with and without --no-crc', async () => {
     const root = scratch({ inMemory: true });
     const source = copyFixture('small_transformer', root);
     const bytes = readFileSync(source);
-    const cuts = [0, 10, bytes.length >> 1, bytes.length - 1];
-    for (const cut of cuts) writeFileSync(join(root, `cut-${cut}.pth`), bytes.subarray(0, cut));
+    const cuts: [byteLength: number, message: RegExp][] = [
+      [0, /no checkpoint .*found an empty file/],
+      [10, /cut short/],
+      [bytes.length >> 1, /cut short/],
+      [bytes.length - 1, /cut short/],
+    ];
+    const pathOf = (cut: number): string => join(root, `cut-${cut}.pth`);
+    for (const [cut] of cuts) writeFileSync(pathOf(cut), bytes.subarray(0, cut));
     await leavesUnchanged(root, () =>
-      inParallel(cuts, async cut => {
-        const path = join(root, `cut-${cut}.pth`);
+      inParallel(cuts, async ([cut, message]) => {
         const options = cut % 2 === 0 ? ['--no-crc'] : [];
-        const error = await refuses(
-          convertArguments('torch_to_dcp', path, join(root, `out-${cut}`), ...options),
-          { code: 'format', path, message: cut === bytes.length - 1 ? /comment|cut short|end record/ : /cut short/ },
-        );
-        is(error.hint === '', false);
+        await refuses(convertArguments('torch_to_dcp', pathOf(cut), join(root, `out-${cut}`), ...options), {
+          code: 'format',
+          path: pathOf(cut),
+          message,
+        });
       }),
     );
   });

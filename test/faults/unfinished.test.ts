@@ -1,6 +1,15 @@
 /** Directories that hold no finished checkpoint, and paths that hold none at all: each is told apart. */
 import { execFileSync } from 'node:child_process';
-import { copyFileSync, existsSync, mkdirSync, renameSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { PyDict } from '../../src/pickle/dict.js';
 import { encodePickle } from '../../src/pickle/encode.js';
@@ -8,7 +17,15 @@ import { copyFixture, fixturePath } from '../fixtures.js';
 import { scratch } from '../io/scratch.js';
 import { is, suite } from '../suite.js';
 import { leavesUnchanged } from './contents.js';
-import { convertArguments, type Refusal, refuses, refusesHere, runDcp, sideBySide, succeeds } from './run-dcp.js';
+import {
+  convertArguments,
+  type Refusal,
+  refuses,
+  refusesHere,
+  runDcp,
+  sideBySide,
+  succeeds,
+} from './run-dcp.js';
 
 const FILES = ['__0_0.distcp', '__1_0.distcp', '__2_0.distcp', '__3_0.distcp'];
 
@@ -50,7 +67,11 @@ const rows: Row[] = [
       utimesSync(join(path, '.metadata.tmp'), Date.now() / 1000, Date.now() / 1000);
       return path;
     },
-    refusal: { code: 'file', message: /seems to be in progress/, found: /^5 files .* is \.metadata\.tmp, \d+ s ago$/ },
+    refusal: {
+      code: 'file',
+      message: /seems to be in progress/,
+      found: /^5 files .* is \.metadata\.tmp, \d+ s ago$/,
+    },
   },
   {
     what: 'a save that died',
@@ -145,7 +166,12 @@ const rows: Row[] = [
   {
     what: 'a torch.save file',
     make: root => copyFixture('small_transformer', root),
-    refusal: { code: 'file', message: /^The source is a file/, expected: 'a DCP directory', hint: /torch_to_dcp/ },
+    refusal: {
+      code: 'file',
+      message: /^The source is a file/,
+      expected: 'a DCP directory',
+      hint: /torch_to_dcp/,
+    },
   },
   {
     what: 'a FIFO',
@@ -247,7 +273,10 @@ const notTorchFiles: Row[] = [
   {
     what: 'text',
     make: root => {
-      writeFileSync(join(root, 'x.pth'), 'version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 12\n');
+      writeFileSync(
+        join(root, 'x.pth'),
+        'version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 12\n',
+      );
       return join(root, 'x.pth');
     },
     refusal: { code: 'format', path: /x\.pth$/, message: /is not a zip|no checkpoint/ },

@@ -27,14 +27,13 @@ export function elementBytes(view: StridedElements, storage: Uint8Array, bigEndi
   const count = shape.reduce((product, size) => product * size, 1);
   const elements = new Uint8Array(count * itemSize);
   const index = shape.map(() => 0);
-  for (let element = 0; element < count; element++) {
+  for (let position = 0; position < count; position++) {
     const at = index.reduce((sum, i, d) => sum + i * stride[d]!, view.storageOffset) * itemSize;
     if (at < 0 || at + itemSize > storage.length)
       throw new RangeError(`element at byte ${at} of ${storage.length}`);
-    elements.set(
-      resolved(Uint8Array.from(storage.subarray(at, at + itemSize)), view, bigEndian),
-      element * itemSize,
-    );
+    const element = storage.subarray(at, at + itemSize);
+    const isValue = !bigEndian && view.conj !== true && view.neg !== true;
+    elements.set(isValue ? element : resolved(new Uint8Array(element), view, bigEndian), position * itemSize);
     for (let d = shape.length - 1; d >= 0 && ++index[d]! === shape[d]; d--) index[d] = 0;
   }
   return elements;
