@@ -47,6 +47,8 @@ export interface Provenance {
   readonly torchEra: string;
   /** `Metadata.version`, where present. */
   readonly metadataVersion?: string;
+  /** Of the pickle of a torch file. */
+  readonly pickleProtocol?: number;
   /** Globals that the pickles of the index name, beyond those of the format itself. */
   readonly globals: readonly string[];
 }

@@ -2,11 +2,11 @@ import type { ChunkTable } from '../checkpoint/chunks.js';
 import type { StorageTable } from '../checkpoint/storage.js';
 import { CorruptDataError, FormatError, UnsupportedError, withContextAsync } from '../errors.js';
 import { type ByteSource, FileSource, readRange } from '../io/source.js';
-import { decodePickle } from '../pickle/decode.js';
 import type { PyValue } from '../pickle/values.js';
 import { readTorchArchive } from '../torch/archive.js';
 import { ArchiveStorages } from '../torch/storages.js';
 import { type StridedTensor, tensorFormOf } from '../torch/tensors.js';
+import { unpickleArchive } from '../torch/unpickle.js';
 import { locateRecord } from '../zip/reader.js';
 
 /** An item of a `.distcp` file: one torch.save archive, alone in `[byteOffset, byteOffset + byteLength)`. */
@@ -133,14 +133,9 @@ export async function readItemPickle(
   storages: StorageTable,
   fqn = '',
 ): Promise<{ value: PyValue; globals: Set<string> }> {
-  const archive = await readTorchArchive(source);
+  const archive = await readTorchArchive(source, TAIL_BYTE_LENGTH);
   const archiveStorages = new ArchiveStorages(archive, storages, file, fqn);
-  const globals = new Set<string>();
-  const { value } = decodePickle(archive.pickle, {
-    keepStringIdentity: 'loaded',
-    persistentLoad: id => archiveStorages.load(id),
-    onGlobal: global => globals.add(global.path),
-  });
+  const { value, globals } = unpickleArchive(archive, archiveStorages);
   for (const { storage, record } of archiveStorages.records) {
     if (record.method !== 'stored') {
       throw new UnsupportedError('A compressed record inside a .distcp item', {

@@ -177,7 +177,7 @@ async function convert(
   options.onProgress?.({ phase: 'plan' });
   await checkpoint.loadObjects(objects);
   const globals = namedGlobals(checkpoint);
-  requireAcceptable(globals, {
+  requireAcceptable(checkpoint.path, globals, {
     allowUnsafe: options.allowUnsafeGlobals ?? false,
     strict: options.strict ?? false,
   });

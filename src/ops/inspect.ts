@@ -124,12 +124,18 @@ async function report(checkpoint: Checkpoint, options: InspectOptions): Promise<
       rank: rankOfFile(file) ?? null,
     })),
     globals,
-    loadsWithWeightsOnly: completeness === 'complete' ? globals.length === 0 : null,
+    loadsWithWeightsOnly:
+      completeness === 'complete' ? globals.length === 0 && isProtocolOfWeightsOnly(checkpoint) : null,
     warnings: checkpoint instanceof DcpCheckpoint ? tornWarning(checkpoint, false) : [],
     entries: entries
       .filter(entry => isWanted(entry.fqn))
       .map(entry => inspectEntry(checkpoint, entry, options.chunks ?? false)),
   };
+}
+
+/** The restricted unpickler of torch knows the opcodes of protocols up to 3. */
+function isProtocolOfWeightsOnly({ provenance }: Checkpoint): boolean {
+  return (provenance.pickleProtocol ?? 2) <= 3;
 }
 
 function completenessOf(checkpoint: Checkpoint): Completeness {

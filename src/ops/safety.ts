@@ -37,6 +37,7 @@ export function namedGlobals(checkpoint: Checkpoint): NamedGlobal[] {
  * `strict`, the first one that is not on torch's weights_only list.
  */
 export function requireAcceptable(
+  path: string,
   globals: readonly NamedGlobal[],
   options: { allowUnsafe: boolean; strict: boolean },
 ): void {
@@ -46,6 +47,7 @@ export function requireAcceptable(
       'The checkpoint names a function that would run commands or code when loaded',
       {
         found: dangerous.name,
+        path,
         ...(dangerous.fqn === undefined ? {} : { fqn: dangerous.fqn }),
         hint: 'Do not load this file in Python. If you know why it is there: --allow-unsafe-globals.',
       },
@@ -55,6 +57,7 @@ export function requireAcceptable(
   if (options.strict && other !== undefined) {
     throw new UnsupportedError("The checkpoint names a class that is not on torch's weights_only list", {
       found: other.name,
+      path,
       ...(other.fqn === undefined ? {} : { fqn: other.fqn }),
       hint: 'It is carried through unchanged without --strict.',
     });

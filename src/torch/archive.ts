@@ -23,8 +23,8 @@ export interface TorchArchive {
  * Opens a torch.save archive (torch 1.6 and newer) that fills `source`.
  * @throws FormatError, UnsupportedError naming what torch's own loader would refuse too.
  */
-export async function readTorchArchive(source: ByteSource): Promise<TorchArchive> {
-  const archive = await readArchive(source);
+export async function readTorchArchive(source: ByteSource, tailByteLength?: number): Promise<TorchArchive> {
+  const archive = await readArchive(source, tailByteLength);
   const text = async (name: string): Promise<string | undefined> => {
     const record = archive.find(name);
     if (record === undefined) return undefined;

@@ -101,8 +101,12 @@ const DANGEROUS_MODULES: readonly string[] = [
   'distutils',
 ];
 
+/** How `getattr` of a value, or of a private name, is listed: it can lead from a harmless function to any other. */
+export const COMPUTED_GETATTR = 'builtins.getattr of a value';
+
 /** Functions of other modules that do the same, or that hand out any attribute. */
 const DANGEROUS_GLOBALS: ReadonlySet<string> = new Set([
+  COMPUTED_GETATTR,
   ...[
     'eval',
     'exec',

@@ -12,7 +12,6 @@ import { StorageTable } from '../checkpoint/storage.js';
 import { withContext, withContextAsync } from '../errors.js';
 import { FileSource } from '../io/source.js';
 import { Spool } from '../io/spool.js';
-import { decodePickle } from '../pickle/decode.js';
 import type { PyValue } from '../pickle/values.js';
 import type { ArchiveRecord } from '../zip/archive.js';
 import { locateRecord, streamRecord } from '../zip/reader.js';
@@ -20,6 +19,7 @@ import { readTorchArchive, type TorchArchive } from './archive.js';
 import { globalsBeyondTorch } from './globals.js';
 import { ArchiveStorages } from './storages.js';
 import { type StridedTensor, tensorFormOf } from './tensors.js';
+import { unpickleArchive } from './unpickle.js';
 
 /**
  * Opens a torch.save file (zip container, torch 1.6 and newer). Reads its directory and its pickle; storages
@@ -59,15 +59,15 @@ class TorchCheckpoint implements Checkpoint {
     this.files = [{ path, name: path.slice(path.lastIndexOf('/') + 1), byteLength: source.byteLength }];
     const archiveStorages = new ArchiveStorages(archive, this.storages, 0);
     this.archiveStorages = archiveStorages;
-    const globals = new Set<string>();
-    this.tree = withContext({ entry: 'data.pkl' }, () =>
-      decodePickle(archive.pickle, {
-        keepStringIdentity: 'loaded',
-        persistentLoad: id => archiveStorages.load(id),
-        onGlobal: global => globals.add(global.path),
-      }),
-    ).value;
-    this.provenance = { torchEra: torchEra(archive), globals: globalsBeyondTorch(globals) };
+    const { value, globals } = withContext({ entry: 'data.pkl' }, () =>
+      unpickleArchive(archive, archiveStorages),
+    );
+    this.tree = value;
+    this.provenance = {
+      torchEra: torchEra(archive),
+      globals: globalsBeyondTorch(globals),
+      pickleProtocol: pickleProtocolOf(archive.pickle),
+    };
     const views = this.collectEntries();
     if (this.entries.length === 1 && this.entries[0]!.path.length === 0) this.tree = this.entries[0]!;
     this.chunks = this.chunkTable(views);
@@ -184,6 +184,13 @@ function uniqueFqn(path: EntryPath, fqns: Map<string, number>): string {
   fqns.set(text, count);
   return count === 1 ? text : `${text}#${count}`;
 }
+
+/** What the opcode PROTO says; pickles of protocols 0 and 1 have none. */
+function pickleProtocolOf(pickle: Uint8Array): number {
+  return pickle[0] === PROTO ? pickle[1]! : 0;
+}
+
+const PROTO = 0x80;
 
 /** Which releases write an archive of this shape; docs/formats.md, "Which release wrote what". */
 function torchEra(archive: TorchArchive): string {

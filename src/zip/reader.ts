@@ -14,18 +14,20 @@ const MAX_DIRECTORY_BYTE_LENGTH = 256 * 1024 * 1024;
 const PIECE_BYTE_LENGTH = 1024 * 1024;
 
 /**
- * Reads the directory of the archive that fills `source`: one read of its last 64 KiB, and a second one where
- * the central directory is longer than that. No record is touched.
+ * Reads the directory of the archive that fills `source`: one read of its last bytes, and more where the central
+ * directory is longer than that. No record is touched.
+ *
+ * @param tailByteLength how much to read first; by default so much that the end record is in it for sure
  *
  * @throws FormatError, UnsupportedError as {@link decodeEndRecord} and {@link decodeDirectory} do.
  * @throws LimitError for a central directory above 256 MiB.
  */
-export function readArchive(source: ByteSource): Promise<Archive> {
+export function readArchive(source: ByteSource, tailByteLength = MAX_TAIL_BYTE_LENGTH): Promise<Archive> {
   return withContextAsync({ path: source.name }, async () => {
-    const tailByteLength = Math.min(source.byteLength, MAX_TAIL_BYTE_LENGTH);
-    const tailByteOffset = source.byteLength - tailByteLength;
-    const tail = await readRange(source, tailByteOffset, tailByteLength);
-    const end = decodeEndRecord(tail, source.byteLength)!;
+    const tailByteOffset = Math.max(0, source.byteLength - tailByteLength);
+    const tail = await readRange(source, tailByteOffset, source.byteLength - tailByteOffset);
+    const end = decodeEndRecord(tail, source.byteLength);
+    if (end === undefined) return readArchive(source);
     const { directoryByteOffset: start, directoryByteLength } = end;
     if (start >= tailByteOffset) {
       const from = start - tailByteOffset;

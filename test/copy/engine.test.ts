@@ -62,7 +62,8 @@ function planOf({ elementSize, sizes, sourceOrder }: Case): {
   const expected = new Uint8Array(byteLength);
   const visit = (d: number, from: number, to: number): void => {
     if (d === sizes.length) expected.set(source.subarray(from, from + elementSize), to);
-    else for (let i = 0; i < sizes[d]!; i++) visit(d + 1, from + i * sourceSteps[d]!, to + i * recordSteps[d]!);
+    else
+      for (let i = 0; i < sizes[d]!; i++) visit(d + 1, from + i * sourceSteps[d]!, to + i * recordSteps[d]!);
   };
   visit(0, 0, 0);
   const builder = new CopyPlanBuilder();

@@ -35,7 +35,7 @@ suite('goldens: refusals', ({ each, test }) => {
       'vanished_class_dcp',
       {
         code: 'unsupported',
-        message: /weights_only list.*vanished_package\.config\.TrainConfig.*\[at config\]/,
+        message: /weights_only list.*vanished_package\.config\.TrainConfig.*\[at config, in /,
       },
     ],
     ['training_run', { code: 'unsupported', message: /argparse\.Namespace/ }],

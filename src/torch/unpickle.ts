@@ -1,0 +1,33 @@
+import { type ClassHandler, decodePickle } from '../pickle/decode.js';
+import { PyGlobal, type PyValue, textOf } from '../pickle/values.js';
+import type { TorchArchive } from './archive.js';
+import { COMPUTED_GETATTR } from './globals.js';
+import type { ArchiveStorages } from './storages.js';
+
+/**
+ * Decodes `data.pkl` of an archive, with its storages as leaves and strings as torch's loader would have them.
+ * `globals`: all classes and functions that it names, `module.name`; attributes of anything but a class by its
+ * public name count as {@link COMPUTED_GETATTR}.
+ */
+export function unpickleArchive(
+  { pickle }: TorchArchive,
+  storages: ArchiveStorages,
+): { value: PyValue; globals: Set<string> } {
+  const globals = new Set<string>();
+  const getattr: ClassHandler = {
+    create: ({ items: [object, name] }) => {
+      // Enum members and memory formats are written so. From any other value an attribute can lead anywhere:
+      // a function's __globals__ hold the modules that it uses.
+      if (!(object instanceof PyGlobal) || (textOf(name) ?? '_').startsWith('_'))
+        globals.add(COMPUTED_GETATTR);
+      return undefined;
+    },
+  };
+  const { value } = decodePickle(pickle, {
+    keepStringIdentity: 'loaded',
+    persistentLoad: id => storages.load(id),
+    onGlobal: global => globals.add(global.path),
+    classHandlers: new Map([['builtins.getattr', getattr]]),
+  });
+  return { value, globals };
+}
