@@ -31,29 +31,53 @@ export function scatter(
     }
     return;
   }
+  if (runByteLength > MAX_WORD_RUN_BYTE_LENGTH) {
+    copyBlocks(source, sourceByteOffset, target, targetByteOffset, runByteLength, outer);
+  } else {
+    copyRunsByWord(source, sourceByteOffset, target, targetByteOffset, runByteLength, outer);
+  }
+}
+
+/** Runs up to this long are copied faster word by word than as blocks (docs/measurements.md). */
+const MAX_WORD_RUN_BYTE_LENGTH = 96;
+
+/** Copies the runs of one dimension, each as a block. */
+export function copyBlocks(
+  source: Uint8Array,
+  sourceByteOffset: number,
+  target: Uint8Array,
+  targetByteOffset: number,
+  runByteLength: number,
+  { count, sourceStep, recordStep }: PieceDimension,
+): void {
+  for (let i = 0; i < count; i++) {
+    const from = sourceByteOffset + i * sourceStep;
+    target.set(source.subarray(from, from + runByteLength), targetByteOffset + i * recordStep);
+  }
+}
+
+/** Copies the runs of one dimension by the largest words that lengths and places allow. */
+export function copyRunsByWord(
+  source: Uint8Array,
+  sourceByteOffset: number,
+  target: Uint8Array,
+  targetByteOffset: number,
+  runByteLength: number,
+  { count, sourceStep, recordStep }: PieceDimension,
+): void {
   const word = wordSize(
-    runByteLength | outer.sourceStep | outer.recordStep,
+    runByteLength | sourceStep | recordStep,
     (source.byteOffset + sourceByteOffset) | (target.byteOffset + targetByteOffset),
   );
-  if (runByteLength > MAX_WORDS * word) {
-    for (let i = 0; i < outer.count; i++) {
-      const from = sourceByteOffset + i * outer.sourceStep;
-      target.set(source.subarray(from, from + runByteLength), targetByteOffset + i * outer.recordStep);
-    }
-    return;
-  }
   copyWords(
     wordsOf(source, sourceByteOffset, word),
     wordsOf(target, targetByteOffset, word),
-    outer.count,
+    count,
     runByteLength / word,
-    outer.sourceStep / word,
-    outer.recordStep / word,
+    sourceStep / word,
+    recordStep / word,
   );
 }
-
-/** Above this many words a run is cheaper as one block copy; measured on x86-64, Node 20. */
-const MAX_WORDS = 24;
 
 /** The largest word, up to 4 bytes, that divides all lengths and alignments given. */
 function wordSize(lengths: number, alignments: number): 1 | 2 | 4 {
