@@ -167,7 +167,12 @@ suite('commands.md: names', ({ each }) => {
     up_to_date: true,
     planned: true,
   };
-  const completeness: Record<Completeness, true> = { complete: true, files_missing: true, index_only: true };
+  const completeness: Record<Completeness, true> = {
+    complete: true,
+    files_missing: true,
+    files_short: true,
+    index_only: true,
+  };
   const fields: readonly (readonly [field: string, heading: string, values: object])[] = [
     ['`status`', '### convert', statuses],
     ['`completeness`', '### inspect', completeness],

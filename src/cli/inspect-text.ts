@@ -71,7 +71,7 @@ function dtypeRows({ dtypes }: InspectReport): [string, string][] {
   return rows.map(row => ['dtypes', tableLine(columns, widths, row)]);
 }
 
-const MAX_MISSING_NAMES = 5;
+const MAX_FILE_NAMES = 5;
 const MAX_GLOBALS = 20;
 
 function completenessText({ completeness, files, ranks, format }: InspectReport): string {
@@ -85,11 +85,20 @@ function completenessText({ completeness, files, ranks, format }: InspectReport)
     case 'index_only':
       return `index only: the data (${counted}) is not at hand`;
     case 'files_missing': {
-      const missing = files.filter(file => file.byteLength === null).map(file => file.relativePath);
-      const more = missing.length > MAX_MISSING_NAMES ? `, ${missing.length - MAX_MISSING_NAMES} more` : '';
-      return `NO: ${missing.length} of ${counted} missing: ${missing.slice(0, MAX_MISSING_NAMES).join(', ')}${more}`;
+      const missing = files.filter(file => file.byteLength === null);
+      return `NO: ${missing.length} of ${counted} missing: ${fileNames(missing)}`;
+    }
+    case 'files_short': {
+      const short = files.filter(file => file.requiredByteLength !== undefined);
+      return `NO: ${short.length} of ${counted} shorter than the index says: ${fileNames(short)}`;
     }
   }
+}
+
+function fileNames(files: InspectReport['files']): string {
+  const names = files.slice(0, MAX_FILE_NAMES).map(file => file.relativePath);
+  if (files.length > MAX_FILE_NAMES) names.push(`${files.length - MAX_FILE_NAMES} more`);
+  return names.join(', ');
 }
 
 function weightsOnlyRows({ loadsWithWeightsOnly, globals }: InspectReport): [string, string][] {

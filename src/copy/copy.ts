@@ -32,7 +32,7 @@ export interface CopyReport {
 }
 
 /** Below this many bytes starting threads costs more than they save; measured, see docs/measurements.md. */
-const WORTH_THREADS_BYTE_LENGTH = 48 << 20;
+const WORTH_THREADS_BYTE_LENGTH = 128 << 20;
 const MAX_WORKERS = 8;
 /** How many new bytes make a flush worthwhile; measured, see docs/measurements.md. */
 const FLUSH_BYTE_LENGTH = 128 << 20;

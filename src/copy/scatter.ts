@@ -39,7 +39,7 @@ export function scatter(
 }
 
 /** Runs up to this long are copied faster word by word than as blocks (docs/measurements.md). */
-const MAX_WORD_RUN_BYTE_LENGTH = 96;
+const MAX_WORD_RUN_BYTE_LENGTH = 48;
 
 /** Copies the runs of one dimension, each as a block. */
 export function copyBlocks(

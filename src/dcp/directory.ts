@@ -1,5 +1,6 @@
 import { FileError, FormatError } from '../errors.js';
 import { type DirectoryEntry, listDirectory } from '../io/listing.js';
+import { dateOf } from '../io/snapshot.js';
 
 /** The index of a finished checkpoint, and what torch calls it while it writes it. */
 export const METADATA_NAME = '.metadata';
@@ -112,10 +113,9 @@ export function findTornOverwrite(
   indexTimeNs: bigint,
   files: readonly { name: string; mtimeNs: bigint }[],
 ): TornOverwrite | undefined {
-  const time = (ns: bigint) => new Date(Number(ns / 1_000_000n));
   const newer = files
     .filter(file => file.mtimeNs > indexTimeNs + CLOCK_NS)
     .sort((a, b) => (a.mtimeNs < b.mtimeNs ? 1 : -1))
-    .map(file => ({ name: file.name, time: time(file.mtimeNs) }));
-  return newer.length === 0 ? undefined : { indexTime: time(indexTimeNs), newer };
+    .map(file => ({ name: file.name, time: dateOf(file.mtimeNs) }));
+  return newer.length === 0 ? undefined : { indexTime: dateOf(indexTimeNs), newer };
 }

@@ -151,16 +151,8 @@ export class DcpCheckpoint implements Checkpoint {
 
   /** Nobody reads the items of empty boxes: without this a file could lack them unseen. */
   private requireLengths(): void {
-    const { chunks, files } = this;
-    const ends = new Float64Array(files.length);
-    const reach = (file: number, end: number): void => {
-      if (end > ends[file]!) ends[file] = end;
-    };
-    for (let chunk = 0; chunk < chunks.count; chunk++) {
-      reach(chunks.itemFile[chunk]!, chunks.itemByteOffset[chunk]! + chunks.itemByteLength[chunk]!);
-    }
-    for (const { file, byteOffset, byteLength } of this.objectItems.values())
-      reach(file, byteOffset + byteLength);
+    const { files } = this;
+    const ends = this.itemEnds();
     const short = files.filter(({ byteLength }, file) => byteLength! < ends[file]!);
     const first = short[0];
     if (first === undefined) return;
@@ -170,6 +162,21 @@ export class DcpCheckpoint implements Checkpoint {
       found: `${first.byteLength} bytes${others}`,
       path: first.path,
     });
+  }
+
+  /** Where in each file the last item ends, in bytes: no whole file is shorter. */
+  itemEnds(): Float64Array {
+    const { chunks } = this;
+    const ends = new Float64Array(this.files.length);
+    const reach = (file: number, end: number): void => {
+      if (end > ends[file]!) ends[file] = end;
+    };
+    for (let chunk = 0; chunk < chunks.count; chunk++) {
+      reach(chunks.itemFile[chunk]!, chunks.itemByteOffset[chunk]! + chunks.itemByteLength[chunk]!);
+    }
+    for (const { file, byteOffset, byteLength } of this.objectItems.values())
+      reach(file, byteOffset + byteLength);
+    return ends;
   }
 
   async resolve(entries: readonly TensorEntry[]): Promise<void> {

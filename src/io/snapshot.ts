@@ -91,7 +91,16 @@ function describe(kind: ChangeKind): string {
 }
 
 function timeText(snapshot: FileSnapshot): string {
-  return new Date(Number(snapshot.mtimeNs / 1_000_000n)).toISOString();
+  return dateOf(snapshot.mtimeNs).toISOString();
+}
+
+/** Milliseconds from 1970 to the last moment that a Date holds. */
+const LAST_DATE = 8.64e15;
+
+/** A file's time as a Date; the nearest one where clocks or file systems made up a time that none can hold. */
+export function dateOf(timeNs: bigint): Date {
+  const milliseconds = Number(timeNs / 1_000_000n);
+  return new Date(Math.max(-LAST_DATE, Math.min(LAST_DATE, milliseconds)));
 }
 
 function snapshotOf(path: string): FileSnapshot | undefined {

@@ -17,7 +17,7 @@ export interface InspectOptions {
 }
 
 /** What is at hand of a checkpoint. */
-export type Completeness = 'complete' | 'files_missing' | 'index_only';
+export type Completeness = 'complete' | 'files_missing' | 'files_short' | 'index_only';
 
 export interface InspectReport {
   schema: 1;
@@ -49,6 +49,8 @@ export interface InspectedFile {
   relativePath: string;
   /** Null where the file is not at hand. */
   byteLength: number | null;
+  /** Only where the file is shorter: where the last item ends that the index places in it. */
+  requiredByteLength?: number;
   rank: number | null;
 }
 
@@ -97,7 +99,8 @@ async function report(checkpoint: Checkpoint, options: InspectOptions): Promise<
   const { entries } = checkpoint;
   const tensors = entries.filter((entry): entry is TensorEntry => entry.kind === 'tensor');
   const objects = entries.filter((entry): entry is ObjectEntry => entry.kind === 'object');
-  const completeness = completenessOf(checkpoint);
+  const files = inspectFiles(checkpoint);
+  const completeness = completenessOf(checkpoint, files);
   if (completeness === 'complete') await checkpoint.loadObjects(objects);
   const globals = namedGlobals(checkpoint);
   const isWanted = options.keys === undefined ? () => true : globMatcher(options.keys);
@@ -118,11 +121,7 @@ async function report(checkpoint: Checkpoint, options: InspectOptions): Promise<
     objects: objects.length,
     chunks: checkpoint.format === 'dcp' ? sum(tensors, tensor => tensor.chunkCount) : tensors.length,
     ranks: checkpoint.format === 'dcp' ? ranks.size : 1,
-    files: checkpoint.files.map(file => ({
-      relativePath: file.name,
-      byteLength: file.byteLength ?? null,
-      rank: rankOfFile(file) ?? null,
-    })),
+    files,
     globals,
     loadsWithWeightsOnly:
       completeness === 'complete' ? globals.length === 0 && isProtocolOfWeightsOnly(checkpoint) : null,
@@ -138,10 +137,26 @@ function isProtocolOfWeightsOnly({ provenance }: Checkpoint): boolean {
   return (provenance.pickleProtocol ?? 2) <= 3;
 }
 
-function completenessOf(checkpoint: Checkpoint): Completeness {
+function inspectFiles(checkpoint: Checkpoint): InspectedFile[] {
+  const ends = checkpoint instanceof DcpCheckpoint ? checkpoint.itemEnds() : undefined;
+  return checkpoint.files.map((file, i) => {
+    const { name, byteLength } = file;
+    const end = ends?.[i];
+    const isShort = byteLength !== undefined && end !== undefined && byteLength < end;
+    return {
+      relativePath: name,
+      byteLength: byteLength ?? null,
+      ...(isShort ? { requiredByteLength: end } : {}),
+      rank: rankOfFile(file) ?? null,
+    };
+  });
+}
+
+function completenessOf(checkpoint: Checkpoint, files: readonly InspectedFile[]): Completeness {
   if (!(checkpoint instanceof DcpCheckpoint)) return 'complete';
   if (checkpoint.directory === undefined) return 'index_only';
-  return checkpoint.files.some(file => file.byteLength === undefined) ? 'files_missing' : 'complete';
+  if (files.some(file => file.byteLength === null)) return 'files_missing';
+  return files.some(file => file.requiredByteLength !== undefined) ? 'files_short' : 'complete';
 }
 
 function inspectEntry(checkpoint: Checkpoint, entry: Entry, withChunks: boolean): InspectedEntry {

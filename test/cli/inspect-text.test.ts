@@ -99,6 +99,17 @@ suite('inspect text', ({ each, test }) => {
         },
         'NO: 7 of 8 files of 8 ranks missing: __1_0.distcp, __2_0.distcp, __3_0.distcp, __4_0.distcp, __5_0.distcp, 2 more',
       ],
+      [
+        'complete',
+        {
+          completeness: 'files_short',
+          files: [
+            { relativePath: '__0_0.distcp', byteLength: 1, rank: 0 },
+            { relativePath: '__1_0.distcp', byteLength: 1, requiredByteLength: 2, rank: 1 },
+          ],
+        },
+        'NO: 1 of 2 files of 2 ranks shorter than the index says: __1_0.distcp',
+      ],
       ['weights_only', { loadsWithWeightsOnly: null }, 'not known: the data is not at hand'],
       [
         'weights_only',

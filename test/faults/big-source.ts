@@ -1,7 +1,6 @@
 /** A checkpoint that takes long enough to copy that something can happen meanwhile. */
 import { readdirSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import { torchSaveToDcp } from '../../src/index.js';
 import { parseTemporaryName } from '../../src/io/temporary-name.js';
 import { encodePickle } from '../../src/pickle/encode.js';
@@ -64,13 +63,24 @@ export function temporariesOf(destination: string): string[] {
   ];
 }
 
-/** Starts a conversion and waits until its temporary is there: from then on it copies. */
-export async function startCopying(args: readonly string[]): Promise<RunningDcp> {
+/** Milliseconds until a conversion must have made its temporary. */
+const PATIENCE = 20_000;
+const clock = new Int32Array(new SharedArrayBuffer(4));
+
+/** Waits without giving other work a turn: what is to happen in the middle of a copy must not come late. */
+export function waitHere(milliseconds: number): void {
+  Atomics.wait(clock, 0, 0, milliseconds);
+}
+
+/** Starts a conversion and returns when its temporary is there: from then on it copies. */
+export function startCopying(args: readonly string[]): RunningDcp {
   const run = startDcp(args);
   const destination = args[3]!;
-  let isOver = false;
-  void run.ended.finally(() => (isOver = true));
-  while (!isOver && temporariesOf(destination).length === 0) await delay(1);
+  const startedAt = performance.now();
+  while (temporariesOf(destination).length === 0) {
+    if (performance.now() - startedAt > PATIENCE) throw new Error(`nothing is copied: ${args.join(' ')}`);
+    waitHere(1);
+  }
   return run;
 }
 
@@ -79,7 +89,7 @@ export async function interveneIn(
   args: readonly string[],
   meanwhile: (run: RunningDcp) => unknown,
 ): ReturnType<typeof startDcp>['ended'] {
-  const run = await startCopying(args);
+  const run = startCopying(args);
   run.process.kill('SIGSTOP');
   await meanwhile(run);
   run.process.kill('SIGCONT');

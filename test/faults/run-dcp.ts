@@ -121,16 +121,17 @@ export async function refusesHere(args: readonly string[], refusal: Refusal): Pr
 /** The conversion that the arguments ask for, in this process. */
 export function convertHere(args: readonly string[]): Promise<ConvertResult> {
   const [, mode, source = '', destination = '', ...options] = args;
-  const known = ['--force', '--strict', '--no-crc', '--skip-existing'];
+  const known = ['--force', '--strict', '--no-crc', '--skip-existing', '--dry-run'];
   const unknown = options.find(option => !known.includes(option));
   if (unknown !== undefined) throw new Error(`${unknown} is not taken here`);
-  const [force, strict, noCrc, skipExisting] = known.map(option => options.includes(option));
+  const [force, strict, noCrc, skipExisting, dryRun] = known.map(option => options.includes(option));
   const convert = mode === 'dcp_to_torch' ? dcpToTorchSave : torchSaveToDcp;
   return convert(source, destination, {
     force: force!,
     strict: strict!,
     crc: !noCrc,
     skipExisting: skipExisting!,
+    dryRun: dryRun!,
     sync: false,
   });
 }

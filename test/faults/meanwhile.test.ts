@@ -1,89 +1,26 @@
-/** Sources of more than one moment: changed while they are read, or overwritten in part by a save that died. */
+/** What happens to sources and destinations while a conversion runs. The conversion is halted for it. */
 import {
   appendFileSync,
   closeSync,
   copyFileSync,
   cpSync,
+  mkdirSync,
   openSync,
+  readFileSync,
   renameSync,
   statSync,
   truncateSync,
   utimesSync,
+  writeFileSync,
   writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { copyFixture } from '../fixtures.js';
+import { fixturePath } from '../fixtures.js';
 import { scratch } from '../io/scratch.js';
-import { equal, is, match, suite } from '../suite.js';
-import { bigSource, interveneIn } from './big-source.js';
+import { equal, is, suite } from '../suite.js';
+import { bigSource, interveneIn, startCopying } from './big-source.js';
 import { contentsOf, leavesUnchanged } from './contents.js';
-import {
-  checkRefusal,
-  convertArguments,
-  type Refusal,
-  refuses,
-  runDcp,
-  sideBySide,
-  succeeds,
-} from './run-dcp.js';
-
-suite('faults: a torn overwrite', ({ test }) => {
-  const says =
-    /1 of 4 data files are newer than \.metadata, which torch writes last \(__1_0\.distcp is of .*Z, \.metadata of .*Z\)/;
-
-  test('converting warns on stderr and in the document, and exits 0', async () => {
-    const root = scratch({ inMemory: true });
-    const source = copyFixture('torn_overwrite', root);
-    const args = convertArguments('dcp_to_torch', source, join(root, 'out.pth'));
-    const { warnings } = await succeeds(args);
-    const [warning] = warnings as { kind: string; message: string }[];
-    is(warning?.kind, 'torn_overwrite');
-    match(warning!.message, says);
-    const { exitCode, stderr, stdout } = await runDcp([...args, '--force']);
-    is(exitCode, 0);
-    match(stderr, says);
-    match(stderr, /^dcp: warning: .*cp -r does that, cp -a does not/);
-    match(stdout, /^Converted/);
-  });
-
-  test('with --strict it is refused', async () => {
-    const root = scratch({ inMemory: true });
-    const source = copyFixture('torn_overwrite', root);
-    await leavesUnchanged(root, () =>
-      refuses(convertArguments('dcp_to_torch', source, join(root, 'out.pth'), '--strict'), {
-        code: 'corrupt',
-        message: /^Data files are newer than the index/,
-        expected: 'data written before .metadata, as torch does',
-        found: /^1 of 4 data files are newer: __1_0\.distcp is of .*Z, \.metadata of .*Z$/,
-        hint: /cp -r/,
-        path: /torn_overwrite$/,
-      }),
-    );
-  });
-
-  test('inspect shows the warning', async () => {
-    const source = copyFixture('torn_overwrite', scratch({ inMemory: true }));
-    const { warnings } = await succeeds(['inspect', source]);
-    equal(
-      (warnings as { kind: string }[]).map(({ kind }) => kind),
-      ['torn_overwrite'],
-    );
-    const { exitCode, stdout } = await runDcp(['inspect', source]);
-    is(exitCode, 0);
-    match(stdout, /^WARNING +1 of 4 data files are newer/m);
-  });
-
-  test('files as old as the index, to the nanosecond, give no warning', async () => {
-    const root = scratch({ inMemory: true });
-    const source = copyFixture('torn_overwrite', root);
-    for (const name of ['.metadata', '__0_0.distcp', '__1_0.distcp', '__2_0.distcp', '__3_0.distcp'])
-      utimesSync(join(source, name), 1_700_000_000, 1_700_000_000);
-    const { warnings } = await succeeds(
-      convertArguments('dcp_to_torch', source, join(root, 'out.pth'), '--strict'),
-    );
-    equal(warnings, []);
-  });
-});
+import { checkRefusal, convertArguments, type Refusal, refuses, sideBySide } from './run-dcp.js';
 
 /** Gives a file other bytes of the same length and its old time back. */
 function overwriteQuietly(path: string): void {
@@ -187,5 +124,49 @@ suite('faults: a source that changes during the conversion', ({ each, test }) =>
         fqn: /^layer\d+\.weight$/,
       }),
     );
+  });
+});
+
+suite('faults: destinations that change meanwhile', ({ test }) => {
+  test('a file that appears is not replaced', async () => {
+    const root = scratch({ inMemory: true });
+    const path = join(root, 'out.pth');
+    const ending = await interveneIn(
+      [...convertArguments('dcp_to_torch', (await bigSource()).directory, path), '--json'],
+      () => writeFileSync(path, 'mine'),
+    );
+    checkRefusal(ending, { code: 'usage', message: /appeared while it was being made/, path });
+    is(readFileSync(path, 'utf8'), 'mine');
+    equal(Object.keys(contentsOf(root)), ['out.pth']);
+  });
+
+  test('a directory that appears is neither replaced nor filled', async () => {
+    const root = scratch({ inMemory: true });
+    const path = join(root, 'out');
+    const ending = await interveneIn(
+      [...convertArguments('torch_to_dcp', (await bigSource()).torchFile, path), '--json'],
+      () => {
+        mkdirSync(path);
+        writeFileSync(join(path, 'mine'), 'mine');
+      },
+    );
+    checkRefusal(ending, { code: 'usage', message: /appeared while it was being made/ });
+    equal(Object.keys(contentsOf(root)), ['out', 'out/mine']);
+  });
+
+  test('a second conversion to the same name is refused while the first one runs', async () => {
+    const root = scratch({ inMemory: true });
+    const path = join(root, 'out.pth');
+    const run = startCopying(convertArguments('dcp_to_torch', (await bigSource()).directory, path));
+    run.process.kill('SIGSTOP');
+    await refuses(convertArguments('dcp_to_torch', fixturePath('grid_shards'), path, '--force'), {
+      code: 'usage',
+      message: /^Another conversion is making this output/,
+      found: new RegExp(`^process ${run.process.pid} on `),
+      hint: /Wait for it, or end it/,
+    });
+    run.process.kill('SIGCONT');
+    is((await run.ended).exitCode, 0);
+    equal(Object.keys(contentsOf(root)), ['out.pth']);
   });
 });
