@@ -50,11 +50,21 @@ interface Sample {
   rssMiB: number | undefined;
 }
 
+/** Does what `/usr/bin/time` does, where that is not installed. */
+const RSS_OF_CHILD = `
+import resource, subprocess, sys
+code = subprocess.run(sys.argv[1:]).returncode
+print("rss", resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss, file=sys.stderr)
+sys.exit(code)
+`;
+
 /** Runs a command, then brings `outputs` to the device if asked to; both count. */
 function timed(command: string, args: string[], syncPath?: string): Sample {
   const [program, programArgs] = hasTime
     ? ['/usr/bin/time', ['-f', 'rss %M', command, ...args]]
-    : [command, args];
+    : hasTorch
+      ? [flags.python, ['-c', RSS_OF_CHILD, command, ...args]]
+      : [command, args];
   const start = performance.now();
   const { status, stderr } = spawnSync(program, programArgs, {
     encoding: 'utf8',
