@@ -79,7 +79,7 @@ suite('refusing globals', ({ each }) => {
     rows,
     ([name]) => name,
     ([, globals, allowUnsafe, strict, expected]) => {
-      const act = (): void => requireAcceptable("x.pth", globals, { allowUnsafe, strict });
+      const act = (): void => requireAcceptable('x.pth', globals, { allowUnsafe, strict });
       if (expected === undefined) is(act(), undefined);
       else throws(act, expected);
     },
