@@ -158,7 +158,6 @@ export class OutputDirectory {
     }
     this.state = 'placed';
     if (!this.withSync) return { leftBehind: [] };
-    if (!this.withSync) return { leftBehind: [] };
     syncAfterPlacing(dirname(this.finalPath), this.name);
     for (const parent of madeParents) syncAfterPlacing(dirname(parent), this.name);
     return { leftBehind: [] };
