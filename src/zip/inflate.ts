@@ -1,4 +1,4 @@
-import { Inflate } from 'fflate';
+import type { Inflate } from 'fflate';
 import { CorruptDataError, type ErrorContext } from '../errors.js';
 
 /**
@@ -19,7 +19,9 @@ export async function* inflatePieces(
   context: ErrorContext,
 ): AsyncGenerator<Uint8Array> {
   let made: Uint8Array[] = [];
-  const inflate = new Inflate(bytes => {
+  // Loaded only for archives that somebody zipped again: torch deflates nothing.
+  const fflate = await import('fflate');
+  const inflate = new fflate.Inflate(bytes => {
     if (bytes.length > 0) made.push(bytes);
   });
   let total = 0;
