@@ -1,7 +1,7 @@
 import type { Box } from '../checkpoint/box.js';
 import { type DTypeInfo, dtypeOf } from '../dtype.js';
 import { FormatError, withContext } from '../errors.js';
-import { decodePickle } from '../pickle/decode.js';
+import { type ClassHandler, decodePickle } from '../pickle/decode.js';
 import { PyDict } from '../pickle/dict.js';
 import { PyExternal, PyGlobal, PyList, PyObject, PyTuple, type PyValue, textOf } from '../pickle/values.js';
 import { globalsBeyondTorch } from '../torch/globals.js';
@@ -23,6 +23,11 @@ export interface DcpMetadata {
   globals: string[];
 }
 
+// Shared by all instances until their state is set: an index of a million chunks makes a million of each.
+const NO_NUMBERS: number[] = [];
+const NO_TEXTS: string[] = [];
+const NO_FIELDS = new PyDict();
+
 /** A class of the format under the names that torch releases pickled it. */
 abstract class Folded extends PyExternal {
   protected readonly external = true;
@@ -32,20 +37,20 @@ abstract class Folded extends PyExternal {
 export class TensorStorageMetadata extends Folded {
   /** Set by the state, which an index that passed `decodeMetadata` has. */
   dtype!: DTypeInfo;
-  size: number[] = [];
+  size = NO_NUMBERS;
   chunks: ChunkStorageMetadata[] = [];
   requiresGrad = false;
 
   setState(state: PyValue): void {
-    const fields = fieldsOf(state, 'TensorStorageMetadata');
-    const properties = fields('properties');
+    const fields = requireFields(state, 'TensorStorageMetadata');
+    const properties = fields.getText('properties');
     if (!(properties instanceof TensorProperties) || properties.dtype === undefined) {
       throw wrongField('TensorStorageMetadata.properties');
     }
     this.dtype = properties.dtype;
     this.requiresGrad = properties.requiresGrad;
-    this.size = requireSize(fields('size'), 'TensorStorageMetadata.size');
-    const chunks = fields('chunks');
+    this.size = requireSize(fields.getText('size'), 'TensorStorageMetadata.size');
+    const chunks = fields.getText('chunks');
     if (!(chunks instanceof PyList)) throw wrongField('TensorStorageMetadata.chunks');
     this.chunks = chunks.items.map(chunk => {
       if (chunk instanceof ChunkStorageMetadata) return chunk;
@@ -59,13 +64,13 @@ export class BytesStorageMetadata extends Folded {
 }
 
 export class ChunkStorageMetadata extends Folded implements Box {
-  offsets: number[] = [];
-  sizes: number[] = [];
+  offsets = NO_NUMBERS;
+  sizes = NO_NUMBERS;
 
   setState(state: PyValue): void {
-    const fields = fieldsOf(state, 'ChunkStorageMetadata');
-    this.offsets = requireSize(fields('offsets'), 'ChunkStorageMetadata.offsets');
-    this.sizes = requireSize(fields('sizes'), 'ChunkStorageMetadata.sizes');
+    const fields = requireFields(state, 'ChunkStorageMetadata');
+    this.offsets = requireSize(fields.getText('offsets'), 'ChunkStorageMetadata.offsets');
+    this.sizes = requireSize(fields.getText('sizes'), 'ChunkStorageMetadata.sizes');
   }
 }
 
@@ -93,13 +98,13 @@ export class MetadataIndex extends Folded {
   index: number | undefined;
 
   setState(state: PyValue): void {
-    const fields = fieldsOf(state, 'MetadataIndex');
-    const fqn = textOf(fields('fqn'));
+    const fields = requireFields(state, 'MetadataIndex');
+    const fqn = textOf(fields.getText('fqn'));
     if (fqn === undefined) throw wrongField('MetadataIndex.fqn');
     this.fqn = fqn;
-    const offset = fields('offset');
+    const offset = fields.getText('offset');
     if (offset !== undefined && offset !== null) this.offset = requireSize(offset, 'MetadataIndex.offset');
-    const index = fields('index');
+    const index = fields.getText('index');
     if (typeof index === 'number') this.index = index;
   }
 }
@@ -112,18 +117,20 @@ export class StorageInfo extends Folded {
   /** Bytes, as stored. */
   length = 0;
   /** Stream transforms to undo, in this order: `stream.zstd/1`. */
-  transformDescriptors: string[] = [];
+  transformDescriptors = NO_TEXTS;
 
   setState(state: PyValue): void {
-    const fields = fieldsOf(state, '_StorageInfo');
-    const relativePath = textOf(fields('relative_path'));
-    const offset = fields('offset');
-    const length = fields('length');
+    const fields = requireFields(state, '_StorageInfo');
+    const relativePath = textOf(fields.getText('relative_path'));
+    const offset = fields.getText('offset');
+    const length = fields.getText('length');
     if (relativePath === undefined || !isCount(offset) || !isCount(length)) {
       throw wrongField('_StorageInfo');
     }
-    Object.assign(this, { relativePath, offset, length });
-    const descriptors = fields('transform_descriptors');
+    this.relativePath = relativePath;
+    this.offset = offset;
+    this.length = length;
+    const descriptors = fields.getText('transform_descriptors');
     if (descriptors instanceof PyList) {
       this.transformDescriptors = descriptors.items.map(item => textOf(item) ?? '?');
     }
@@ -136,17 +143,17 @@ export class StorageMeta extends Folded {
   hasModules = false;
 
   setState(state: PyValue): void {
-    const fields = fieldsOf(state, 'StorageMeta');
-    this.saveId = textOf(fields('save_id'));
-    this.hasModules = fields('modules') !== undefined;
+    const fields = requireFields(state, 'StorageMeta');
+    this.saveId = textOf(fields.getText('save_id'));
+    this.hasModules = fields.getText('modules') !== undefined;
   }
 }
 
 class MetadataObject extends Folded {
-  fields: (name: string) => PyValue | undefined = () => undefined;
+  fields = NO_FIELDS;
 
   setState(state: PyValue): void {
-    this.fields = fieldsOf(state, 'Metadata');
+    this.fields = requireFields(state, 'Metadata');
   }
 }
 
@@ -186,6 +193,12 @@ const FORMAT_GLOBALS =
 /** The first opcode of every pickle that torch writes, with the protocol's number behind it. */
 const PROTO = 0x80;
 
+const CLASS_HANDLERS = new Map<string, ClassHandler>([
+  ...[...CLASSES].map(([name, Class]): [string, ClassHandler] => [name, { create: () => new Class() }]),
+  // A size is its tuple of numbers: an index of a million chunks has three million of them.
+  ['torch.Size', { create: ({ items: [size] }) => (size instanceof PyTuple ? size : undefined) }],
+]);
+
 /** Beyond this a `.metadata` is not read: the pickle of a million chunks has about 250 MB. */
 export const MAX_METADATA_BYTE_LENGTH = 2 ** 31 - 1;
 
@@ -203,7 +216,7 @@ export function decodeMetadata(bytes: Uint8Array): DcpMetadata {
   const globals = new Set<string>();
   const { value } = decodePickle(bytes, {
     keepStringIdentity: 'loaded',
-    classHandlers: new Map([...CLASSES].map(([name, Class]) => [name, { create: () => new Class() }])),
+    classHandlers: CLASS_HANDLERS,
     onGlobal: global => globals.add(global.path),
   });
   if (!(value instanceof MetadataObject)) {
@@ -212,12 +225,12 @@ export function decodeMetadata(bytes: Uint8Array): DcpMetadata {
         value instanceof PyObject && value.callable instanceof PyGlobal ? value.callable.path : typeof value,
     });
   }
-  const meta = value.fields('storage_meta');
-  const version = textOf(value.fields('version'));
+  const meta = value.fields.getText('storage_meta');
+  const version = textOf(value.fields.getText('version'));
   return {
-    stateDictMetadata: stateDictMetadata(value.fields('state_dict_metadata')),
-    plannerData: plannerData(value.fields('planner_data')),
-    storageData: storageData(value.fields('storage_data')),
+    stateDictMetadata: stateDictMetadata(value.fields.getText('state_dict_metadata')),
+    plannerData: plannerData(value.fields.getText('planner_data')),
+    storageData: storageData(value.fields.getText('storage_data')),
     storageMeta: meta instanceof StorageMeta ? meta : undefined,
     version,
     globals: globalsBeyondTorch(globals).filter(path => !CLASSES.has(path) && !FORMAT_GLOBALS.test(path)),
@@ -267,10 +280,10 @@ function storageData(value: PyValue | undefined): DcpMetadata['storageData'] {
   return rows;
 }
 
-/** The fields of a dataclass's state by name; a field that an old pickle lacks is undefined. */
-function fieldsOf(state: PyValue, className: string): (name: string) => PyValue | undefined {
-  if (!(state instanceof PyDict)) throw wrongField(className);
-  return name => state.getText(name);
+/** The fields of a dataclass's state by name; one that an old pickle lacks is undefined. */
+function requireFields(state: PyValue, className: string): PyDict {
+  if (state instanceof PyDict) return state;
+  throw wrongField(className);
 }
 
 function requireSize(value: PyValue | undefined, what: string): number[] {
