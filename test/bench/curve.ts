@@ -97,6 +97,7 @@ function drawSvg(points: readonly Point[]): string {
   );
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" font-family="sans-serif" font-size="12">`,
+    '<title>Peak memory of dcp_to_torch against the size of the checkpoint</title>',
     `<rect width="${width}" height="${height}" fill="#ffffff"/>`,
     grid,
     xTicks,
