@@ -62,7 +62,7 @@ export type Entry = TensorEntry | ObjectEntry;
 export class TensorEntry extends PyExternal {
   protected readonly external = true;
   readonly kind = 'tensor';
-  /** Position of the first dimension of the first chunk in the chunk table's dimension columns. */
+  /** Row of the chunk table. */
   firstChunk = 0;
   chunkCount = 0;
   requiresGrad = false;

@@ -38,8 +38,8 @@ export interface TileResult {
 }
 
 /**
- * Bytes that are in hand at once: larger buffers measured slower than the processor's cache, smaller ones pay
- * more system calls.
+ * Bytes that are in hand at once: few enough for the processor's cache, so that their CRC costs little, and enough
+ * to pay for the system calls.
  */
 const BLOCK_BYTE_LENGTH = 1 << 20;
 /** Where many sources meet in a block, or source and record run in different orders, blocks are larger. */

@@ -92,7 +92,7 @@ export async function dcpToTorchSave(
  * {@link dcpToTorchSave} into a stream: the same bytes as to a file, in order, with nothing on the local disk. What
  * fails after the first bytes leaves the stream without its end record, so that no reader takes it for whole.
  *
- * @param sink takes the bytes one by one; resolves when they are no longer needed.
+ * @param sink takes the bytes piece by piece, in order; resolves when they are no longer needed.
  */
 export async function dcpToTorchStream(
   source: string,

@@ -1,20 +1,13 @@
 /** Indexes whose chunks do not tile their tensors, or do not fit the items they name. */
 import { join } from 'node:path';
-import { PyGlobal, type PyObject, PyTuple } from '../../src/pickle/values.js';
+import { PyGlobal, PyObject, PyTuple } from '../../src/pickle/values.js';
 import { copyFixture } from '../fixtures.js';
 import { scratch } from '../io/scratch.js';
 import { equal, is, suite } from '../suite.js';
-import { checksum, contentsOf, leavesUnchanged } from './contents.js';
+import { checksum, contentsOf } from './contents.js';
 import { editIndex, fieldOf, type IndexEditor, setField, sizesOf, torchSize } from './craft.js';
-import {
-  convertArguments,
-  convertHere,
-  type Refusal,
-  refuses,
-  refusesHere,
-  sideBySide,
-  succeeds,
-} from './run-dcp.js';
+import { refusesEditedIndex } from './edited-index.js';
+import { convertArguments, convertHere, type Refusal, sideBySide, succeeds } from './run-dcp.js';
 
 /** Shape [9, 4] over four ranks: rows 0 to 3, 3 to 6, 6 to 9, and none. */
 const FQN = 'model.rows.weight';
@@ -181,15 +174,24 @@ suite('faults: coverage', ({ each, test }) => {
     rows,
     ({ what }) => what,
     sideBySide(rows, async ({ what, edit, refusal }) => {
-      const root = scratch({ inMemory: true });
-      const source = copyFixture('sharded4', root, '2.6.0');
-      editIndex(source, edit);
-      const refuse = BY_PROGRAM.includes(what) ? refuses : refusesHere;
-      await leavesUnchanged(root, () =>
-        refuse(convertArguments('dcp_to_torch', source, join(root, 'out.pth')), refusal),
-      );
+      await refusesEditedIndex(edit, refusal, BY_PROGRAM.includes(what));
     }),
   );
+
+  test('the path of a checkpoint saved on Windows is carried, never made: Python on Linux cannot', async () => {
+    const root = scratch({ inMemory: true });
+    const source = copyFixture('sharded4', root, '2.6.0');
+    editIndex(source, ({ metadata }) => {
+      const path = new PyObject(
+        'reduce',
+        new PyGlobal('pathlib', 'WindowsPath'),
+        new PyTuple(['C:\\', 'run']),
+      );
+      setField(fieldOf(metadata, 'storage_meta') as PyObject, 'checkpoint_id', path);
+    });
+    const { globals } = await convertHere(convertArguments('dcp_to_torch', source, join(root, 'out.pth')));
+    equal(globals, []);
+  });
 
   test('an index written again without a change converts to the same file', async () => {
     const root = scratch({ inMemory: true });

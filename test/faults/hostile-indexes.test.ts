@@ -4,9 +4,9 @@ import { PyList, type PyObject, PyTuple } from '../../src/pickle/values.js';
 import { copyFixture } from '../fixtures.js';
 import { scratch } from '../io/scratch.js';
 import { is, suite } from '../suite.js';
-import { leavesUnchanged } from './contents.js';
 import { editIndex, type IndexEditor, setField, torchSize } from './craft.js';
-import { convertArguments, type Refusal, refuses, refusesHere, sideBySide } from './run-dcp.js';
+import { refusesEditedIndex } from './edited-index.js';
+import { type Refusal, sideBySide } from './run-dcp.js';
 
 /** Rows that start the program; the others ask the library, which is faster. */
 const BY_PROGRAM = ['a data file "/etc/passwd"', 'a path with a list position of a billion'];
@@ -117,13 +117,7 @@ suite('faults: hostile indexes', ({ each, test }) => {
     indexRows,
     ({ what }) => what,
     sideBySide(indexRows, async ({ what, edit, refusal }) => {
-      const root = scratch({ inMemory: true });
-      const source = copyFixture('sharded4', root, '2.6.0');
-      editIndex(source, edit);
-      const refuse = BY_PROGRAM.includes(what) ? refuses : refusesHere;
-      await leavesUnchanged(root, () =>
-        refuse(convertArguments('dcp_to_torch', source, join(root, 'out.pth')), refusal),
-      );
+      await refusesEditedIndex(edit, refusal, BY_PROGRAM.includes(what));
     }),
   );
 
