@@ -68,7 +68,7 @@ async function readMetadataFile(path: string): Promise<Uint8Array> {
 export async function readFileNames(directory: string): Promise<string[]> {
   try {
     const metadata = decodeMetadata(await readMetadataFile(`${directory}/${METADATA_NAME}`));
-    return [...new Set(metadata.storageData.map(([, info]) => info.relativePath))];
+    return [...metadata.storageData.relativePaths];
   } catch (error) {
     if (error instanceof DcpError) return [];
     throw error;
