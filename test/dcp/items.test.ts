@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { StorageTable } from '../../src/checkpoint/storage.js';
-import { ItemReader, readItemPickle, readTensorItem } from '../../src/dcp/items.js';
+import { ItemReader } from '../../src/dcp/item-window.js';
+import { readItemPickle, readTensorItem } from '../../src/dcp/items.js';
 import { decodeMetadata } from '../../src/dcp/metadata.js';
 import { MemorySource, readRange } from '../../src/io/source.js';
 import { fixturePath } from '../fixtures.js';
