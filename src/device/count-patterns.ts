@@ -2,7 +2,7 @@ import type { DTypeInfo } from '../dtype.js';
 import { isSubnormal, type NumberFormat, numberFormatOf, valueTable } from '../numbers.js';
 import { NO_MOMENTS } from './moments.js';
 import type { NumberCounter } from './number-counter.js';
-import { type PartialNumbers, sparseHistogram } from './tensor-stats.js';
+import { type PartialNumbers, patternsOf } from './tensor-stats.js';
 
 /**
  * Below this many numbers the patterns that occur are listed, rather than all of them looked through: a checkpoint
@@ -10,19 +10,26 @@ import { type PartialNumbers, sparseHistogram } from './tensor-stats.js';
  */
 const FEW_NUMBERS = 1 << 15;
 
+const HALF_PATTERNS = 1 << 16;
+
 /**
- * Counts numbers of up to 16 bits by their pattern. Counting is one addition a number, whatever it is; all else is
- * computed from at most 65,536 counts, once for many megabytes.
+ * Counts numbers of up to 16 bits by their pattern. Counting is one addition for 16 bits, whatever they are; all else
+ * is computed from the counts, once for many megabytes.
  */
 export class PatternCounter implements NumberCounter {
   private readonly format: NumberFormat;
   private readonly table: Float64Array;
-  /** One set of counts a component; a second one for every other number, so that equal neighbours do not wait. */
+  /** By component; of packed numbers by byte. */
   private readonly counts: Uint32Array[];
-  /** Patterns met, per component, where they are listed. */
+  /**
+   * Counts of the low halves of 32-bit words, then those of the high halves. These are the components of a complex
+   * number, or every other number, so that equal neighbours do not wait for each other. Bytes are counted in pairs.
+   */
+  private readonly halves = new Uint32Array(2 * HALF_PATTERNS);
+  /** Patterns met, by component, where they are listed. */
   private readonly listed: Uint16Array[];
   private readonly listedCount: number[];
-  private isListing = false;
+  private areFew = false;
 
   constructor(
     dtype: DTypeInfo,
@@ -30,25 +37,35 @@ export class PatternCounter implements NumberCounter {
   ) {
     this.format = numberFormatOf(dtype);
     this.table = valueTable(dtype);
-    const { componentCount } = this.format;
-    const patternCount = this.format.bitWidth === 16 ? 1 << 16 : 1 << 8;
-    this.counts = Array.from({ length: 2 }, () => new Uint32Array(patternCount));
-    this.listed = Array.from({ length: componentCount }, () => new Uint16Array(FEW_NUMBERS));
-    this.listedCount = this.listed.map(() => 0);
+    const { bitWidth, componentCount } = this.format;
+    const components = Array.from({ length: componentCount });
+    this.counts = components.map(() => new Uint32Array(bitWidth === 16 ? HALF_PATTERNS : 256));
+    this.listed = components.map(() => new Uint16Array(FEW_NUMBERS));
+    this.listedCount = components.map(() => 0);
   }
 
   begin(byteLength: number): void {
-    this.isListing = (byteLength * 8) / this.format.bitWidth <= FEW_NUMBERS;
+    this.areFew = (byteLength * 8) / this.format.bitWidth <= FEW_NUMBERS;
   }
 
   add(bytes: Uint8Array): void {
-    const patterns =
-      this.format.bitWidth === 16 ? new Uint16Array(bytes.buffer, bytes.byteOffset, bytes.length / 2) : bytes;
-    if (!this.isListing) {
-      // Two components go to a set each, and so do the halves of one.
-      countPairs(patterns, this.counts[0]!, this.counts[1]!);
+    if (!this.areFew) {
+      const wordCount = bytes.length >> 2;
+      countHalves(new Uint32Array(bytes.buffer, bytes.byteOffset, wordCount), this.halves);
+      // The rest of the last block may be shorter than a word.
+      this.addFew(bytes.subarray(wordCount * 4));
+    } else {
+      this.addFew(bytes);
+    }
+  }
+
+  private addFew(bytes: Uint8Array): void {
+    if (this.format.bitWidth < 16) {
+      const counts = this.counts[0]!;
+      for (let i = 0; i < bytes.length; i++) counts[bytes[i]!]!++;
       return;
     }
+    const patterns = new Uint16Array(bytes.buffer, bytes.byteOffset, bytes.length / 2);
     const step = this.format.componentCount;
     for (let component = 0; component < step; component++) {
       this.listedCount[component] = countListing(
@@ -63,33 +80,49 @@ export class PatternCounter implements NumberCounter {
   }
 
   finish(): PartialNumbers[] {
-    const [first, second] = this.counts as [Uint32Array, Uint32Array];
-    const isComplex = this.format.componentCount === 2;
-    if (!this.isListing && !isComplex) {
-      for (let pattern = 0; pattern < first.length; pattern++) first[pattern]! += second[pattern]!;
-      second.fill(0);
-    }
-    const results = (isComplex ? [first, second] : [first]).map((counts, component) => {
-      const patterns = this.isListing
+    if (!this.areFew) this.foldHalves();
+    return this.counts.map((counts, component) => {
+      const isListed = this.areFew && this.format.bitWidth === 16;
+      const patterns = isListed
         ? this.listed[component]!.subarray(0, this.listedCount[component]!).sort()
-        : occurring(counts);
-      const result = this.numbersOf(patterns, counts);
-      counts.fill(0);
+        : patternsOf(counts);
+      const result = this.format.bitWidth === 4 ? this.statsOfPacked(counts) : this.statsOf(patterns, counts);
+      if (isListed) for (const pattern of patterns) counts[pattern] = 0;
+      else counts.fill(0);
       this.listedCount[component] = 0;
       return result;
     });
-    return results;
   }
 
-  private numbersOf(patterns: Uint16Array, counts: Uint32Array): PartialNumbers {
-    if (this.format.bitWidth !== 4) return this.statsOf(patterns, counts);
-    // Two numbers in a byte.
-    const halves = new Uint32Array(16);
-    for (const pattern of patterns) {
-      halves[pattern & 15]! += counts[pattern]!;
-      halves[pattern >> 4]! += counts[pattern]!;
+  /** Adds the counts of halves to those of the components. */
+  private foldHalves(): void {
+    const { halves, counts } = this;
+    const [first, second = first] = counts as [Uint32Array, Uint32Array?];
+    const low = halves.subarray(0, HALF_PATTERNS);
+    const high = halves.subarray(HALF_PATTERNS);
+    if (this.format.bitWidth === 16) {
+      for (let pattern = 0; pattern < HALF_PATTERNS; pattern++) {
+        first[pattern]! += low[pattern]!;
+        second[pattern]! += high[pattern]!;
+      }
+    } else {
+      for (let pair = 0; pair < HALF_PATTERNS; pair++) {
+        const count = low[pair]! + high[pair]!;
+        first[pair & 255]! += count;
+        first[pair >> 8]! += count;
+      }
     }
-    return this.statsOf(occurring(halves), halves);
+    halves.fill(0);
+  }
+
+  /** Two numbers in a byte. */
+  private statsOfPacked(counts: Uint32Array): PartialNumbers {
+    const nibbles = new Uint32Array(16);
+    for (let byte = 0; byte < 256; byte++) {
+      nibbles[byte & 15]! += counts[byte]!;
+      nibbles[byte >> 4]! += counts[byte]!;
+    }
+    return this.statsOf(patternsOf(nibbles), nibbles);
   }
 
   private statsOf(patterns: Uint16Array, counts: Uint32Array): PartialNumbers {
@@ -159,18 +192,12 @@ export class PatternCounter implements NumberCounter {
   }
 }
 
-function occurring(counts: Uint32Array): Uint16Array {
-  return sparseHistogram(counts).bits;
-}
-
-/** Counts numbers at even places in one set and those at odd places in another. */
-function countPairs(patterns: Uint8Array | Uint16Array, even: Uint32Array, odd: Uint32Array): void {
-  const end = patterns.length & ~1;
-  for (let i = 0; i < end; i += 2) {
-    even[patterns[i]!]!++;
-    odd[patterns[i + 1]!]!++;
+function countHalves(words: Uint32Array, halves: Uint32Array): void {
+  for (let i = 0; i < words.length; i++) {
+    const word = words[i]!;
+    halves[word & 0xffff]!++;
+    halves[HALF_PATTERNS + (word >>> 16)]!++;
   }
-  if (end < patterns.length) even[patterns[end]!]!++;
 }
 
 /** Counts every `step`-th number, and lists patterns as they are first met. Returns how many are listed. */
