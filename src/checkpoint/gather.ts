@@ -44,12 +44,20 @@ export class TensorGatherer {
     this.addSelection(entry, selectionOfBox(target), recordStride);
   }
 
-  /** {@link addBox} for elements that lie steps apart. */
-  addSelection(entry: TensorEntry, target: Selection, recordStride: readonly number[]): void {
+  /**
+   * {@link addBox} for elements that lie steps apart. Several selections can fill one record: `recordOffset` is where
+   * the first element of this one goes, in elements.
+   */
+  addSelection(
+    entry: TensorEntry,
+    target: Selection,
+    recordStride: readonly number[],
+    recordOffset = 0,
+  ): void {
     withContext({ fqn: entry.fqn }, () => {
       for (const { chunk, box } of this.chunksOf(entry)) {
-        const shared = selectedOf(box, target);
-        if (shared !== undefined) this.addPart(entry, chunk, box, shared, target, recordStride);
+        const held = heldBy(box, target);
+        if (held !== undefined) this.addPart(entry, chunk, box, held, target, recordStride, recordOffset);
       }
     });
   }
@@ -91,6 +99,7 @@ export class TensorGatherer {
     held: Held,
     target: Selection,
     recordStride: readonly number[],
+    recordStart: number,
   ): void {
     const { chunks, storages } = this.checkpoint;
     const storage = chunks.storage[chunk]!;
@@ -100,7 +109,7 @@ export class TensorGatherer {
     let storageOffset = chunks.storageOffset[chunk]!;
     this.requireInside(storage, (storageOffset + strideSpan(box.sizes, stride)) * itemSize);
     const dimensions: PieceDimension[] = [];
-    let recordOffset = 0;
+    let recordOffset = recordStart;
     for (let d = 0; d < box.sizes.length; d++) {
       const step = target.steps[d]!;
       const first = target.offsets[d]! + held.first[d]! * step;
@@ -153,7 +162,7 @@ interface Held {
 }
 
 /** The elements of a selection that lie in a box; undefined where none does. */
-function selectedOf(box: Box, { offsets, sizes, steps }: Selection): Held | undefined {
+function heldBy(box: Box, { offsets, sizes, steps }: Selection): Held | undefined {
   const first: number[] = [];
   const count: number[] = [];
   for (let d = 0; d < offsets.length; d++) {
