@@ -136,7 +136,10 @@ class PartWriter {
     const { layout, records } = this;
     const crcOf: CrcOf = index => this.crcOf(index, crcOfRecord);
     if (part === this.partCount - 1) {
-      return encodeDirectory(layout, Uint32Array.from(records, (_, index) => crcOf(index)));
+      return encodeDirectory(
+        layout,
+        Uint32Array.from(records, (_, index) => crcOf(index)),
+      );
     }
     const index = Math.floor(part / PARTS_OF_RECORD);
     const record = records[index]!;

@@ -144,7 +144,8 @@ function check(root: string | undefined, records: readonly LayoutRecord[], align
   if (records.length === 0) throw new UsageError('An archive needs at least one record');
   const seen = new Set<string>();
   for (const { name, byteLength } of records) {
-    const fault = name === '' || name.endsWith('/') ? 'is not a file name' : nameFault(entryNameOf(root, name));
+    const fault =
+      name === '' || name.endsWith('/') ? 'is not a file name' : nameFault(entryNameOf(root, name));
     if (fault !== undefined) throw refused(name, fault);
     if (!Number.isSafeInteger(byteLength) || byteLength < 0) {
       throw refused(name, 'has an impossible length', `${byteLength} bytes`);
