@@ -29,10 +29,13 @@ export function findWrongElement(shape: readonly number[], boxes: readonly Box[]
   const corners = 2 ** cut.length;
   const positions = cut.reduce((product, d) => product * (shape[d]! + 1), 1);
   if (boxes.length * corners > MAX_CORNERS || positions > Number.MAX_SAFE_INTEGER) {
-    throw new LimitError('The tensor is cut in too complicated a way to check that its chunks are all there', {
-      expected: `${MAX_CORNERS} corners at most`,
-      found: `${boxes.length} chunks cut along ${cut.length} dimensions`,
-    });
+    throw new LimitError(
+      'The tensor is cut in too complicated a way to check that its chunks are all there',
+      {
+        expected: `${MAX_CORNERS} corners at most`,
+        found: `${boxes.length} chunks cut along ${cut.length} dimensions`,
+      },
+    );
   }
   if (cut.length === 0) {
     if (boxes.length === 1) return undefined;

@@ -18,8 +18,8 @@ export type TensorSource = Pick<Checkpoint, 'chunks' | 'storages' | 'files'>;
  * which storages the plan has already.
  */
 export class TensorGatherer {
-  /** The plan's storage for each row of the table; −1 while it has none. */
-  private planStorage = new Int32Array(0);
+  /** The plan's storage for each row of the table, −1 while it has none; in pages, as a plan may use few rows. */
+  private readonly planStorage: (Int32Array | undefined)[] = [];
   private readonly planSource: number[] = [];
   private readonly proved = new Map<TensorEntry, ProvedChunks>();
   /** Chunks left out because another one holds the same box. */
@@ -151,12 +151,9 @@ export class TensorGatherer {
 
   /** The plan's storage for a row of the checkpoint's table. */
   private storageOf(storage: number, row: StorageRow, label: string): number {
-    if (storage >= this.planStorage.length) {
-      const grown = new Int32Array(Math.max(this.checkpoint.storages.count, storage + 1)).fill(-1);
-      grown.set(this.planStorage);
-      this.planStorage = grown;
-    }
-    const known = this.planStorage[storage]!;
+    const pageNumber = Math.floor(storage / PAGE);
+    const page = (this.planStorage[pageNumber] ??= new Int32Array(PAGE).fill(-1));
+    const known = page[storage % PAGE]!;
     if (known >= 0) return known;
     const { file, byteOffset, byteLength, crc32 } = row;
     this.planSource[file] ??= this.plan.addSource(this.checkpoint.files[file]!.path);
@@ -167,10 +164,13 @@ export class TensorGatherer {
       crc32,
       label,
     });
-    this.planStorage[storage] = index;
+    page[storage % PAGE] = index;
     return index;
   }
 }
+
+/** Rows of a page of plan storages. */
+const PAGE = 1024;
 
 /** So many chunks are looked at one by one. */
 const FEW_CHUNKS = 16;
