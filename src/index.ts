@@ -55,9 +55,22 @@ export {
   type InspectReport,
   inspectCheckpoint,
 } from './ops/inspect.js';
+export { type LoadOptions, load } from './ops/load/load.js';
+export { type LoadResult, type LoadStateDictOptions, loadStateDict } from './ops/load/load-state-dict.js';
+export type { ReadOptions } from './ops/load/read-tensors.js';
 export type { Loss, LossKind } from './ops/losses.js';
 export { openCheckpoint } from './ops/open.js';
 export type { NamedGlobal } from './ops/safety.js';
+export type { StateDict } from './ops/state-dict/leaves.js';
+export type { Stateful } from './ops/state-dict/stateful.js';
+export {
+  dtensor,
+  type ElementArray,
+  Tensor,
+  type TensorLike,
+  type TensorOptions,
+  tensor,
+} from './ops/state-dict/tensor.js';
 export type { Warning, WarningKind } from './ops/warnings.js';
 export { PyDict } from './pickle/dict.js';
 export * from './pickle/values.js';

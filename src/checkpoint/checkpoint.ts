@@ -1,6 +1,7 @@
 import type { DTypeInfo } from '../dtype.js';
 import type { PyValue } from '../pickle/values.js';
 import { PyExternal } from '../pickle/values.js';
+import type { Box } from './box.js';
 import type { ChunkTable } from './chunks.js';
 import type { StorageTable } from './storage.js';
 
@@ -24,10 +25,14 @@ export interface Checkpoint {
   readonly provenance: Provenance;
   /**
    * Finds where the bytes of these entries are: reads the little archives around stored tensors and fills the
-   * view columns of `chunks`. Opening never does this.
+   * view columns of `chunks`. Opening never does this. Where only parts of tensors are wanted, `isWanted` tells which
+   * of their boxes.
    * @throws FormatError, FileError, UnsupportedError naming the entry.
    */
-  resolve(entries: readonly TensorEntry[]): Promise<void>;
+  resolve(
+    entries: readonly TensorEntry[],
+    isWanted?: (entry: TensorEntry, box: Box) => boolean,
+  ): Promise<void>;
   /** Reads the Python values of these objects. Opening never does this for DCP. */
   loadObjects(entries: readonly ObjectEntry[]): Promise<void>;
   close(): void;

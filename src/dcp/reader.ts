@@ -1,4 +1,4 @@
-import { elementCountOf } from '../checkpoint/box.js';
+import { type Box, elementCountOf } from '../checkpoint/box.js';
 import type {
   Checkpoint,
   Entry,
@@ -179,13 +179,17 @@ export class DcpCheckpoint implements Checkpoint {
     return ends;
   }
 
-  async resolve(entries: readonly TensorEntry[]): Promise<void> {
+  async resolve(
+    entries: readonly TensorEntry[],
+    isWanted?: (entry: TensorEntry, box: Box) => boolean,
+  ): Promise<void> {
     const { chunks } = this;
     const byFile: number[][] = this.files.map(() => []);
     const entryOf = new Map<number, TensorEntry>();
     for (const entry of entries) {
       for (let chunk = entry.firstChunk; chunk < entry.firstChunk + entry.chunkCount; chunk++) {
-        if (elementCountOf(chunks.boxOf(chunk).sizes) === 0) continue;
+        const box = chunks.boxOf(chunk);
+        if (elementCountOf(box.sizes) === 0 || isWanted?.(entry, box) === false) continue;
         byFile[chunks.itemFile[chunk]!]!.push(chunk);
         entryOf.set(chunk, entry);
       }
