@@ -61,6 +61,14 @@ export type { ReadOptions } from './ops/load/read-tensors.js';
 export type { Loss, LossKind } from './ops/losses.js';
 export { openCheckpoint } from './ops/open.js';
 export type { NamedGlobal } from './ops/safety.js';
+export {
+  AsyncSaver,
+  type AsyncSaverOptions,
+  asyncSave,
+  type SaveOptions,
+  type SaveResult,
+  save,
+} from './ops/save/save.js';
 export type { StateDict } from './ops/state-dict/leaves.js';
 export type { Stateful } from './ops/state-dict/stateful.js';
 export {

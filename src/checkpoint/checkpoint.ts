@@ -1,3 +1,4 @@
+import type { MemorySource } from '../copy/plan.js';
 import type { DTypeInfo } from '../dtype.js';
 import type { PyValue } from '../pickle/values.js';
 import { PyExternal } from '../pickle/values.js';
@@ -10,7 +11,8 @@ import type { StorageTable } from './storage.js';
  * objects, and where their bytes lie. No tensor byte is read to make one.
  */
 export interface Checkpoint {
-  readonly format: 'dcp' | 'torch';
+  /** `memory`: a state dict of this process, on its way into a file. */
+  readonly format: 'dcp' | 'torch' | 'memory';
   /** As the user named it. */
   readonly path: string;
   /** Data files; chunks and storages refer to them by position. */
@@ -45,6 +47,8 @@ export interface SourceFile {
   readonly name: string;
   /** Undefined when the file is not at hand (a `.metadata` on its own). */
   readonly byteLength: number | undefined;
+  /** The bytes themselves, where they are in memory and `path` only names them. */
+  readonly memory?: MemorySource;
 }
 
 export interface Provenance {

@@ -147,7 +147,8 @@ export class TensorGatherer {
     let index = this.planStorage.get(storage);
     if (index === undefined) {
       const { file, byteOffset, byteLength, crc32 } = this.checkpoint.storages.at(storage);
-      this.planSource[file] ??= this.plan.addSource(this.checkpoint.files[file]!.path);
+      const { path, memory } = this.checkpoint.files[file]!;
+      this.planSource[file] ??= this.plan.addSource(memory ?? path);
       index = this.plan.addStorage({ source: this.planSource[file]!, byteOffset, byteLength, crc32, label });
       this.planStorage.set(storage, index);
     }

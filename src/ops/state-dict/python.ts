@@ -24,7 +24,7 @@ import { isTensor } from './tensor.js';
  * | number: an integer below 2^53   | int (from a float too: 1.0 becomes 1) |
  * | any other number                | float                                |
  * | bigint                          | int                                  |
- * | Buffer                          | bytes                                |
+ * | Buffer; a Uint8Array in a value of this package | bytes                |
  * | Array                           | list (from a tuple too)              |
  * | plain object; Map               | dict                                 |
  * | Set                             | set (from a frozenset too)           |
@@ -37,7 +37,7 @@ const MAX_DEPTH = 1000;
 /** Python's types of containers and leaves, copied; `tensorOf` gives what stands for a tensor. */
 export function toPython(value: unknown, tensorOf: (tensor: unknown) => PyValue): PyValue {
   const made = new Map<unknown, PyValue>();
-  const visit = (part: unknown, depth: number): PyValue => {
+  const visit = (part: unknown, depth: number, isInPython: boolean): PyValue => {
     switch (typeof part) {
       case 'string':
       case 'boolean':
@@ -55,9 +55,10 @@ export function toPython(value: unknown, tensorOf: (tensor: unknown) => PyValue)
       made.set(part, copy);
       return copy;
     };
-    const inner = (child: unknown): PyValue => visit(child, depth + 1);
+    const inner = (child: unknown): PyValue => visit(child, depth + 1, isPythonContainer(part));
+    if (Buffer.isBuffer(part) || (isInPython && part instanceof Uint8Array))
+      return keep(Uint8Array.from(part));
     if (isTensor(part)) return keep(tensorOf(part));
-    if (Buffer.isBuffer(part)) return keep(Uint8Array.from(part));
     if (part instanceof PyByteArray) return keep(new PyByteArray(Uint8Array.from(part.bytes)));
     if (Array.isArray(part) || part instanceof PyList) {
       const list = keep(new PyList());
@@ -80,7 +81,11 @@ export function toPython(value: unknown, tensorOf: (tensor: unknown) => PyValue)
     if (part instanceof PyObject) return objectCopy(part, inner, keep);
     throw notStorable(part);
   };
-  return visit(value, 0);
+  return visit(value, 0, false);
+}
+
+function isPythonContainer(value: unknown): boolean {
+  return [PyList, PyTuple, PyDict, PySet, PyFrozenSet, PyObject].some(type => value instanceof type);
 }
 
 function objectCopy(
@@ -173,7 +178,7 @@ function mappingOf(
   return map;
 }
 
-/** The value with other tensors in it; the same value where it has none. */
+/** The value with other tensors in it; bytes as a Buffer, so that they are not taken for a tensor. */
 export function withTensors(value: PyValue, tensorOf: (value: PyValue) => PyValue | undefined): PyValue {
   const made = new Map<PyValue, PyValue>();
   const visit = (part: PyValue): PyValue => {
@@ -186,6 +191,7 @@ export function withTensors(value: PyValue, tensorOf: (value: PyValue) => PyValu
     };
     const tensor = tensorOf(part);
     if (tensor !== undefined) return keep(tensor);
+    if (part instanceof Uint8Array) return keep(Buffer.from(part));
     if (part instanceof PyTuple) return keep(new PyTuple(part.items.map(visit)));
     if (part instanceof PyList) {
       const list = keep(new PyList());
