@@ -1,7 +1,7 @@
 import type { Checkpoint, ObjectEntry } from '../../checkpoint/checkpoint.js';
 import { wholeTensor } from '../../checkpoint/local-shard.js';
 import type { CrcReport } from '../../copy/ledger.js';
-import type { PyValue } from '../../pickle/values.js';
+import { isGlobal, PyObject, PyTuple, type PyValue } from '../../pickle/values.js';
 import { tensorsInObjects } from '../../torch/object-tensors.js';
 import { openCheckpoint } from '../open.js';
 import { type StateDict, stateDictLeaves } from '../state-dict/leaves.js';
@@ -72,11 +72,13 @@ async function loadValues(
     objects.map(({ entry }) => entry),
   );
   const crc = await readTensors(checkpoint, [...tensors, ...read.tensors], options);
+  const { tensorOf } = read;
   for (const { leaf, entry } of objects) {
+    const value = entry.value!;
     leaf.replace(
       options.values === 'python'
-        ? withTensors(entry.value!, read.tensorOf)
-        : fromPython(entry.value!, read.tensorOf),
+        ? withTensors(value, part => parameterOf(part, tensorOf))
+        : fromPython(value, tensorOf),
     );
   }
   return {
@@ -123,4 +125,15 @@ async function readObjects(
       return entry === undefined ? undefined : made.get(entry);
     },
   };
+}
+
+const PARAMETERS = ['_rebuild_parameter', '_rebuild_parameter_with_state'];
+
+/** As `tensorOf`; a Parameter stays one, around the tensor. */
+function parameterOf(value: PyValue, tensorOf: (value: PyValue) => Tensor | undefined): PyValue | undefined {
+  const tensor = tensorOf(value);
+  if (tensor === undefined || !(value instanceof PyObject)) return tensor;
+  const { how, callable, args } = value;
+  if (!PARAMETERS.some(name => isGlobal(callable, 'torch._utils', name))) return tensor;
+  return new PyObject(how, callable, new PyTuple([tensor, ...args.items.slice(1)]));
 }

@@ -3,6 +3,7 @@ import { UsageError } from '../../errors.js';
 import { PyDict } from '../../pickle/dict.js';
 import {
   PyByteArray,
+  PyExternal,
   PyFloat,
   PyFrozenSet,
   PyGlobal,
@@ -127,6 +128,9 @@ function notStorable(value: unknown): UsageError {
     expected: 'tensors, numbers, text, arrays, plain objects, or values of this package',
     found: name,
     ...(isStateful ? { hint: 'A value with stateDict() is taken at the top of the state dict only.' } : {}),
+    ...(value instanceof PyExternal
+      ? { hint: 'Its bytes are in the checkpoint that it was loaded from.' }
+      : {}),
   });
 }
 
