@@ -8,6 +8,7 @@ import { type StateDict, stateDictLeaves } from '../state-dict/leaves.js';
 import { fromPython, withTensors } from '../state-dict/python.js';
 import { withStatefulValues } from '../state-dict/stateful.js';
 import { Tensor } from '../state-dict/tensor.js';
+import { requireDataAtHand } from './at-hand.js';
 import { EntriesByKey, matchLeaves } from './matching.js';
 import { type ReadOptions, readTensors } from './read-tensors.js';
 
@@ -107,6 +108,7 @@ async function readObjects(
   checkpoint: Checkpoint,
   objects: readonly ObjectEntry[],
 ): Promise<{ tensors: Parameters<typeof readTensors>[1]; tensorOf: (value: PyValue) => Tensor | undefined }> {
+  requireDataAtHand(checkpoint);
   await checkpoint.loadObjects(objects);
   const inside = tensorsInObjects(checkpoint, objects);
   const made = new Map(

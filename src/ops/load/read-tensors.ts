@@ -9,6 +9,7 @@ import type { CrcReport } from '../../copy/ledger.js';
 import { CopyPlanBuilder } from '../../copy/plan.js';
 import { type DTypeInfo, dtypeOf } from '../../dtype.js';
 import { UsageError } from '../../errors.js';
+import { requireDataAtHand, requireSameCheckpoint } from './at-hand.js';
 
 export interface ReadOptions {
   /** Compute and check the CRC-32s of what is read whole. Default true. */
@@ -41,6 +42,7 @@ export async function readTensors(
   reads: readonly TensorRead[],
   options: ReadOptions = {},
 ): Promise<CrcReport> {
+  requireDataAtHand(checkpoint);
   for (const { entry, dtype } of reads) requireCast(entry, dtypeOf(dtype));
   const wanted = new Map<TensorEntry, Box[]>();
   for (const { entry, source, shard } of reads) {
@@ -78,6 +80,7 @@ export async function readTensors(
     }
   }
   const { crc } = await copyToMemory(plan.build(), buffers, options);
+  requireSameCheckpoint(checkpoint);
   return crc;
 }
 

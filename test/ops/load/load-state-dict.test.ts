@@ -224,6 +224,52 @@ suite('what cannot be loaded', ({ test, each }) => {
   });
 });
 
+suite('how a load goes about it', ({ test }) => {
+  test('an array that is there is filled without a second one of its size', async () => {
+    const path = join(scratch({ inMemory: true }), 'checkpoint');
+    const byteLength = 96 << 20;
+    await save({ weight: new Uint8Array(byteLength).fill(7) }, path, { sync: false });
+    const weight = new Uint8Array(byteLength);
+    const before = process.memoryUsage().arrayBuffers;
+    let most = 0;
+    await loadStateDict({ weight }, path, {
+      workers: 0,
+      onProgress: () => {
+        most = Math.max(most, process.memoryUsage().arrayBuffers - before);
+      },
+    });
+    is(weight.at(-1), 7);
+    ok(most < 16 << 20, `${most} bytes more`);
+  });
+
+  test('an index on its own has no data', async () => {
+    await rejects(() => loadStateDict({ epoch: 0 }, join(fixturePath('replicated'), '.metadata')), {
+      code: 'file',
+      message: /Only the index is at hand/,
+    });
+    await rejects(
+      () =>
+        loadStateDict({ five_rows: new Float32Array(15) }, join(fixturePath('uneven_shards'), '.metadata')),
+      {
+        code: 'file',
+        message: /Only the index is at hand/,
+      },
+    );
+  });
+
+  test('a checkpoint that is replaced meanwhile is not loaded by halves', async () => {
+    const path = join(scratch(), 'checkpoint');
+    await save({ a: new Float32Array(1) }, path);
+    const checkpoint = await openCheckpoint(path);
+    await save({ a: Float32Array.of(2), b: new Float32Array(2) }, path, { force: true });
+    await rejects(() => loadStateDict({ a: new Float32Array(1) }, checkpoint), {
+      code: 'file',
+      message: /changed/,
+    });
+    checkpoint.close();
+  });
+});
+
 /** As torch's own examples have it: model and optimizer under one name. */
 class AppState implements Stateful {
   readonly calls: string[] = [];
