@@ -1,7 +1,7 @@
 import { UsageError } from '../../errors.js';
+import { suggest } from '../../ops/suggest.js';
 import type { Command, GivenArguments } from '../command.js';
 import { JSON_OPTION, requireNotStdin, STDOUT, WORKERS_OPTION, workersOf } from '../shared-options.js';
-import { suggest } from '../../ops/suggest.js';
 
 const MODES = ['dcp_to_torch', 'torch_to_dcp'] as const;
 type Mode = (typeof MODES)[number];
