@@ -1,4 +1,5 @@
 import { UsageError } from '../../errors.js';
+import { suggest } from '../../ops/suggest.js';
 import type { Command, GivenArguments } from '../command.js';
 import {
   JSON_OPTION,
@@ -9,7 +10,6 @@ import {
   WORKERS_OPTION,
   workersOf,
 } from '../shared-options.js';
-import { suggest } from '../suggest.js';
 
 const MODES = ['dcp_to_torch', 'torch_to_dcp'] as const;
 type Mode = (typeof MODES)[number];
