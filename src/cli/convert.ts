@@ -41,7 +41,7 @@ async function convert(
 ): Promise<ConvertResult> {
   const { dcpToTorchSave, dcpToTorchStream, torchSaveToDcp } = await import('../ops/convert.js');
   const { mode, source, destination, force, skipExisting, dryRun, strict, allowUnsafeGlobals } = request;
-  const { restoreIntKeys, crc, sync, workers, readsInFlight } = request;
+  const { restoreIntKeys, check, device, crc, sync, workers, readsInFlight } = request;
   const options: ConvertOptions = {
     force,
     skipExisting,
@@ -49,6 +49,8 @@ async function convert(
     strict,
     allowUnsafeGlobals,
     restoreIntKeys,
+    check,
+    device,
     crc,
     sync,
     ...(workers === undefined ? {} : { workers }),
