@@ -1,4 +1,7 @@
 import { UsageError } from '../errors.js';
+import type { DeviceChoice } from '../index.js';
+import type { MeshTexts } from '../ops/sharding.js';
+import { suggest } from '../ops/suggest.js';
 import type { GivenArguments, OptionRow } from './command.js';
 
 /** Options that mean the same in every command that has them. */
@@ -23,6 +26,84 @@ export const WORKERS_OPTION: OptionRow = {
   describe: 'Threads that copy; 0 copies on the main thread. Default: what suits size and machine',
 };
 
+export const READS_IN_FLIGHT_OPTION: OptionRow = {
+  name: 'reads-in-flight',
+  kind: 'value',
+  valueName: 'N',
+  describe: 'Reads under way at a time, for storage that takes long to answer. Default: one a thread',
+};
+
+const MAX_READS_IN_FLIGHT = 64;
+
+/** @throws UsageError where the value is no number of reads. */
+export function readsInFlightOf(given: GivenArguments): number | undefined {
+  return wholeNumber(given, 'reads-in-flight', {
+    least: 1,
+    most: MAX_READS_IN_FLIGHT,
+    what: 'a number of reads',
+  });
+}
+
+export const DEVICE_OPTION: OptionRow = {
+  name: 'device',
+  kind: 'value',
+  valueName: 'DEVICE',
+  describe: 'auto, cpu, tensorflow or webgpu. Default: auto, which takes a GPU if there is one, else the CPU',
+};
+
+const DEVICES: readonly DeviceChoice[] = ['auto', 'cpu', 'tensorflow', 'webgpu'];
+
+/** For commands whose work is reading: a GPU would have to wait for it. */
+export const DEVICE_OF_COMPARISON_OPTION: OptionRow = {
+  ...DEVICE_OPTION,
+  describe:
+    'Where tensors are compared: auto, cpu, tensorflow or webgpu. Default: cpu, which is as fast as reading',
+};
+
+/** @throws UsageError where the value names no device. */
+export function deviceOf(given: GivenArguments, otherwise: DeviceChoice = 'auto'): DeviceChoice {
+  return choiceOf('device', given.value('device') ?? otherwise, DEVICES);
+}
+
+/** @throws UsageError where a word is none of those that the option knows. */
+export function choiceOf<Word extends string>(option: string, word: string, known: readonly Word[]): Word {
+  const found = known.find(name => name === word);
+  if (found !== undefined) return found;
+  const nearest = suggest(word, known);
+  throw new UsageError(`--${option} does not know ${word === '' ? 'an empty word' : word}`, {
+    expected: known.join(', '),
+    ...(nearest === undefined ? {} : { hint: `Did you mean ${nearest}?` }),
+  });
+}
+
+/** A rank's part of each tensor. */
+export const SHARD_OPTIONS: readonly OptionRow[] = [
+  {
+    name: 'mesh',
+    kind: 'value',
+    valueName: 'MESH',
+    describe: 'The ranks as a grid: 8, 2x4 or dp=2,tp=4',
+  },
+  {
+    name: 'placements',
+    kind: 'value',
+    valueName: 'LIST',
+    describe: "One for each dimension of --mesh: 'Shard(0),Replicate()'",
+  },
+];
+
+/** @throws UsageError where one of --mesh and --placements is missing. */
+export function layoutOf({ value }: GivenArguments): MeshTexts | undefined {
+  const [mesh, placements] = [value('mesh'), value('placements')];
+  if (mesh === undefined && placements === undefined) return undefined;
+  if (mesh === undefined || placements === undefined) {
+    throw new UsageError(`--${mesh === undefined ? 'mesh' : 'placements'} is missing`, {
+      hint: "Give both: --mesh 2x4 --placements 'Shard(0),Replicate()'.",
+    });
+  }
+  return { mesh, placements };
+}
+
 export const MAX_WORKERS = 256;
 
 /** @throws UsageError where the value is no number of threads. */
@@ -30,18 +111,18 @@ export function workersOf(given: GivenArguments): number | undefined {
   return wholeNumber(given, 'workers', { most: MAX_WORKERS, what: 'a number of threads' });
 }
 
-/** @throws UsageError where the value of the option is no whole number from 0 to `most`. */
+/** @throws UsageError where the value of the option is no whole number from `least` (0 unless told) to `most`. */
 export function wholeNumber(
   given: GivenArguments,
   name: string,
-  { most, what }: { most: number; what: string },
+  { least = 0, most, what }: { least?: number; most: number; what: string },
 ): number | undefined {
   const text = given.value(name);
   if (text === undefined) return undefined;
   const number = /^\d{1,15}$/.test(text) ? Number(text) : Number.NaN;
-  if (number <= most) return number;
+  if (number >= least && number <= most) return number;
   throw new UsageError(`--${name} is not ${what}`, {
-    expected: `a whole number from 0 to ${most}`,
+    expected: `a whole number from ${least} to ${most}`,
     found: text === '' ? 'nothing' : text,
   });
 }

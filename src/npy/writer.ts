@@ -1,4 +1,4 @@
-import type { CopyPlanBuilder } from '../copy/plan.js';
+import type { CopyPlanBuilder, RecordCast } from '../copy/plan.js';
 import { addArchive } from '../zip/archive-plan.js';
 import { encodeNpyHeader } from './header.js';
 
@@ -8,8 +8,9 @@ export interface PlannedArray {
   /** As a .npy header names it: `<f4`. */
   readonly type: string;
   readonly shape: readonly number[];
-  /** Of its elements. */
+  /** Of its elements, as they are written. */
   readonly byteLength: number;
+  readonly cast?: RecordCast | undefined;
   /** Adds the pieces to the plan's current record. */
   addPieces(): void;
 }
@@ -18,7 +19,7 @@ export interface PlannedArray {
 export function addNpy(plan: CopyPlanBuilder, output: number, array: PlannedArray): number {
   const header = encodeNpyHeader(array.type, array.shape);
   plan.addLiteral(output, 0, header);
-  plan.beginRecord(output, header.length, array.byteLength);
+  plan.beginRecord(output, header.length, array.byteLength, array.cast);
   array.addPieces();
   return header.length + array.byteLength;
 }
@@ -36,11 +37,12 @@ export function addNpz(plan: CopyPlanBuilder, output: number, arrays: readonly P
     root: undefined,
     alignment: ALIGNMENT,
     withCrc: true,
-    records: arrays.map(({ name, type, shape, byteLength, addPieces }) => ({
+    records: arrays.map(({ name, type, shape, byteLength, cast, addPieces }) => ({
       kind: 'copied',
       name: `${name}.npy`,
       head: encodeNpyHeader(type, shape),
       byteLength,
+      cast,
       addPieces,
     })),
   });
