@@ -1,7 +1,7 @@
 import { UsageError } from '../errors.js';
 import type { DeviceChoice } from '../index.js';
+import { suggest } from '../ops/suggest.js';
 import type { GivenArguments, OptionRow } from './command.js';
-import { suggest } from './suggest.js';
 
 /** Options that mean the same in every command that has them. */
 
