@@ -31,6 +31,7 @@ function highlighted(line: string, style: Style): string {
 const FORMATS: Record<InspectReport['format'], string> = {
   dcp: 'DCP directory',
   torch: 'torch.save file',
+  torchscript: 'TorchScript archive',
 };
 
 function headerRows(report: InspectReport): [string, string][] {
