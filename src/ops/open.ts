@@ -33,7 +33,8 @@ export async function recogniseFile(path: string): Promise<NonNullable<FileForm[
   }
   throw new FormatError('The file is no checkpoint that is known here', {
     expected: 'a torch.save file, or a DCP directory',
-    found: file.byteLength === 0 ? 'an empty file' : `a file that begins with ${hex(file.head.subarray(0, 8))}`,
+    found:
+      file.byteLength === 0 ? 'an empty file' : `a file that begins with ${hex(file.head.subarray(0, 8))}`,
     path,
   });
 }
