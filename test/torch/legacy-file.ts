@@ -29,6 +29,14 @@ export function legacyFileBytes(value: PyValue, parts: Partial<LegacyParts> = {}
   return Buffer.concat([...[MAGIC, version, system, value, keys].map(part => encodePickle(part)), payload]);
 }
 
+/** A file without storages, with this pickle as its fourth. */
+export function legacyFileAround(object: Uint8Array): Uint8Array {
+  const [before, after] = [[MAGIC, 1001, dict({})], [new PyList([])]].map(parts =>
+    Buffer.concat(parts.map(part => encodePickle(part))),
+  );
+  return Buffer.concat([before!, object, after!]);
+}
+
 export function legacyFile(value: PyValue, parts?: Partial<LegacyParts>): string {
   return writeTorchFile(legacyFileBytes(value, parts));
 }

@@ -19,6 +19,7 @@ import { call, countingBytes, dict, tuple } from './hand-made.js';
 import {
   type LegacyParts,
   legacyFile,
+  legacyFileAround,
   legacyFileBytes,
   legacyTensor,
   storage,
@@ -55,6 +56,17 @@ suite('files in the container from before torch 1.6', ({ each, test }) => {
       payload: Buffer.concat([storage(4n), Buffer.from('more')]),
     });
     equal(await converted(path), [bytes(0, 16)]);
+  });
+
+  test('numpy data that Python 2 kept in a str: bytes, which numpy takes as well', async () => {
+    const state = "(I1\n(I2\ntcnumpy\ndtype\n(S'f2'\nI0\nI1\ntRI00\nU\x04\xff\x3c\x00\x80tb";
+    const array = `cnumpy.core.multiarray\n_reconstruct\n(cnumpy\nndarray\n(I0\ntS'b'\ntR${state}`;
+    const object = Buffer.from(`\x80\x02}U\x01a${array}s.`, 'latin1');
+    const checkpoint = await openTorchFile(writeTorchFile(legacyFileAround(object)));
+    const [entry] = checkpoint.entries;
+    ok(entry?.kind === 'object' && entry.value instanceof PyObject && entry.value.state instanceof PyTuple);
+    equal(entry.value.state.items.at(-1), Uint8Array.of(0xff, 0x3c, 0, 0x80));
+    checkpoint.close();
   });
 
   test('a part of a storage: its bytes, in the memory of the whole', async () => {

@@ -137,6 +137,25 @@ suite('opening torch.save files', ({ test, each }) => {
     is(Buffer.compare(ours!, theirs!), 0);
   });
 
+  test('a deflated record that claims more than is safe is refused before anything is inflated', async () => {
+    const claimed = 2 ** 30 + 4;
+    const bytes = torchFileBytes(dict({ a: tensor({ elementCount: claimed / 4 }) }), {
+      'data/0': new Uint8Array(2 ** 21),
+    });
+    const archive = Buffer.from(bytes);
+    const entry = archive.lastIndexOf('archive/data/0') - 46;
+    archive.writeUInt16LE(8, entry + 10);
+    archive.writeUInt32LE(claimed, entry + 24);
+    const path = join(scratch({ inMemory: true }), 'bomb.pth');
+    writeFileSync(path, archive);
+    const before = spools();
+    await rejects(() => torchSaveToDcp(path, join(scratch({ inMemory: true }), 'out')), {
+      code: 'limit',
+      message: /longer than is safe to follow.*1073741824 bytes at most, found 1073741828/,
+    });
+    equal(spools(), before);
+  });
+
   each(
     [
       ['bzip2', /method 12 \(bzip2\)/],
