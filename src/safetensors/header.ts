@@ -64,6 +64,19 @@ export function decodeHeaderByteLength(prefix: Uint8Array, imageByteLength: numb
   return byteLength;
 }
 
+/** Whether a file of this length that begins so may be a safetensors file: a length that fits, then JSON. */
+export function isSafetensorsHead(head: Uint8Array, byteLength: number): boolean {
+  if (head.length <= PREFIX_BYTE_LENGTH) return false;
+  const headerByteLength = readUint64LE(head, 0);
+  const first = head[PREFIX_BYTE_LENGTH];
+  const startsObject = first === 0x7b || first === 0x20;
+  return (
+    startsObject &&
+    headerByteLength <= MAX_HEADER_BYTE_LENGTH &&
+    headerByteLength + PREFIX_BYTE_LENGTH <= byteLength
+  );
+}
+
 /**
  * Decodes and validates a header: names and members once only, known types, every length shape × element size, and
  * tensors that together are the data, without hole or overlap, to the end of the file.
