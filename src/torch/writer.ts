@@ -29,8 +29,24 @@ export function planTorchSave(
 ): TorchSavePlan {
   const builder = new CopyPlanBuilder();
   const gatherer = new TensorGatherer(checkpoint, builder);
+  const storageCount = addTorchFile(builder, gatherer, checkpoint, tree, path, options.withCrc);
+  return { plan: builder.build(), replicaCount: gatherer.replicaCount, storageCount };
+}
+
+/** Adds such a file to a plan that may have other outputs. Returns the number of its storages. */
+export function addTorchFile(
+  builder: CopyPlanBuilder,
+  gatherer: TensorGatherer,
+  checkpoint: Checkpoint,
+  tree: PyValue,
+  path: string,
+  withCrc: boolean,
+): number {
   const views = new StoredViews(checkpoint);
-  const pickler = new TorchPickler({ viewOf: entry => views.of(entry), keepParameters: checkpoint.format === 'torch' });
+  const pickler = new TorchPickler({
+    viewOf: entry => views.of(entry),
+    keepParameters: checkpoint.format === 'torch',
+  });
   const pickle = pickler.encode(tree);
   const name = path.slice(path.lastIndexOf('/') + 1);
   const output = builder.addOutput({ name, byteLength: 0 });
@@ -38,14 +54,10 @@ export function planTorchSave(
     root: archiveRootOf(path),
     pickle,
     storages: pickler.storages.map(storage => plannedStorage(gatherer, storage)),
-    withCrc: options.withCrc,
+    withCrc,
   });
   builder.setOutputByteLength(output, byteLength);
-  return {
-    plan: builder.build(),
-    replicaCount: gatherer.replicaCount,
-    storageCount: pickler.storages.length,
-  };
+  return pickler.storages.length;
 }
 
 /** How the bytes of a pickled storage get into its record. */
