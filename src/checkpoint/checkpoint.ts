@@ -9,7 +9,8 @@ import type { StorageTable } from './storage.js';
  * objects, and where their bytes lie. No tensor byte is read to make one.
  */
 export interface Checkpoint {
-  readonly format: CheckpointFormat;
+  /** `torchscript`: a program with its weights, of which only the weights are seen here. */
+  readonly format: CheckpointFormat | 'torchscript';
   /** As the user named it. */
   readonly path: string;
   /** Data files; chunks and storages refer to them by position. */
