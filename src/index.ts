@@ -6,7 +6,12 @@
  */
 
 export type { Box } from './checkpoint/box.js';
-export type { Checkpoint, Entry, EntryPath, Provenance, SourceFile } from './checkpoint/checkpoint.js';
+export type {
+  Checkpoint,
+  CheckpointFormat,
+  Entry,
+  EntryPath,
+  Provenance, SourceFile } from './checkpoint/checkpoint.js';
 export { ObjectEntry, TensorEntry } from './checkpoint/checkpoint.js';
 export type { ByteSink } from './copy/stream.js';
 export type { DTypeInfo } from './dtype.js';
@@ -23,9 +28,13 @@ export {
   UsageError,
 } from './errors.js';
 export {
+  type ConvertFormats,
+  type ConvertMode,
   type ConvertOptions,
   type ConvertProgress,
   type ConvertResult,
+  convert,
+  convertToStream,
   dcpToTorchSave,
   dcpToTorchStream,
   torchSaveToDcp,
@@ -41,6 +50,8 @@ export {
 } from './ops/inspect.js';
 export type { Loss, LossKind } from './ops/losses.js';
 export { openCheckpoint } from './ops/open.js';
+export type { Part } from './ops/parts.js';
+export type { DroppedTie, TiePolicy } from './ops/safetensors-save.js';
 export type { NamedGlobal } from './ops/safety.js';
 export type { Warning, WarningKind } from './ops/warnings.js';
 export { PyDict } from './pickle/dict.js';

@@ -5,7 +5,7 @@ import { FileError, FormatError, UnsupportedError } from '../errors.js';
 import { pathKind } from '../io/listing.js';
 import { FileSource, readRange } from '../io/source.js';
 import { holdsSafetensors, openSafetensors } from '../safetensors/reader.js';
-import { withState } from './state-file.js';
+import { stateFileOf, withState } from './state-file.js';
 import { type FileForm, type FileProbe, findFileForm, PROBED_BYTE_LENGTH } from './file-forms.js';
 
 /**
@@ -26,7 +26,7 @@ export async function openCheckpoint(path: string): Promise<Checkpoint> {
 
 async function openDirectory(path: string): Promise<Checkpoint> {
   if (!holdsOnlySafetensors(path)) return openDcp(path);
-  return withState(await openSafetensors(path), path);
+  return withState(await openSafetensors(path), stateFileOf(path));
 }
 
 /** Whether a directory holds safetensors files, and no DCP checkpoint beside them. */

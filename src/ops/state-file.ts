@@ -12,14 +12,22 @@ export const STATE_NAME = 'state.pth';
 /** The same for people and other programs, where JSON holds it exactly. */
 export const STATE_JSON_NAME = 'state.json';
 
+/** The state file in a directory of safetensors, where there is one. */
+export function stateFileOf(directory: string): string | undefined {
+  const path = `${directory.replace(/(?<=.)\/+$/, '')}/${STATE_NAME}`;
+  return pathKind(path) === 'file' ? path : undefined;
+}
+
 /**
- * The state dict that safetensors and the state file in their directory stand for; the safetensors alone, where
- * there is no such file. Closing the result closes both.
+ * The state dict that safetensors and the state file beside them stand for; the safetensors alone, where there is
+ * none. Closing the result closes both.
  * @throws as opening does; FormatError where both have something of one name, or the state file holds no dict.
  */
-export async function withState(tensors: SafetensorsCheckpoint, directory: string): Promise<Checkpoint> {
-  const path = `${directory.replace(/(?<=.)\/+$/, '')}/${STATE_NAME}`;
-  if (pathKind(path) !== 'file') return tensors;
+export async function withState(
+  tensors: SafetensorsCheckpoint,
+  path: string | undefined,
+): Promise<Checkpoint> {
+  if (path === undefined) return tensors;
   const state = await openTorchFile(path);
   try {
     // Now: which files it has is only known when compressed records have been inflated.
