@@ -11,7 +11,9 @@ export type {
   CheckpointFormat,
   Entry,
   EntryPath,
-  Provenance, SourceFile } from './checkpoint/checkpoint.js';
+  Provenance,
+  SourceFile,
+} from './checkpoint/checkpoint.js';
 export { ObjectEntry, TensorEntry } from './checkpoint/checkpoint.js';
 export type { ByteSink } from './copy/stream.js';
 export type { DTypeInfo } from './dtype.js';

@@ -42,7 +42,8 @@ export async function readAssets(directory: string): Promise<Asset[]> {
     });
   }
   const assets: Asset[] = [];
-  for (const name of names) assets.push(await readAsset(`${directory.replace(/(?<=.)\/+$/, '')}/${name}`, name));
+  for (const name of names)
+    assets.push(await readAsset(`${directory.replace(/(?<=.)\/+$/, '')}/${name}`, name));
   return assets;
 }
 

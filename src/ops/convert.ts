@@ -258,7 +258,8 @@ function requireFitting(options: ConvertOptions, to: CheckpointFormat, kind: Des
   const { maxShardByteLength } = options;
   if (options.restoreIntKeys === true && to !== 'torch') refuse('restoreIntKeys', 'a torch.save file');
   if (options.ties !== undefined && !isSafetensors) refuse('ties', 'safetensors');
-  if (maxShardByteLength !== undefined && !isShards) refuse('maxShardByteLength', 'a directory of safetensors');
+  if (maxShardByteLength !== undefined && !isShards)
+    refuse('maxShardByteLength', 'a directory of safetensors');
   if (options.copyAssets !== undefined && !isShards) refuse('copyAssets', 'a directory of safetensors');
   if (maxShardByteLength !== undefined && !(maxShardByteLength > 0)) {
     throw new UsageError('maxShardByteLength is no number of bytes', { found: maxShardByteLength });

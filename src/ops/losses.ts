@@ -30,16 +30,24 @@ export interface Loss {
   reason: string;
 }
 
-const NAMES: Record<CheckpointFormat, string> = { dcp: 'DCP', torch: 'torch.save', safetensors: 'safetensors' };
+const NAMES: Record<CheckpointFormat, string> = {
+  dcp: 'DCP',
+  torch: 'torch.save',
+  safetensors: 'safetensors',
+};
 
 /** Why, by what the target is. The order is that of a result. */
 const REASONS: Record<LossKind, (target: CheckpointFormat) => string> = {
-  object: () => 'safetensors holds tensors only: other values are left out of a single file (a directory has them in state.pth)',
-  element_type: () => 'safetensors has no such element type: a single file is without the tensor, a directory has it in state.pth',
-  tied: () => 'safetensors stores a tensor once: of tied weights the first is there, and the header names the others',
+  object: () =>
+    'safetensors holds tensors only: other values are left out of a single file (a directory has them in state.pth)',
+  element_type: () =>
+    'safetensors has no such element type: a single file is without the tensor, a directory has it in state.pth',
+  tied: () =>
+    'safetensors stores a tensor once: of tied weights the first is there, and the header names the others',
   shared_storage: target =>
     `${NAMES[target]} stores each tensor on its own: tensors that shared memory (tied weights, views) no longer do`,
-  tensor_type: target => `${NAMES[target]} stores plain tensors: Parameter and attributes of tensors are gone`,
+  tensor_type: target =>
+    `${NAMES[target]} stores plain tensors: Parameter and attributes of tensors are gone`,
   nesting: () => 'safetensors names tensors by text: the dicts and lists around them become names with dots',
   mapping_type: target =>
     `${NAMES[target]} stores plain dicts: OrderedDict, defaultdict and others become dict, with their attributes gone`,
@@ -55,7 +63,8 @@ const REASONS: Record<LossKind, (target: CheckpointFormat) => string> = {
       : 'only the index of DCP says requires_grad; torch does not restore it either',
   device: () => 'the tensor was on another device; it is written as a CPU tensor',
   list_gap: () => 'the list has None where nothing was stored: an empty mapping in DCP, or an entry left out',
-  header_text: target => `${NAMES[target]} has no place for the text that a safetensors header holds beside tensors`,
+  header_text: target =>
+    `${NAMES[target]} has no place for the text that a safetensors header holds beside tensors`,
 };
 
 /** Collects losses, one row a kind, in the order of REASONS. */

@@ -5,8 +5,8 @@ import { FileError, FormatError, UnsupportedError } from '../errors.js';
 import { pathKind } from '../io/listing.js';
 import { FileSource, readRange } from '../io/source.js';
 import { holdsSafetensors, openSafetensors } from '../safetensors/reader.js';
-import { stateFileOf, withState } from './state-file.js';
 import { type FileForm, type FileProbe, findFileForm, PROBED_BYTE_LENGTH } from './file-forms.js';
+import { stateFileOf, withState } from './state-file.js';
 
 /**
  * Opens whatever is at a path: a DCP directory, a `.metadata` file on its own, a torch.save file, a safetensors
@@ -19,7 +19,10 @@ export async function openCheckpoint(path: string): Promise<Checkpoint> {
   if (kind === 'missing') throw new FileError('There is nothing at this path', { path });
   if (kind === 'directory') return openDirectory(path);
   if (kind !== 'file') {
-    throw new FileError(`It is a ${kind}`, { expected: 'a DCP directory, a torch.save file or safetensors', path });
+    throw new FileError(`It is a ${kind}`, {
+      expected: 'a DCP directory, a torch.save file or safetensors',
+      path,
+    });
   }
   return (await recogniseFile(path)).open(path);
 }
@@ -47,7 +50,8 @@ export async function recogniseFile(path: string): Promise<NonNullable<FileForm[
   }
   throw new FormatError('The file is no checkpoint that is known here', {
     expected: 'a torch.save file, a safetensors file, or a DCP directory',
-    found: file.byteLength === 0 ? 'an empty file' : `a file that begins with ${hex(file.head.subarray(0, 8))}`,
+    found:
+      file.byteLength === 0 ? 'an empty file' : `a file that begins with ${hex(file.head.subarray(0, 8))}`,
     path,
   });
 }

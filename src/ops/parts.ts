@@ -10,7 +10,8 @@ export const PARTS: readonly Part[] = ['model', 'optim', 'all'];
 const OPTIM_KEY = /^optim(izer)?s?(_states?)?(_dict)?$/i;
 const MODEL_KEY = /^(model(_state)?(_dict)?|module|state_dict)$/i;
 /** What trainers keep beside both. */
-const OTHER_KEY = /^((lr_)?schedulers?|lr_schedulers|dataloader|train_state|trainer|rng(_states?)?|callbacks|loops|hparams)$/i;
+const OTHER_KEY =
+  /^((lr_)?schedulers?|lr_schedulers|dataloader|train_state|trainer|rng(_states?)?|callbacks|loops|hparams)$/i;
 /** A name on which the two keys of an optimizer's own state dict stand. */
 const OPTIM_STATE_KEYS = ['state', 'param_groups'] as const;
 
@@ -29,13 +30,16 @@ export function selectPart(checkpoint: Checkpoint, part: Part): Checkpoint {
   const hasModelKey = [...kinds.values()].includes('model');
   const isWanted = (entry: Entry): boolean => {
     const kind = kinds.get(entry);
-    return kind === part || (part === 'model' && !hasModelKey && kind === 'unnamed' && entry.kind === 'tensor');
+    return (
+      kind === part || (part === 'model' && !hasModelKey && kind === 'unnamed' && entry.kind === 'tensor')
+    );
   };
   const selected = selectEntries(checkpoint, isWanted);
   if (selected.entries.length > 0) return selected;
   const found = [...roots].slice(0, 8).join(', ') + (roots.size > 8 ? ', …' : '');
   throw new UsageError(`The checkpoint has no part "${part}"`, {
-    expected: part === 'optim' ? 'a key such as optim or optimizer' : 'a key such as model, or tensors elsewhere',
+    expected:
+      part === 'optim' ? 'a key such as optim or optimizer' : 'a key such as model, or tensors elsewhere',
     found: found === '' ? 'no entries' : found,
     path: checkpoint.path,
   });

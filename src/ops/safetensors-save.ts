@@ -1,14 +1,14 @@
+import { encodeUtf8 } from '../bytes.js';
 import type { Checkpoint, Entry, TensorEntry } from '../checkpoint/checkpoint.js';
 import { ObjectEntry } from '../checkpoint/checkpoint.js';
-import { TensorGatherer } from '../checkpoint/gather.js';
 import { isMapping } from '../checkpoint/flatten.js';
+import { TensorGatherer } from '../checkpoint/gather.js';
 import { requireDistinctNames } from '../checkpoint/names.js';
 import { pruneTree } from '../checkpoint/prune.js';
 import { TreeJoiner } from '../checkpoint/rejoin.js';
 import { pathKey } from '../checkpoint/select.js';
 import { findTies, type Tie } from '../checkpoint/ties.js';
 import { type CopyPlan, CopyPlanBuilder } from '../copy/plan.js';
-import { encodeUtf8 } from '../bytes.js';
 import { UnsupportedError } from '../errors.js';
 import { toExactJson } from '../pickle/json.js';
 import type { PyValue } from '../pickle/values.js';
@@ -60,7 +60,10 @@ const SHARDING_TEXT = new Set(['DCP_SHARDING_INFO', 'DCP_VERSION']);
  * objects loaded.
  * @throws UnsupportedError, FormatError for what has no name or shares one; with `refuse`, for tied tensors.
  */
-export function planSafetensorsSave(checkpoint: Checkpoint, options: SafetensorsSaveOptions): SafetensorsPlan {
+export function planSafetensorsSave(
+  checkpoint: Checkpoint,
+  options: SafetensorsSaveOptions,
+): SafetensorsPlan {
   const { entries } = checkpoint;
   requireDistinctNames(entries, 'safetensors');
   const all = entries.filter((entry): entry is TensorEntry => entry.kind === 'tensor');

@@ -1,10 +1,10 @@
 import { elementCountOf } from '../checkpoint/box.js';
 import type { Checkpoint, CheckpointFormat, TensorEntry } from '../checkpoint/checkpoint.js';
+import { isMapping } from '../checkpoint/flatten.js';
 import type { CopyPlan } from '../copy/plan.js';
 import { rankOfFile } from '../dcp/entries.js';
 import { planDcpSave, type Shard } from '../dcp/writer.js';
 import { UsageError } from '../errors.js';
-import { isMapping } from '../checkpoint/flatten.js';
 import { PyDict } from '../pickle/dict.js';
 import { planTorchSave } from '../torch/writer.js';
 import type { Asset } from './assets.js';

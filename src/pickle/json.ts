@@ -27,7 +27,12 @@ export function toExactJson(
     const inner = `${indent}  `;
     if (value instanceof PyList) {
       enter(value);
-      return block('[', value.items.map(item => print(item, inner)), ']', indent);
+      return block(
+        '[',
+        value.items.map(item => print(item, inner)),
+        ']',
+        indent,
+      );
     }
     if (!(value instanceof PyDict)) throw NOT_EXACT;
     enter(value);

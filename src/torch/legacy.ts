@@ -134,7 +134,8 @@ class LegacyStorages extends PickledStorages {
       if (root === undefined) {
         throw new FormatError('The file holds a storage that nothing refers to', { found: `key ${key}` });
       }
-      if (root.byteOffset > 0) throw new FormatError('The file names a storage twice', { found: `key ${key}` });
+      if (root.byteOffset > 0)
+        throw new FormatError('The file names a storage twice', { found: `key ${key}` });
       root.byteOffset = at + COUNT_BYTE_LENGTH;
       at = root.byteOffset + root.byteLength;
     }
