@@ -39,7 +39,8 @@ export function opcodesOf(bytes: Uint8Array): string {
         end = at + 4 + view.getUint32(at, true);
         break;
       default:
-        end = at + { uint8: 1, uint16: 2, int32: 4, uint32: 4, float64: 8, length64: 8, bytes64: 8 }[argument];
+        end =
+          at + { uint8: 1, uint16: 2, int32: 4, uint32: 4, float64: 8, length64: 8, bytes64: 8 }[argument];
     }
     const slot = (): number => (end - at === 1 ? bytes[at]! : view.getUint32(at, true));
     if (name.endsWith('BINPUT')) put(slot());

@@ -18,9 +18,9 @@ const PROTO = 0x80;
 
 /** `data.pkl` and `constants.pkl` of a zip archive. */
 function picklesOfArchive(label: string, archive: Uint8Array): Pickle[] {
-  return Object.entries(unzipSync(archive, { filter: ({ name }) => /\/(data|constants)\.pkl$/.test(name) })).map(
-    ([name, bytes]) => ({ label: `${label}: ${name}`, bytes }),
-  );
+  return Object.entries(
+    unzipSync(archive, { filter: ({ name }) => /\/(data|constants)\.pkl$/.test(name) }),
+  ).map(([name, bytes]) => ({ label: `${label}: ${name}`, bytes }));
 }
 
 /** The five pickles that begin a file of the container from before torch 1.6. */
@@ -43,7 +43,10 @@ function picklesOfDirectory(label: string, path: string, places: Place[]): Pickl
     return files.get(name)!;
   };
   const items = places.flatMap(({ relative_path, offset, length }) =>
-    picklesOfArchive(`${label}: ${relative_path} at ${offset}`, read(relative_path).subarray(offset, offset + length)),
+    picklesOfArchive(
+      `${label}: ${relative_path} at ${offset}`,
+      read(relative_path).subarray(offset, offset + length),
+    ),
   );
   return [{ label: `${label}: .metadata`, bytes: read('.metadata') }, ...items];
 }
@@ -60,7 +63,9 @@ const PICKLES = fixtureCases.flatMap(({ name, torch, kind }): Pickle[] => {
   }
   if (path.endsWith('.gz')) return [];
   const file = readFileSync(path);
-  return file[0] === PROTO || file[0] === 0x4c ? picklesOfLegacyFile(label, file) : picklesOfArchive(label, file);
+  return file[0] === PROTO || file[0] === 0x4c
+    ? picklesOfLegacyFile(label, file)
+    : picklesOfArchive(label, file);
 });
 
 /** Written by torch's C++ pickler, which never reads what it wrote before it writes an object again. */
@@ -75,7 +80,10 @@ const again = (bytes: Uint8Array): Uint8Array =>
 suite('goldens: every pickle, read and written back', ({ each, test }) => {
   test('there are pickles of every kind and protocol', () => {
     const protocols = new Set(PICKLES.map(protocolOf));
-    ok([0, 2, 3, 4, 5].every(protocol => protocols.has(protocol)), [...protocols].join());
+    ok(
+      [0, 2, 3, 4, 5].every(protocol => protocols.has(protocol)),
+      [...protocols].join(),
+    );
     ok(PICKLES.length > 1000, `${PICKLES.length}`);
   });
 
@@ -91,7 +99,11 @@ suite('goldens: every pickle, read and written back', ({ each, test }) => {
           ok(Buffer.compare(encodePickle(value), pickle.bytes) === 0, `${pickle.label}: other bytes`);
         } else {
           // Everything is written under protocol 2: there are other opcodes for the same value.
-          is(findDifference(decodePickle(pickle.bytes).value, decodePickle(written).value), undefined, pickle.label);
+          is(
+            findDifference(decodePickle(pickle.bytes).value, decodePickle(written).value),
+            undefined,
+            pickle.label,
+          );
           is(opcodesOf(again(written)), opcodesOf(written), pickle.label);
         }
       }
