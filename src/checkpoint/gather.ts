@@ -2,24 +2,31 @@ import type { CopyPlanBuilder, PieceDimension } from '../copy/plan.js';
 import { type ElementTransform, IDENTITY } from '../copy/transform.js';
 import type { DTypeInfo } from '../dtype.js';
 import { FormatError, UnsupportedError, withContext } from '../errors.js';
-import { type Box, contiguousStride, intersection, strideSpan } from './box.js';
+import { type Box, contiguousStride, strideSpan } from './box.js';
+import { BoxIndex } from './box-index.js';
 import type { Checkpoint, TensorEntry } from './checkpoint.js';
 import { UNRESOLVED, VIEW_CONJUGATE, VIEW_NEGATIVE } from './chunks.js';
 import { proveCoverage } from './coverage.js';
+import { type Selection, selectionOfBox } from './slice.js';
+import type { StorageRow } from './storage.js';
+
+/** Of a checkpoint, what says where the bytes of its tensors are. */
+export type TensorSource = Pick<Checkpoint, 'chunks' | 'storages' | 'files'>;
 
 /**
  * Plans the bytes of tensors out of a checkpoint's chunks, as pieces of records. One to a plan: it remembers
  * which storages the plan has already.
  */
 export class TensorGatherer {
-  private readonly planStorage = new Map<number, number>();
+  /** The plan's storage for each row of the table, −1 while it has none; in pages, as a plan may use few rows. */
+  private readonly planStorage: (Int32Array | undefined)[] = [];
   private readonly planSource: number[] = [];
-  private readonly proved = new Map<TensorEntry, readonly { chunk: number; box: Box }[]>();
+  private readonly proved = new Map<TensorEntry, ProvedChunks>();
   /** Chunks left out because another one holds the same box. */
   replicaCount = 0;
 
   constructor(
-    private readonly checkpoint: Checkpoint,
+    private readonly checkpoint: TensorSource,
     private readonly plan: CopyPlanBuilder,
   ) {}
 
@@ -37,27 +44,52 @@ export class TensorGatherer {
    * gives the part they share. Otherwise as {@link addTensor}.
    */
   addBox(entry: TensorEntry, target: Box, recordStride: readonly number[]): void {
+    this.addSelection(entry, selectionOfBox(target), recordStride);
+  }
+
+  /**
+   * {@link addBox} for elements that lie steps apart. Several selections can fill one record: `recordOffset` is where
+   * the first element of this one goes, in elements.
+   */
+  addSelection(
+    entry: TensorEntry,
+    target: Selection,
+    recordStride: readonly number[],
+    recordOffset = 0,
+  ): void {
     withContext({ fqn: entry.fqn }, () => {
-      for (const { chunk, box } of this.chunksOf(entry)) {
-        const shared = intersection(box, target);
-        if (shared !== undefined) this.addPart(entry, chunk, box, shared, target, recordStride);
+      for (const chunk of this.chunksMeeting(entry, target)) {
+        const box = this.checkpoint.chunks.boxOf(chunk);
+        const held = heldBy(box, target);
+        if (held !== undefined) this.addPart(entry, chunk, box, held, target, recordStride, recordOffset);
       }
     });
   }
 
+  /** Chunks that together are the tensor; of many those that can hold elements of the target. */
+  private chunksMeeting(entry: TensorEntry, { offsets, sizes, steps }: Selection): readonly number[] {
+    const proved = this.chunksOf(entry);
+    const { chunks } = proved;
+    const isWhole = sizes.every((size, d) => size === entry.shape[d]);
+    if (isWhole || chunks.length <= FEW_CHUNKS) return chunks;
+    proved.index ??= new BoxIndex(chunks.map(chunk => this.checkpoint.chunks.boxOf(chunk)));
+    const ends = offsets.map((start, d) => start + (sizes[d]! - 1) * steps[d]! + 1);
+    return proved.index.meeting(offsets, ends).map(position => chunks[position]!);
+  }
+
   /** The chunks that together are the tensor, each element once. */
-  private chunksOf(entry: TensorEntry): readonly { chunk: number; box: Box }[] {
-    let chunks = this.proved.get(entry);
-    if (chunks === undefined) {
+  private chunksOf(entry: TensorEntry): ProvedChunks {
+    let proved = this.proved.get(entry);
+    if (proved === undefined) {
       const boxes: Box[] = [];
       for (let i = 0; i < entry.chunkCount; i++)
         boxes.push(this.checkpoint.chunks.boxOf(entry.firstChunk + i));
       const { used, replicaCount } = proveCoverage(entry.shape, boxes);
       this.replicaCount += replicaCount;
-      chunks = used.map(index => ({ chunk: entry.firstChunk + index, box: boxes[index]! }));
-      this.proved.set(entry, chunks);
+      proved = { chunks: used.map(index => entry.firstChunk + index), index: undefined };
+      this.proved.set(entry, proved);
     }
-    return chunks;
+    return proved;
   }
 
   /**
@@ -65,23 +97,25 @@ export class TensorGatherer {
    * undefined where it is not known.
    */
   addStorage(storage: number, dtype: DTypeInfo | undefined, byteLength: number, label: string): void {
-    const bigEndian = this.checkpoint.storages.at(storage).bigEndian === true;
+    const row = this.checkpoint.storages.at(storage);
+    const bigEndian = row.bigEndian === true;
     if (bigEndian && dtype === undefined) {
       throw new UnsupportedError('The element type of a big-endian storage is not known', { fqn: label });
     }
-    this.requireInside(storage, byteLength);
+    requireInside(row, byteLength);
     const transform = dtype === undefined ? IDENTITY : viewTransform(dtype, 0, bigEndian);
-    this.plan.addPiece(this.storageOf(storage, label), 0, 0, byteLength, [], transform);
+    this.plan.addPiece(this.storageOf(storage, row, label), 0, 0, byteLength, [], transform);
   }
 
-  /** The piece for the elements `shared` of a chunk that holds `box`, in a record that holds `target`. */
+  /** The piece for the elements of `target` that a chunk holds, which are those that `held` counts. */
   private addPart(
     entry: TensorEntry,
     chunk: number,
     box: Box,
-    shared: Box,
-    target: Box,
+    held: Held,
+    target: Selection,
     recordStride: readonly number[],
+    recordStart: number,
   ): void {
     const { chunks, storages } = this.checkpoint;
     const storage = chunks.storage[chunk]!;
@@ -89,50 +123,94 @@ export class TensorGatherer {
     const { itemSize } = entry.dtype;
     const stride = chunks.strideOf(chunk);
     let storageOffset = chunks.storageOffset[chunk]!;
-    this.requireInside(storage, (storageOffset + strideSpan(box.sizes, stride)) * itemSize);
+    const row = storages.at(storage);
+    requireInside(row, (storageOffset + strideSpan(box.sizes, stride)) * itemSize);
     const dimensions: PieceDimension[] = [];
-    let recordOffset = 0;
-    for (let d = 0; d < shared.sizes.length; d++) {
-      storageOffset += (shared.offsets[d]! - box.offsets[d]!) * stride[d]!;
-      recordOffset += (shared.offsets[d]! - target.offsets[d]!) * recordStride[d]!;
+    let recordOffset = recordStart;
+    for (let d = 0; d < box.sizes.length; d++) {
+      const step = target.steps[d]!;
+      const first = target.offsets[d]! + held.first[d]! * step;
+      storageOffset += (first - box.offsets[d]!) * stride[d]!;
+      recordOffset += held.first[d]! * recordStride[d]!;
       dimensions.push({
-        count: shared.sizes[d]!,
-        sourceStep: stride[d]! * itemSize,
+        count: held.count[d]!,
+        sourceStep: step * stride[d]! * itemSize,
         recordStep: recordStride[d]! * itemSize,
       });
     }
     dimensions.sort((a, b) => b.recordStep - a.recordStep);
     this.plan.addPiece(
-      this.storageOf(storage, entry.fqn),
+      this.storageOf(storage, row, entry.fqn),
       storageOffset * itemSize,
       recordOffset * itemSize,
       itemSize,
       dimensions,
-      viewTransform(entry.dtype, chunks.viewFlags[chunk]!, storages.at(storage).bigEndian === true),
+      viewTransform(entry.dtype, chunks.viewFlags[chunk]!, row.bigEndian === true),
     );
   }
 
-  private requireInside(storage: number, end: number): void {
-    const { byteLength } = this.checkpoint.storages.at(storage);
-    if (end > byteLength) {
-      throw new FormatError('A stored tensor reaches past the end of its storage', {
-        expected: `${end} bytes at least`,
-        found: `${byteLength} bytes`,
-      });
-    }
-  }
-
   /** The plan's storage for a row of the checkpoint's table. */
-  private storageOf(storage: number, label: string): number {
-    let index = this.planStorage.get(storage);
-    if (index === undefined) {
-      const { file, byteOffset, byteLength, crc32 } = this.checkpoint.storages.at(storage);
-      this.planSource[file] ??= this.plan.addSource(this.checkpoint.files[file]!.path);
-      index = this.plan.addStorage({ source: this.planSource[file]!, byteOffset, byteLength, crc32, label });
-      this.planStorage.set(storage, index);
-    }
+  private storageOf(storage: number, row: StorageRow, label: string): number {
+    const pageNumber = Math.floor(storage / PAGE);
+    const page = (this.planStorage[pageNumber] ??= new Int32Array(PAGE).fill(-1));
+    const known = page[storage % PAGE]!;
+    if (known >= 0) return known;
+    const { file, byteOffset, byteLength, crc32 } = row;
+    this.planSource[file] ??= this.plan.addSource(this.checkpoint.files[file]!.path);
+    const index = this.plan.addStorage({
+      source: this.planSource[file]!,
+      byteOffset,
+      byteLength,
+      crc32,
+      label,
+    });
+    page[storage % PAGE] = index;
     return index;
   }
+}
+
+/** Rows of a page of plan storages. */
+const PAGE = 1024;
+
+/** So many chunks are looked at one by one. */
+const FEW_CHUNKS = 16;
+
+interface ProvedChunks {
+  /** In the order of the table. */
+  chunks: readonly number[];
+  /** By box; made when a part of a tensor with many chunks is wanted. */
+  index: BoxIndex | undefined;
+}
+
+function requireInside({ byteLength }: StorageRow, end: number): void {
+  if (end > byteLength) {
+    throw new FormatError('A stored tensor reaches past the end of its storage', {
+      expected: `${end} bytes at least`,
+      found: `${byteLength} bytes`,
+    });
+  }
+}
+
+/** Which elements of a selection are meant: in each dimension `count` of them from number `first` on. */
+interface Held {
+  first: number[];
+  count: number[];
+}
+
+/** The elements of a selection that lie in a box; undefined where none does. */
+function heldBy(box: Box, { offsets, sizes, steps }: Selection): Held | undefined {
+  const first: number[] = [];
+  const count: number[] = [];
+  for (let d = 0; d < offsets.length; d++) {
+    const step = steps[d]!;
+    const start = box.offsets[d]! - offsets[d]!;
+    const from = Math.max(0, Math.ceil(start / step));
+    const to = Math.min(sizes[d]!, Math.ceil((start + box.sizes[d]!) / step));
+    if (from >= to) return undefined;
+    first.push(from);
+    count.push(to - from);
+  }
+  return { first, count };
 }
 
 /**

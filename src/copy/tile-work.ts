@@ -38,9 +38,12 @@ export class TileWork implements Work<TileRequest, TileResult> {
     const { paths, mode } = target.kind === 'files' ? target : { paths: [], mode: 'write' as const };
     this.io = new FileTileIo(plan.sources, paths, mode, gate && new ReadGate(gate));
     this.slotIo = new SlotTileIo((source, bytes, byteOffset) => this.io.read(source, bytes, byteOffset));
-    this.copier = new TileCopier(plan, target.kind === 'files' ? this.io : this.slotIo, withCrc, {
-      ...(gate === undefined ? {} : { minReadByteLength: SLOW_MIN_READ_BYTE_LENGTH }),
-    });
+    this.copier = new TileCopier(
+      plan,
+      target.kind === 'files' ? this.io : this.slotIo,
+      withCrc ? 'all' : 'none',
+      gate === undefined ? undefined : SLOW_MIN_READ_BYTE_LENGTH,
+    );
   }
 
   run({ tile, slot }: TileRequest): TileResult {
