@@ -27,17 +27,18 @@ suite('directories of safetensors', ({ test, each }) => {
     });
     const names = outputs.map(({ name }) => name);
     equal(names, [
-      'model-00001-of-00005.safetensors',
-      'model-00002-of-00005.safetensors',
-      'model-00003-of-00005.safetensors',
-      'model-00004-of-00005.safetensors',
-      'model-00005-of-00005.safetensors',
+      'model-00001-of-00006.safetensors',
+      'model-00002-of-00006.safetensors',
+      'model-00003-of-00006.safetensors',
+      'model-00004-of-00006.safetensors',
+      'model-00005-of-00006.safetensors',
+      'model-00006-of-00006.safetensors',
       INDEX,
       'state.pth',
     ]);
     equal(readdirSync(directory).sort(), [...names].sort());
     equal(losses, []);
-    for (const name of names.slice(0, 5)) {
+    for (const name of names.slice(0, 6)) {
       const { metadata } = await openSafetensors(join(directory, name));
       equal([...metadata], [['format', 'pt']]);
     }
