@@ -36,7 +36,13 @@ export async function runConvert(request: ConvertRequest, output: Output, screen
     } else if (!request.quiet) {
       const { columns, colors } = toStdout ? screens.stderr : screens.stdout;
       const isChosen = request.to === undefined;
-      const text = convertText(result, { seconds, isChosen, crc: request.crc, columns, style: styleFor(colors) });
+      const text = convertText(result, {
+        seconds,
+        isChosen,
+        crc: request.crc,
+        columns,
+        style: styleFor(colors),
+      });
       await (toStdout ? output.notice(text) : output.result(text));
     }
     return EXIT_DONE;

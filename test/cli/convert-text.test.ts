@@ -25,7 +25,13 @@ const RESULT: ConvertResult = {
   workers: 2,
   leftBehind: [],
 };
-const OPTIONS: ConvertTextOptions = { seconds: 2, isChosen: false, crc: true, columns: undefined, style: styleFor(false) };
+const OPTIONS: ConvertTextOptions = {
+  seconds: 2,
+  isChosen: false,
+  crc: true,
+  columns: undefined,
+  style: styleFor(false),
+};
 
 const text = (change: Partial<ConvertResult> = {}, options: Partial<ConvertTextOptions> = {}): string =>
   convertText({ ...RESULT, ...change }, { ...OPTIONS, ...options });

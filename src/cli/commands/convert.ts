@@ -96,7 +96,8 @@ export const convertCommand: Command = {
       name: 'ties',
       kind: 'value',
       valueName: 'HOW',
-      describe: 'To safetensors, of tensors with one memory: drop all but the first (the default), copy each, or refuse',
+      describe:
+        'To safetensors, of tensors with one memory: drop all but the first (the default), copy each, or refuse',
     },
     { name: 'no-crc', kind: 'flag', describe: 'Neither check nor write CRC-32 checksums' },
     {
@@ -119,18 +120,21 @@ export const convertCommand: Command = {
     'whatever their size. The destination appears whole or not at all.',
   ],
   positionalHelp: [
-    '<mode>  FROM_to_FROM, each of dcp (a directory), torch (a torch.save file) and',
+    '<mode>  FROM_to_TO, each of dcp (a directory), torch (a torch.save file) and',
     '        safetensors (a file *.safetensors, or a directory): dcp_to_torch,',
-    '        torch_to_dcp, dcp_to_safetensors, safetensors_to_dcp, … Without it,',
+    '        torch_to_dcp, dcp_to_safetensors, safetensors_to_dcp, ... Without it,',
     '        <src> and the name of <dst> must leave one reading',
   ],
   examples: [
     ['One file out of the shards of all ranks', 'dcp convert dcp_to_torch step-1000/ model.pth'],
     [
       'A directory for Hugging Face tools, with the weights only',
-      'dcp convert dcp_to_safetensors step-1000/ hf/ --part model --copy-assets base-model/',
+      'dcp convert dcp_to_safetensors step-1000/ hf/ --part model --copy-assets base/',
     ],
-    ['A training that starts from a safetensors file', 'dcp convert safetensors_to_dcp model.safetensors ckpt/'],
+    [
+      'A training that starts from a safetensors file',
+      'dcp convert safetensors_to_dcp model.safetensors ckpt/',
+    ],
     [
       'What would be written, and what would be lost on the way',
       'dcp convert torch_to_dcp model.pth ckpt/ --dry-run',
@@ -177,7 +181,8 @@ function convertRequest(given: GivenArguments): ConvertRequest {
     allowUnsafeGlobals: flag('allow-unsafe-globals'),
     restoreIntKeys: flag('restore-int-keys'),
     part: oneOf(value('part'), 'part', ['model', 'optim', 'all']) ?? 'all',
-    maxShardByteLength: maxShardSize === undefined ? undefined : parseByteSize(maxShardSize, 'max-shard-size'),
+    maxShardByteLength:
+      maxShardSize === undefined ? undefined : parseByteSize(maxShardSize, 'max-shard-size'),
     ties: oneOf(value('ties'), 'ties', ['drop', 'copy', 'refuse']),
     copyAssets: value('copy-assets'),
     crc: !flag('no-crc'),
