@@ -300,3 +300,23 @@ suite('what to convert to', ({ each, test }) => {
     await rejects(() => work('safetensors'), { code: 'file', message: /no safetensors file/ });
   });
 });
+
+suite('--check of safetensors', ({ each }) => {
+  each(
+    [
+      ['tied', 'x.safetensors', 6],
+      ['tied', 'x', 6],
+      ['all_dtypes', 'x.safetensors', 20],
+      ['all_dtypes', 'x', 22],
+      ['fsdp2_adam', 'x', 16],
+    ] as const,
+    ([name, destination]) => `${name} to ${destination} reads back as what it should hold`,
+    async ([name, destination, tensors]) => {
+      const { checked } = await convert(fixturePath(name), join(scratch(), destination), {
+        to: 'safetensors',
+        check: true,
+      });
+      is(checked?.tensors, tensors);
+    },
+  );
+});

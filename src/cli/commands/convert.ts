@@ -1,8 +1,11 @@
 import { UsageError } from '../../errors.js';
-import type { Part, TiePolicy } from '../../index.js';
+import type { DeviceChoice, Part, TiePolicy } from '../../index.js';
+import { suggest } from '../../ops/suggest.js';
 import { parseByteSize } from '../byte-size.js';
 import type { Command, GivenArguments } from '../command.js';
 import {
+  DEVICE_OF_COMPARISON_OPTION,
+  deviceOf,
   JSON_OPTION,
   READS_IN_FLIGHT_OPTION,
   readsInFlightOf,
@@ -11,7 +14,6 @@ import {
   WORKERS_OPTION,
   workersOf,
 } from '../shared-options.js';
-import { suggest } from '../suggest.js';
 
 const FORMATS = ['dcp', 'torch', 'safetensors'] as const;
 type Format = (typeof FORMATS)[number];
@@ -37,6 +39,8 @@ export interface ConvertRequest {
   maxShardByteLength: number | undefined;
   ties: TiePolicy | undefined;
   copyAssets: string | undefined;
+  check: boolean;
+  device: DeviceChoice;
   crc: boolean;
   sync: boolean;
   workers: number | undefined;
@@ -99,6 +103,13 @@ export const convertCommand: Command = {
       describe:
         'To safetensors, of tensors with one memory: drop all but the first (the default), copy each, or refuse',
     },
+    {
+      name: 'check',
+      kind: 'flag',
+      describe:
+        'Read the output back before it is put in place, and compare it with the source; ends with 1 if it differs',
+    },
+    DEVICE_OF_COMPARISON_OPTION,
     { name: 'no-crc', kind: 'flag', describe: 'Neither check nor write CRC-32 checksums' },
     {
       name: 'no-sync',
@@ -185,6 +196,8 @@ function convertRequest(given: GivenArguments): ConvertRequest {
       maxShardSize === undefined ? undefined : parseByteSize(maxShardSize, 'max-shard-size'),
     ties: oneOf(value('ties'), 'ties', ['drop', 'copy', 'refuse']),
     copyAssets: value('copy-assets'),
+    check: flag('check'),
+    device: deviceOf(given, 'cpu'),
     crc: !flag('no-crc'),
     sync: !flag('no-sync'),
     workers: workersOf(given),
@@ -257,13 +270,15 @@ function requireStreamable(request: ConvertRequest): void {
       hint: 'Name a directory. A file called - is ./-.',
     });
   }
-  const clash = request.json
-    ? 'json'
-    : request.force
-      ? 'force'
-      : request.skipExisting
-        ? 'skip-existing'
-        : undefined;
+  const clash = request.check
+    ? 'check'
+    : request.json
+      ? 'json'
+      : request.force
+        ? 'force'
+        : request.skipExisting
+          ? 'skip-existing'
+          : undefined;
   if (clash !== undefined) {
     throw new UsageError(`--${clash} does not go with stdout as destination`, {
       hint: 'stdout carries the file itself; what is said goes to stderr.',
