@@ -1,6 +1,9 @@
 import type { Checkpoint } from '../checkpoint/checkpoint.js';
 import { METADATA_NAME } from '../dcp/directory.js';
 import { openDcp } from '../dcp/reader.js';
+import { isSafetensorsHead } from '../safetensors/header.js';
+import { INDEX_PATTERN } from '../safetensors/index-file.js';
+import { openSafetensors } from '../safetensors/reader.js';
 import { isGzip, isLegacyTorch, isTar, isTorchTar, isZip } from '../torch/magic.js';
 import { openTorchFile } from '../torch/reader.js';
 
@@ -22,7 +25,7 @@ export interface FileForm {
   readonly name: string;
   test(file: FileProbe): boolean;
   readonly opens?: {
-    readonly as: 'torch' | 'dcp-index';
+    readonly as: 'torch' | 'dcp-index' | 'safetensors';
     open(path: string): Promise<Checkpoint>;
   };
   /** Why it is not opened, and what to do instead. */
@@ -54,6 +57,12 @@ export const FILE_FORMS: readonly FileForm[] = [
     opens: torchFile,
   },
   { name: 'gzip file', test: ({ head }) => isGzip(head), opens: torchFile },
+  {
+    name: 'safetensors file',
+    test: ({ path, head, byteLength }) =>
+      isSafetensorsHead(head, byteLength) || path.endsWith('.safetensors') || INDEX_PATTERN.test(path),
+    opens: { as: 'safetensors', open: openSafetensors },
+  },
   {
     name: 'torch.save file of 2016 or 2017',
     test: ({ head }) => isTorchTar(head),

@@ -99,6 +99,23 @@ def compare_dcp(a, b, ignore):
     return verdict(differences) | load_errors
 
 
+@command("a", "b", without={"action": "append", "default": []})
+def compare_tensors(a, b, without):
+    """Differences between the tensors of two checkpoints of any format, by FQN."""
+    import flat
+
+    count, differences = flat.compare(a, b, without)
+    return verdict(differences) | {"tensors": count}
+
+
+@command("path")
+def state_json(path):
+    """Whether the two state files of a directory of safetensors hold the same."""
+    loaded = torch.load(pathlib.Path(path) / "state.pth", weights_only=True)
+    read = json.loads((pathlib.Path(path) / "state.json").read_text())
+    return {"equal": repr(loaded) == repr(read), "found": repr(read)}
+
+
 @command("directory")
 def load_dcp(directory):
     """Whether torch loads the whole directory into an empty state dict."""
