@@ -49,12 +49,20 @@ for (const [name, gridA, gridB] of PAIRS) {
       [a, gridA],
       [b, gridB],
     ] as const) {
-      await makeSyntheticDcp(path, join(directory, 'random'), { tensorCount, shape: SHAPE, dtype: 'bfloat16', grid });
+      await makeSyntheticDcp(path, join(directory, 'random'), {
+        tensorCount,
+        shape: SHAPE,
+        dtype: 'bfloat16',
+        grid,
+      });
     }
     rmSync(join(directory, 'random'));
     const [cat, diff]: [number[], number[]] = [[], []];
     for (let round = 0; round <= rounds; round++) {
-      const taken = [seconds('cat', [...filesOf(a), ...filesOf(b)]), seconds(process.execPath, [bin, 'diff', a, b, '--quiet'])];
+      const taken = [
+        seconds('cat', [...filesOf(a), ...filesOf(b)]),
+        seconds(process.execPath, [bin, 'diff', a, b, '--quiet']),
+      ];
       // The first round brings all into the page cache.
       if (round === 0) continue;
       cat.push(taken[0]!);
