@@ -83,12 +83,33 @@ export {
   type InspectReport,
   inspectCheckpoint,
 } from './ops/inspect.js';
+export { type LoadOptions, load } from './ops/load/load.js';
+export { type LoadResult, type LoadStateDictOptions, loadStateDict } from './ops/load/load-state-dict.js';
+export type { ReadOptions } from './ops/load/read-tensors.js';
 export type { Loss, LossKind } from './ops/losses.js';
 export { openCheckpoint } from './ops/open.js';
 export type { BytePhase, Progress } from './ops/progress.js';
 export type { LayoutReport, RankBox, RankTotal } from './ops/rank-boxes.js';
 export type { NamedGlobal } from './ops/safety.js';
+export {
+  AsyncSaver,
+  type AsyncSaverOptions,
+  asyncSave,
+  type SaveOptions,
+  type SaveResult,
+  save,
+} from './ops/save/save.js';
 export type { MeshLayout } from './ops/sharding.js';
+export type { StateDict } from './ops/state-dict/leaves.js';
+export type { Stateful } from './ops/state-dict/stateful.js';
+export {
+  dtensor,
+  type ElementArray,
+  Tensor,
+  type TensorLike,
+  type TensorOptions,
+  tensor,
+} from './ops/state-dict/tensor.js';
 export {
   checkpointStats,
   type DTypeStats,

@@ -26,7 +26,7 @@ export type Completeness = 'complete' | 'files_missing' | 'files_short' | 'index
 export interface InspectReport {
   schema: 1;
   path: string;
-  format: 'dcp' | 'torch';
+  format: Checkpoint['format'];
   completeness: Completeness;
   torchEra: string;
   /** `Metadata.version`, where present. */
