@@ -157,6 +157,7 @@ suite('commands.md: names', ({ each }) => {
     unsupported: true,
     limit: true,
     corrupt: true,
+    check: true,
     interrupted: true,
     internal: true,
   };

@@ -82,7 +82,7 @@ function syntheticCheckpoint(rawPath: string, spec: SyntheticSpec): Checkpoint {
   const storages = new StorageTable();
   const tree = new PyDict();
   const entries = Array.from({ length: spec.tensorCount }, (_, i) => {
-    const name = `layers.${(spec.firstTensor ?? 0) + i}.weight`;
+    const name = `layers.${i}.weight`;
     const entry = new TensorEntry(`model.${name}`, ['model', name], dtype, spec.shape);
     entry.firstChunk = i;
     entry.chunkCount = 1;
