@@ -57,7 +57,8 @@ suite('stats text', ({ each, test }) => {
       'tensors    1, 4,096 parameters, 8.00 KiB (8,192 bytes)',
       'all        min -5.406, max 5.219, mean 6.336e-5, std 0.9998, norm 5792',
       'checksums  1 storage checked, all good',
-      'device     CPU, main thread, 0.50 s',
+      'time       0.50 s',
+      'device     CPU, main thread',
       'healthy    no NaN, no Inf',
       '',
     ]);
