@@ -35,7 +35,11 @@ export class TileWork implements Work<TileRequest, TileResult> {
     const { paths, mode } = target.kind === 'files' ? target : { paths: [], mode: 'write' as const };
     this.io = new FileTileIo(plan.sources, paths, mode);
     this.slotIo = new SlotTileIo((source, bytes, byteOffset) => this.io.read(source, bytes, byteOffset));
-    this.copier = new TileCopier(plan, target.kind === 'files' ? this.io : this.slotIo, withCrc);
+    this.copier = new TileCopier(
+      plan,
+      target.kind === 'files' ? this.io : this.slotIo,
+      withCrc ? 'all' : 'none',
+    );
   }
 
   run({ tile, slot }: TileRequest): TileResult {

@@ -49,6 +49,9 @@ const MIN_READ_BYTE_LENGTH = 64 << 10;
 /** Bytes between two wanted runs that are read and dropped rather than sought over. */
 const MAX_READ_GAP = 4096;
 
+/** Which CRC-32s are computed: none, those that tell whether the sources are intact, or those of records too. */
+export type CrcScope = 'none' | 'storages' | 'all';
+
 /** Copies tiles of one plan. Holds the buffers; one to a thread. */
 export class TileCopier {
   private block: Uint8Array = new Uint8Array(0);
@@ -57,7 +60,7 @@ export class TileCopier {
   constructor(
     private readonly plan: CopyPlan,
     private readonly io: TileIo,
-    private readonly withCrc: boolean,
+    private readonly crcScope: CrcScope,
   ) {}
 
   copy(tile: Tile): TileResult {
@@ -90,14 +93,14 @@ export class TileCopier {
           blockCrc = this.fill(block, from, piece, part, result);
         }
       }
-      if (this.withCrc) {
+      if (this.crcScope === 'all') {
         // A block that one run fills unchanged has the CRC of that run.
         blockCrc ??= crc32(block);
         recordCrc = from === start ? blockCrc : combineCrc32(recordCrc, blockCrc, to - from);
       }
       this.io.write(records.output[record]!, block, records.byteOffset[record]! + from);
     }
-    if (this.withCrc)
+    if (this.crcScope === 'all')
       result.recordCrcs.push({ index: record, start, byteLength: end - start, crc32: recordCrc });
   }
 
@@ -145,9 +148,11 @@ export class TileCopier {
     bytes: Uint8Array,
     result: TileResult,
   ): number | undefined {
-    if (!this.withCrc) return undefined;
+    if (this.crcScope === 'none') return undefined;
+    const isStated = this.plan.storages.hasCrc[storage] === 1;
+    if (this.crcScope === 'storages' && !isStated) return undefined;
     const crc = crc32(bytes);
-    if (this.plan.storages.hasCrc[storage] === 0) return crc;
+    if (!isStated) return crc;
     for (let i = result.storageCrcs.length - 1; i >= 0 && i >= result.storageCrcs.length - RECENT; i--) {
       const range = result.storageCrcs[i]!;
       if (range.index === storage && range.start + range.byteLength === start) {
