@@ -37,6 +37,17 @@ export interface TileResult {
   storageCrcs: RangeCrc[];
 }
 
+/** The bytes of one record, a block at a time. */
+export interface RecordBlocks {
+  /** How long a block should be, in bytes: by how the record's bytes lie in their sources. */
+  readonly byteLength: number;
+  /**
+   * The bytes `[from, to)` of the record, which are valid until the next read; and their CRC-32, where it fell off
+   * on the way. CRCs of source bytes go to `result`.
+   */
+  read(from: number, to: number, result: TileResult): { bytes: Uint8Array; crc: number | undefined };
+}
+
 /**
  * Bytes that are in hand at once: few enough for the processor's cache, so that their CRC costs little, and enough
  * to pay for the system calls.
@@ -75,30 +86,41 @@ export class TileCopier {
     return result;
   }
 
-  private copyRecordRange(record: number, start: number, end: number, result: TileResult): void {
+  /** A record's bytes block by block, for those who look at them instead of writing them. Used up one record at a time. */
+  blocksOf(record: number): RecordBlocks {
     const { records, pieces } = this.plan;
     const firstPiece = records.firstPiece[record]!;
     const pieceCount = records.pieceCount[record]!;
-    const blockByteLength = this.blockByteLength(firstPiece, pieceCount);
-    this.block = grown(this.block, Math.min(blockByteLength, end - start));
-    let recordCrc = 0;
     const parts = Array.from({ length: pieceCount }, (_, i) => pieceAt(pieces, firstPiece + i));
-    for (let from = start; from < end; from += blockByteLength) {
-      const to = Math.min(end, from + blockByteLength);
-      const block = this.block.subarray(0, to - from);
-      let blockCrc: number | undefined;
-      for (let i = 0; i < pieceCount; i++) {
-        const piece = firstPiece + i;
-        for (const part of clipPiece(parts[i]!, from, to)) {
-          blockCrc = this.fill(block, from, piece, part, result);
+    return {
+      byteLength: this.blockByteLength(firstPiece, pieceCount),
+      read: (from, to, result) => {
+        this.block = grown(this.block, to - from);
+        const bytes = this.block.subarray(0, to - from);
+        let crc: number | undefined;
+        for (let i = 0; i < pieceCount; i++) {
+          for (const part of clipPiece(parts[i]!, from, to)) {
+            crc = this.fill(bytes, from, firstPiece + i, part, result);
+          }
         }
-      }
+        return { bytes, crc };
+      },
+    };
+  }
+
+  private copyRecordRange(record: number, start: number, end: number, result: TileResult): void {
+    const { records } = this.plan;
+    const blocks = this.blocksOf(record);
+    let recordCrc = 0;
+    for (let from = start; from < end; from += blocks.byteLength) {
+      const to = Math.min(end, from + blocks.byteLength);
+      const { bytes, crc } = blocks.read(from, to, result);
       if (this.crcScope === 'all') {
         // A block that one run fills unchanged has the CRC of that run.
-        blockCrc ??= crc32(block);
+        const blockCrc = crc ?? crc32(bytes);
         recordCrc = from === start ? blockCrc : combineCrc32(recordCrc, blockCrc, to - from);
       }
-      this.io.write(records.output[record]!, block, records.byteOffset[record]! + from);
+      this.io.write(records.output[record]!, bytes, records.byteOffset[record]! + from);
     }
     if (this.crcScope === 'all')
       result.recordCrcs.push({ index: record, start, byteLength: end - start, crc32: recordCrc });
