@@ -1,6 +1,6 @@
 import { clipPiece, type PiecePart, pieceAt } from '../copy/clip.js';
 import type { CopyPlan, PieceDimension } from '../copy/plan.js';
-import { readShape, type Tile } from '../copy/tile.js';
+import { forEachIndex, readShape, type Tile } from '../copy/tile.js';
 
 /**
  * How a tile is brought to a device: what to read from which files into a *staging* area, side by side as it lies
@@ -22,16 +22,30 @@ export interface TileSegment {
   tileByteOffset: number;
 }
 
-/** One run of a file. */
-export interface StagingRead {
+/** Bytes that come into the staging area side by side. */
+export type StagingRead = RunRead | AssembledRead;
+
+/** One run of a source. */
+export interface RunRead {
+  kind: 'run';
   source: number;
   byteOffset: number;
   byteLength: number;
   stagingByteOffset: number;
   /** Index into the plan's transforms, applied to what was read. */
   transform: number;
-  /** Where the wanted bytes lie far apart: the part that is read and put side by side on the way. */
-  sparse?: PiecePart;
+}
+
+/**
+ * A range of a record that is put together on the way, because its bytes lie far apart in the source, or because its
+ * elements are cast.
+ */
+export interface AssembledRead {
+  kind: 'assembled';
+  record: number;
+  startByte: number;
+  byteLength: number;
+  stagingByteOffset: number;
 }
 
 /** Runs of the staging area that become runs of the tile. Steps are in bytes. */
@@ -48,7 +62,7 @@ const SEGMENT_ALIGNMENT = 16;
 /** Neighbouring runs of a file that are not further apart are read at once, if they are short. */
 const MAX_MERGE_GAP = 16 << 10;
 const MAX_MERGED_RUN = 256 << 10;
-/** A part whose bytes are spread over more than this times their number is put together while it is read. */
+/** A record whose bytes are spread over more than this times their number is put together on the way. */
 const MAX_SPREAD = 4;
 
 interface Span {
@@ -61,96 +75,113 @@ interface Span {
 
 /** The layout of one tile. A tile need not be whole elements long, but its cuts are cuts between elements. */
 export function planTileLayout(plan: CopyPlan, tile: Tile): TileLayout {
-  const { records, pieces, storages } = plan;
-  const segments: TileSegment[] = [];
-  const spans: Span[] = [];
-  const reads: StagingRead[] = [];
-  const gathers: Gather[] = [];
-  let tileByteLength = 0;
-  let stagingByteLength = 0;
-
-  const reserve = (byteLength: number, likeByteOffset: number): number => {
-    // Source and target words then begin alike, which is the fast case of the gather.
-    const at = alignUp(stagingByteLength, SEGMENT_ALIGNMENT) + (likeByteOffset & 3);
-    stagingByteLength = at + byteLength;
-    return at;
-  };
-
+  const { records } = plan;
+  const layout = new LayoutBuilder(plan);
   for (let record = tile.firstRecord; record <= tile.lastRecord; record++) {
     const start = record === tile.firstRecord ? tile.startByte : 0;
     const end = record === tile.lastRecord ? tile.endByte : records.byteLength[record]!;
-    if (end === start) continue;
-    const segmentOffset = alignUp(tileByteLength, SEGMENT_ALIGNMENT);
-    tileByteLength = segmentOffset + (end - start);
-    segments.push({ record, startByte: start, byteLength: end - start, tileByteOffset: segmentOffset });
+    if (end > start) layout.addSegment(record, start, end);
+  }
+  return layout.build();
+}
+
+class LayoutBuilder {
+  private readonly segments: TileSegment[] = [];
+  private readonly reads: StagingRead[] = [];
+  private readonly gathers: Gather[] = [];
+  /** Reads that may be joined with their neighbours. */
+  private readonly spans: Span[] = [];
+  private tileByteLength = 0;
+  private stagingByteLength = 0;
+
+  constructor(private readonly plan: CopyPlan) {}
+
+  addSegment(record: number, start: number, end: number): void {
+    const { records, pieces } = this.plan;
+    const byteLength = end - start;
+    const tileByteOffset = alignUp(this.tileByteLength, SEGMENT_ALIGNMENT);
+    this.tileByteLength = tileByteOffset + byteLength;
+    this.segments.push({ record, startByte: start, byteLength, tileByteOffset });
     const first = records.firstPiece[record]!;
-    for (let piece = first; piece < first + records.pieceCount[record]!; piece++) {
-      const storage = pieces.storage[piece]!;
-      const source = storages.source[storage]!;
-      const base = storages.byteOffset[storage]!;
-      const transform = pieces.transform[piece]!;
-      for (const part of clipPiece(pieceAt(pieces, piece), start, end)) {
-        const byteOffset = base + part.sourceByteOffset;
-        const tileByteOffset = segmentOffset + part.recordByteOffset - start;
-        const { covered, remaining, span } = readShape(part);
-        const readCount = remaining.reduce((product, { count }) => product * count, 1);
-        const wanted = part.dimensions.reduce((product, { count }) => product * count, part.runByteLength);
-        if (readCount * span > MAX_SPREAD * wanted) {
-          const stagingByteOffset = reserve(wanted, tileByteOffset);
-          const moved = { ...part, sourceByteOffset: byteOffset };
-          reads.push({ source, byteOffset, byteLength: wanted, stagingByteOffset, transform, sparse: moved });
-          gathers.push(denseGather(part, stagingByteOffset, tileByteOffset));
-        } else if (remaining.length === 0) {
-          const gather: Gather = {
-            stagingByteOffset: 0,
-            tileByteOffset,
-            runByteLength: part.runByteLength,
-            dimensions: covered,
-          };
-          spans.push({ source, byteOffset, byteLength: span, transform, gather });
-          gathers.push(gather);
-        } else {
-          const step = alignUp(span, 4);
-          const stagingByteOffset = reserve(step * readCount, tileByteOffset);
-          let stagingStep = step;
-          const stacked = [...remaining].reverse().map(({ count, recordStep }) => {
-            const dimension = { count, sourceStep: stagingStep, recordStep };
-            stagingStep *= count;
-            return dimension;
-          });
-          let at = stagingByteOffset;
-          eachOffset(remaining, offset => {
-            reads.push({
-              source,
-              byteOffset: byteOffset + offset,
-              byteLength: span,
-              stagingByteOffset: at,
-              transform,
-            });
-            at += step;
-          });
-          gathers.push({
-            stagingByteOffset,
-            tileByteOffset,
-            runByteLength: part.runByteLength,
-            dimensions: [...stacked, ...covered].sort((a, b) => b.recordStep - a.recordStep),
-          });
-        }
+    const parts: { piece: number; part: PiecePart }[] = [];
+    let isAssembled = records.cast[record] !== 0;
+    if (!isAssembled) {
+      for (let piece = first; piece < first + records.pieceCount[record]!; piece++) {
+        for (const part of clipPiece(pieceAt(pieces, piece), start, end)) parts.push({ piece, part });
+      }
+      isAssembled = parts.some(({ part }) => spreadOf(part) > MAX_SPREAD);
+    }
+    if (isAssembled) {
+      const stagingByteOffset = this.reserve(byteLength, tileByteOffset);
+      this.reads.push({ kind: 'assembled', record, startByte: start, byteLength, stagingByteOffset });
+      this.gathers.push({ stagingByteOffset, tileByteOffset, runByteLength: byteLength, dimensions: [] });
+      return;
+    }
+    for (const { piece, part } of parts) {
+      this.addPart(piece, part, tileByteOffset + part.recordByteOffset - start);
+    }
+  }
+
+  private addPart(piece: number, part: PiecePart, tileByteOffset: number): void {
+    const { pieces, storages } = this.plan;
+    const storage = pieces.storage[piece]!;
+    const source = storages.source[storage]!;
+    const byteOffset = storages.byteOffset[storage]! + part.sourceByteOffset;
+    const transform = pieces.transform[piece]!;
+    const { runByteLength } = part;
+    const { covered, remaining, span } = readShape(part);
+    if (remaining.length === 0) {
+      const gather = { stagingByteOffset: 0, tileByteOffset, runByteLength, dimensions: covered };
+      this.spans.push({ source, byteOffset, byteLength: span, transform, gather });
+      this.gathers.push(gather);
+      return;
+    }
+    // Many reads, side by side: their places in the staging area take the place of those in the source.
+    const step = alignUp(span, SEGMENT_ALIGNMENT);
+    const readCount = remaining.reduce((product, { count }) => product * count, 1);
+    const stagingByteOffset = this.reserve(step * readCount, tileByteOffset);
+    let at = stagingByteOffset;
+    forEachIndex(remaining, sourceStep => {
+      const read = { source, byteOffset: byteOffset + sourceStep, byteLength: span, stagingByteOffset: at };
+      this.reads.push({ kind: 'run', ...read, transform });
+      at += step;
+    });
+    const stacked = remaining.map(({ count, recordStep }, d) => ({
+      count,
+      sourceStep: remaining.slice(d + 1).reduce((product, inner) => product * inner.count, step),
+      recordStep,
+    }));
+    const dimensions = [...stacked, ...covered].sort((a, b) => b.recordStep - a.recordStep);
+    this.gathers.push({ stagingByteOffset, tileByteOffset, runByteLength, dimensions });
+  }
+
+  /** A place in the staging area whose words begin as the target's do: the fast case of gathering. */
+  private reserve(byteLength: number, tileByteOffset: number): number {
+    const at = alignUp(this.stagingByteLength, SEGMENT_ALIGNMENT) + (tileByteOffset & 3);
+    this.stagingByteLength = at + byteLength;
+    return at;
+  }
+
+  build(): TileLayout {
+    for (const group of mergedSpans(this.spans)) {
+      const [{ source, byteOffset, transform, gather }] = group as [Span, ...Span[]];
+      const byteLength = Math.max(...group.map(span => span.byteOffset + span.byteLength)) - byteOffset;
+      const stagingByteOffset = this.reserve(byteLength, gather.tileByteOffset);
+      this.reads.push({ kind: 'run', source, byteOffset, byteLength, stagingByteOffset, transform });
+      for (const span of group) {
+        span.gather.stagingByteOffset = stagingByteOffset + (span.byteOffset - byteOffset);
       }
     }
+    const { segments, tileByteLength, reads, gathers, stagingByteLength } = this;
+    return { segments, tileByteLength, reads, gathers, stagingByteLength };
   }
-  for (const group of mergedSpans(spans)) {
-    const [head] = group as [Span, ...Span[]];
-    const end = Math.max(...group.map(span => span.byteOffset + span.byteLength));
-    const byteLength = end - head.byteOffset;
-    const stagingByteOffset = reserve(byteLength, head.gather.tileByteOffset);
-    const { source, byteOffset, transform } = head;
-    reads.push({ source, byteOffset, byteLength, stagingByteOffset, transform });
-    for (const span of group) {
-      span.gather.stagingByteOffset = stagingByteOffset + (span.byteOffset - byteOffset);
-    }
-  }
-  return { segments, tileByteLength, reads, gathers, stagingByteLength };
+}
+
+/** Bytes that reading a part brings, for each wanted one. */
+function spreadOf(part: PiecePart): number {
+  const { remaining, span } = readShape(part);
+  const product = (sum: number, { count }: PieceDimension): number => sum * count;
+  return remaining.reduce(product, span) / part.dimensions.reduce(product, part.runByteLength);
 }
 
 /** Groups of spans that one read covers: short neighbours in one file. A span with a transform stays alone. */
@@ -174,35 +205,6 @@ function mergedSpans(spans: Span[]): Span[][] {
     groupEnd = joins ? Math.max(groupEnd, end) : end;
   }
   return groups;
-}
-
-/** The gather of a part whose bytes lie side by side, in the record's order. */
-export function denseGather(part: PiecePart, stagingByteOffset: number, tileByteOffset: number): Gather {
-  return {
-    stagingByteOffset,
-    tileByteOffset,
-    runByteLength: part.runByteLength,
-    dimensions: denseDimensions(part).map(({ count, recordStep }, d, all) => ({
-      count,
-      sourceStep: all.slice(d + 1).reduce((step, inner) => step * inner.count, part.runByteLength),
-      recordStep,
-    })),
-  };
-}
-
-/** The dimensions of a part by falling step in the record. */
-function denseDimensions(part: PiecePart): PieceDimension[] {
-  return [...part.dimensions].sort((a, b) => b.recordStep - a.recordStep);
-}
-
-/** Calls `action` with the source offset of every index of the dimensions, the last one running fastest. */
-function eachOffset(dimensions: readonly PieceDimension[], action: (sourceOffset: number) => void): void {
-  const visit = (level: number, offset: number): void => {
-    const dimension = dimensions[level];
-    if (dimension === undefined) return action(offset);
-    for (let i = 0; i < dimension.count; i++) visit(level + 1, offset + i * dimension.sourceStep);
-  };
-  visit(0, 0);
 }
 
 export function alignUp(value: number, alignment: number): number {

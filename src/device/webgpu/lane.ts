@@ -1,7 +1,7 @@
 import type { CopyPlan } from '../../copy/plan.js';
 import type { Tile } from '../../copy/tile.js';
 import type { ParallelReader } from '../../io/parallel-reader.js';
-import { fillStaging } from '../staging.js';
+import { StagingFiller } from '../staging.js';
 import { alignUp, planTileLayout, type TileLayout } from '../tile-layout.js';
 import { GrowingBuffer } from './buffers.js';
 import type { Gpu } from './gpu.js';
@@ -151,14 +151,16 @@ class LaneSide {
   private readonly tiles: GrowingBuffer;
   private readonly parts: GrowingBuffer;
   private readonly jobs: GrowingBuffer;
+  private readonly filler: StagingFiller;
   private isMapped = true;
 
   constructor(
     private readonly gpu: Gpu,
     private readonly kernels: Kernels,
     private readonly copyPlan: CopyPlan,
-    private readonly reader: ParallelReader,
+    reader: ParallelReader,
   ) {
+    this.filler = new StagingFiller(copyPlan, reader);
     const { STORAGE, COPY_SRC, COPY_DST, MAP_WRITE } = GPUBufferUsage;
     this.staging = new GrowingBuffer(gpu, 'staging', MAP_WRITE | COPY_SRC, true);
     this.source = new GrowingBuffer(gpu, 'source', STORAGE | COPY_DST);
@@ -184,7 +186,7 @@ class LaneSide {
     const staging = this.staging.atLeast(stagingSize(layout));
     this.isMapped = true;
     const mapped = new Uint8Array(staging.getMappedRange(0, stagingSize(layout)));
-    await fillStaging(this.copyPlan, layout, this.reader, mapped);
+    await this.filler.fill(layout, mapped);
   }
 
   encode(encoder: GPUCommandEncoder, layout: TileLayout): Bound {
@@ -210,6 +212,7 @@ class LaneSide {
   }
 
   destroy(): void {
+    this.filler.close();
     for (const buffer of [this.staging, this.source, this.tiles, this.parts, this.jobs]) buffer.destroy();
   }
 }
