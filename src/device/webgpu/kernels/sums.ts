@@ -224,8 +224,8 @@ fn main(
 }
 
 /**
- * Appends the jobs for `numberCount` numbers, every `step`-th word from `tileWord`. Returns the words that the
- * result takes from `resultWord` on: the head, then minima and maxima of the jobs.
+ * Appends the jobs for `numberCount` numbers, every `step`-th word from `tileWord`. The result begins at
+ * `resultWord`: the head, then minima and maxima of the jobs.
  */
 export function addSumsJobs(
   jobs: number[],
@@ -234,12 +234,11 @@ export function addSumsJobs(
   numberCount: number,
   step: number,
   resultWord: number,
-): number {
-  let words = layout.headWords;
+): void {
+  let extremesWord = resultWord + layout.headWords;
   for (let at = 0; at < numberCount; at += NUMBERS_PER_JOB) {
     const count = Math.min(NUMBERS_PER_JOB, numberCount - at);
-    jobs.push(tileWord + at * step, count, step, resultWord, resultWord + words, 0, 0, 0);
-    words += EXTREME_WORDS;
+    jobs.push(tileWord + at * step, count, step, resultWord, extremesWord, 0, 0, 0);
+    extremesWord += EXTREME_WORDS;
   }
-  return words;
 }
