@@ -1,8 +1,8 @@
 import type { DTypeInfo } from '../dtype.js';
-import { isSubnormal, type NumberFormat, numberFormatOf, valueTable } from '../numbers.js';
-import { NO_MOMENTS } from './moments.js';
+import { type NumberFormat, numberFormatOf } from '../numbers.js';
 import type { NumberCounter } from './number-counter.js';
-import { type PartialNumbers, patternsOf } from './tensor-stats.js';
+import { statsOfCounts } from './pattern-stats.js';
+import type { PartialNumbers } from './tensor-stats.js';
 
 /**
  * Below this many numbers the patterns that occur are listed, rather than all of them looked through: a checkpoint
@@ -18,7 +18,6 @@ const HALF_PATTERNS = 1 << 16;
  */
 export class PatternCounter implements NumberCounter {
   private readonly format: NumberFormat;
-  private readonly table: Float64Array;
   /** By component; of packed numbers by byte. */
   private readonly counts: Uint32Array[];
   /**
@@ -32,11 +31,10 @@ export class PatternCounter implements NumberCounter {
   private areFew = false;
 
   constructor(
-    dtype: DTypeInfo,
+    private readonly dtype: DTypeInfo,
     private readonly withHistogram: boolean,
   ) {
     this.format = numberFormatOf(dtype);
-    this.table = valueTable(dtype);
     const { bitWidth, componentCount } = this.format;
     const components = Array.from({ length: componentCount });
     this.counts = components.map(() => new Uint32Array(bitWidth === 16 ? HALF_PATTERNS : 256));
@@ -81,17 +79,17 @@ export class PatternCounter implements NumberCounter {
 
   finish(): PartialNumbers[] {
     if (!this.areFew) this.foldHalves();
-    return this.counts.map((counts, component) => {
-      const isListed = this.areFew && this.format.bitWidth === 16;
-      const patterns = isListed
-        ? this.listed[component]!.subarray(0, this.listedCount[component]!).sort()
-        : patternsOf(counts);
-      const result = this.format.bitWidth === 4 ? this.statsOfPacked(counts) : this.statsOf(patterns, counts);
-      if (isListed) for (const pattern of patterns) counts[pattern] = 0;
-      else counts.fill(0);
+    const isListed = this.areFew && this.format.bitWidth === 16;
+    const listed = isListed
+      ? this.listed.map((patterns, component) => patterns.subarray(0, this.listedCount[component]!).sort())
+      : undefined;
+    const results = statsOfCounts(this.dtype, this.counts, this.withHistogram, listed);
+    for (const [component, counts] of this.counts.entries()) {
+      if (listed === undefined) counts.fill(0);
+      else for (const pattern of listed[component]!) counts[pattern] = 0;
       this.listedCount[component] = 0;
-      return result;
-    });
+    }
+    return results;
   }
 
   /** Adds the counts of halves to those of the components. */
@@ -113,82 +111,6 @@ export class PatternCounter implements NumberCounter {
       }
     }
     halves.fill(0);
-  }
-
-  /** Two numbers in a byte. */
-  private statsOfPacked(counts: Uint32Array): PartialNumbers {
-    const nibbles = new Uint32Array(16);
-    for (let byte = 0; byte < 256; byte++) {
-      nibbles[byte & 15]! += counts[byte]!;
-      nibbles[byte >> 4]! += counts[byte]!;
-    }
-    return this.statsOf(patternsOf(nibbles), nibbles);
-  }
-
-  private statsOf(patterns: Uint16Array, counts: Uint32Array): PartialNumbers {
-    const { table, format } = this;
-    const { layout } = format;
-    const result: PartialNumbers = {
-      count: 0,
-      nanCount: 0,
-      positiveInfCount: 0,
-      negativeInfCount: 0,
-      zeroCount: 0,
-      subnormalCount: 0,
-      min: null,
-      max: null,
-      moments: NO_MOMENTS,
-    };
-    let min = Number.POSITIVE_INFINITY;
-    let max = Number.NEGATIVE_INFINITY;
-    let finiteCount = 0;
-    let sum = 0;
-    for (const pattern of patterns) {
-      const count = counts[pattern]!;
-      const value = table[pattern]!;
-      result.count += count;
-      if (value - value !== 0) {
-        if (value === Number.POSITIVE_INFINITY) result.positiveInfCount += count;
-        else if (value === Number.NEGATIVE_INFINITY) result.negativeInfCount += count;
-        else result.nanCount += count;
-        continue;
-      }
-      finiteCount += count;
-      if (value === 0) result.zeroCount += count;
-      else if (layout !== undefined && isSubnormal(layout, pattern)) result.subnormalCount += count;
-      if (value < min) min = value;
-      if (value > max) max = value;
-      sum += value * count;
-    }
-    if (this.withHistogram && format.kind === 'float') {
-      result.histogram = {
-        bits: Uint16Array.from(patterns),
-        counts: Float64Array.from(patterns, p => counts[p]!),
-      };
-    }
-    if (finiteCount === 0) return result;
-    result.min = min;
-    result.max = max;
-    result.moments = this.momentsOf(patterns, counts, finiteCount, sum / finiteCount);
-    return result;
-  }
-
-  /** Deviations from the mean, and from what the mean is off by rounding. */
-  private momentsOf(patterns: Uint16Array, counts: Uint32Array, count: number, mean: number) {
-    let offset = 0;
-    let squares = 0;
-    for (const pattern of patterns) {
-      const deviation = this.table[pattern]! - mean;
-      if (deviation - deviation !== 0) continue;
-      offset += deviation * counts[pattern]!;
-      squares += deviation * deviation * counts[pattern]!;
-    }
-    return {
-      count,
-      mean: mean + offset / count,
-      squares: Math.max(0, squares - (offset * offset) / count),
-      scale: 0,
-    };
   }
 }
 

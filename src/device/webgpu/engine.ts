@@ -11,7 +11,6 @@ import {
 import type { Comparison, RunOptions, TensorStats } from '../device.js';
 import type { TensorRecords } from '../records.js';
 import { type PartialStats, StatsLedger } from '../tensor-stats.js';
-import { newBuffer } from './buffers.js';
 import { compareBlocks, planTileComparison } from './compare-plan.js';
 import type { Gpu } from './gpu.js';
 import { Kernels } from './kernels/dispatch.js';
@@ -111,11 +110,12 @@ export class Engine {
     try {
       await this.eachTile(
         [records],
-        (lane, tile) => lane.rebuild(tile),
-        ({ layout, buffer }) => {
+        async (lane, tile) => {
+          const { layout, buffer } = await lane.rebuild(tile);
           const placed = layout.segments.map(({ record, ...place }) => ({ ...place, tensor: ids[record]! }));
           this.tensors.place(buffer, placed);
         },
+        () => {},
         options,
       );
     } catch (error) {
@@ -123,11 +123,6 @@ export class Engine {
       throw error;
     }
     return ids;
-  }
-
-  /** Compiles the kernel that everything needs, which takes some drivers a while. */
-  async warmUp(): Promise<void> {
-    await this.gpu.scoped(() => newBuffer(this.gpu, 'probe', 256, GPUBufferUsage.STORAGE).destroy());
   }
 
   private async eachTile<Result>(
