@@ -19,7 +19,7 @@ const yargsHasNoEffects = {
 
 rmSync(OUTPUT, { recursive: true, force: true });
 await build({
-  entryPoints: { main: 'src/cli/main.ts', worker: 'src/copy/worker.ts', 'cpu-worker': 'src/device/cpu-worker.ts' },
+  entryPoints: { main: 'src/cli/main.ts', worker: 'src/copy/worker.ts', 'cpu-worker': 'src/device/cpu-worker.ts', 'webgpu-child': 'src/device/webgpu/webgpu-child.ts' },
   outdir: OUTPUT,
   bundle: true,
   splitting: true,
@@ -28,7 +28,7 @@ await build({
   target: 'node20',
   keepNames: true,
   chunkNames: 'chunk-[hash]',
-  external: ['react-devtools-core'],
+  external: ['react-devtools-core', 'webgpu'],
   define: { 'process.env.NODE_ENV': '"production"' },
   logOverride: { 'assign-to-define': 'silent' },
   logLevel: 'warning',

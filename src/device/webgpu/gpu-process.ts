@@ -95,7 +95,7 @@ export class GpuProcess {
     if (!this.isClosing) {
       this.isClosing = true;
       this.ended ??= new UnsupportedError('The device was closed');
-      if (this.child.connected) this.child.disconnect();
+      this.send({ kind: 'close' });
       const timer = setTimeout(() => this.child.kill('SIGKILL'), CLOSE_MILLISECONDS);
       void this.exited.then(() => clearTimeout(timer));
     }

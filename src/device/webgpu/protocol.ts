@@ -24,10 +24,13 @@ export interface Calls {
 
 export type CallName = keyof Calls;
 
-/** A message to the process. `abort` ends the call of that number. */
+/** A message to the process. `abort` ends the call of that number, `close` the process. */
 export type Request =
   | { [Name in CallName]: { kind: Name; id: number; arguments: Calls[Name]['arguments'] } }[CallName]
-  | { kind: 'abort'; id: number };
+  | { kind: 'abort'; id: number }
+  | { kind: 'close' };
+
+export type CallRequest = Exclude<Request, { kind: 'abort' | 'close' }>;
 
 /** A message from the process, about the call of that number. */
 export type Reply =

@@ -1,7 +1,7 @@
 import { type DcpError, toPlainError, UnsupportedError } from '../../errors.js';
 import { Engine } from './engine.js';
 import { type Gpu, openGpu } from './gpu.js';
-import type { Reply, Request } from './protocol.js';
+import type { CallRequest, Reply, Request } from './protocol.js';
 
 /**
  * The process that has the GPU: answers the calls of protocol.ts until its parent lets go of it. It reads the files
@@ -15,17 +15,16 @@ const running = new Map<number, AbortController>();
 
 process.on('message', (request: Request) => {
   if (request.kind === 'abort') running.get(request.id)?.abort();
+  else if (request.kind === 'close') void closeWhenIdle();
   else void answer(request);
 });
-process.on('disconnect', () => {
-  for (const controller of running.values()) controller.abort();
-  void closeWhenIdle();
-});
+// The parent is gone.
+process.on('disconnect', () => void closeWhenIdle());
 // The terminal sends these to every process; the parent decides what they mean.
 process.on('SIGINT', () => {});
 process.on('SIGHUP', () => {});
 
-async function answer(request: Exclude<Request, { kind: 'abort' }>): Promise<void> {
+async function answer(request: CallRequest): Promise<void> {
   const { id } = request;
   const controller = new AbortController();
   running.set(id, controller);
@@ -39,7 +38,7 @@ async function answer(request: Exclude<Request, { kind: 'abort' }>): Promise<voi
 }
 
 async function carryOut(
-  request: Exclude<Request, { kind: 'abort' }>,
+  request: CallRequest,
   signal: AbortSignal,
 ): Promise<unknown> {
   const { id } = request;
@@ -86,12 +85,19 @@ function withoutNativeTrace(error: unknown): DcpError | unknown {
   return error;
 }
 
-/** Destroying the device with work under way is what crashes drivers. */
+let isClosing = false;
+
+/** Ends the process. Work on the device is awaited first: to destroy it meanwhile is what crashes drivers. */
 async function closeWhenIdle(): Promise<void> {
-  while (running.size > 0) await new Promise(resolve => setTimeout(resolve, 10));
+  if (isClosing) return;
+  isClosing = true;
+  while (running.size > 0) {
+    for (const controller of running.values()) controller.abort();
+    await new Promise(resolve => setTimeout(resolve, 10));
+  }
   if (gpu !== undefined) {
     await gpu.device.queue.onSubmittedWorkDone().catch(() => {});
     gpu.close();
   }
-  process.removeAllListeners('message');
+  if (process.connected) process.disconnect();
 }
