@@ -19,6 +19,12 @@ export interface GpuInfo {
   maxBindingByteLength: number;
 }
 
+/**
+ * With this extension drivers set workgroup memory to zero by one store an element, which SwiftShader takes seconds to
+ * compile; without it Dawn writes a loop.
+ */
+const DAWN_OPTIONS = ['disable-dawn-features=use_vulkan_zero_initialize_workgroup_memory_extension'];
+
 /** Dawn's object must outlive everything made of it, or the process ends with a segmentation fault. */
 const kept = globalThis as { dcpDawn?: GPU };
 
@@ -29,7 +35,7 @@ const kept = globalThis as { dcpDawn?: GPU };
 export async function openGpu(): Promise<Gpu> {
   const dawn = (await import('webgpu')) as { create(options: string[]): GPU; globals: object };
   Object.assign(globalThis, dawn.globals);
-  kept.dcpDawn ??= dawn.create([]);
+  kept.dcpDawn ??= dawn.create(DAWN_OPTIONS);
   const adapter = await kept.dcpDawn.requestAdapter({ powerPreference: 'high-performance' });
   if (adapter === null) throw new UnsupportedError('The package webgpu finds no graphics driver');
   const { maxBufferSize, maxStorageBufferBindingSize } = adapter.limits;
