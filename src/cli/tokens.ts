@@ -1,6 +1,6 @@
 import { UsageError } from '../errors.js';
+import { suggest } from '../ops/suggest.js';
 import { ALL_OPTIONS, COMMAND_NAMES, commandNamed, GLOBAL_OPTION_NAMES } from './commands.js';
-import { suggest } from './suggest.js';
 
 /**
  * What can be told from the arguments before they are taken apart, however wrong they are: it decides how to help

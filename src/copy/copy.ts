@@ -1,4 +1,5 @@
 import { availableParallelism } from 'node:os';
+import { type ReadGateSpec, readGateSpec } from '../io/read-gate.js';
 import { FileTileIo } from './file-tile-io.js';
 import { CrcLedger, type CrcReport } from './ledger.js';
 import type { CopyPlan, PlanSource } from './plan.js';
@@ -7,12 +8,19 @@ import { copyOrdered, runUnordered } from './schedule.js';
 import { SLOT_BYTE_LENGTH, SLOT_TILE_BYTE_LENGTH } from './slots.js';
 import { type ByteSink, OrderedOutput } from './stream.js';
 import type { Tile, TileResult } from './tile.js';
-import type { TileRequest } from './tile-work.js';
+import type { TileRequest, TileTarget } from './tile-work.js';
 import { tilesOf } from './tiles.js';
 
 export interface CopyOptions {
   /** Threads; 0 copies on the calling thread. Default: as many as pay off for this plan on this machine. */
   workers?: number;
+  /**
+   * How many reads of sources are under way at a time, of all threads together: for storage that takes long to answer.
+   * There are more threads then, so that none that computes keeps another from reading. Default: one a thread.
+   */
+  readsInFlight?: number;
+  /** Milliseconds that every read lasts longer: stands in for slow storage where speed is measured. */
+  readLatencyMs?: number;
   /** Compute CRC-32s, check those of the sources and write those of the destination. Default true. */
   crc?: boolean;
   signal?: AbortSignal;
@@ -35,6 +43,8 @@ export interface CopyReport {
 /** Below this many bytes starting threads costs more than they save; measured, see docs/measurements.md. */
 const WORTH_THREADS_BYTE_LENGTH = 128 << 20;
 const MAX_WORKERS = 8;
+/** Where only the latency of reads is told: no bound. */
+const UNBOUNDED_READS = 0x7fffffff;
 /** How many new bytes make a flush worthwhile; measured, see docs/measurements.md. */
 const FLUSH_BYTE_LENGTH = 128 << 20;
 
@@ -80,10 +90,10 @@ export async function streamCopy(
   options: CopyOptions = {},
 ): Promise<CopyReport> {
   const withCrc = options.crc ?? true;
-  const workers = options.workers ?? defaultWorkers(plan.recordByteLength);
+  const workers = workersFor(plan, options);
   const output = new OrderedOutput(plan, sink, withCrc);
   let byteCount = 0;
-  await copyThroughSlots(plan, workers, withCrc, options.signal, async (tile, bytes, result) => {
+  await copyThroughSlots(plan, workers, options, async (tile, bytes, result) => {
     await output.addTile(tile, bytes, result);
     byteCount += result.byteLength;
     options.onProgress?.({ byteCount, byteTotal: plan.recordByteLength });
@@ -103,7 +113,7 @@ export async function copyToMemory(
   options: Omit<CopyOptions, 'flush'> = {},
 ): Promise<CopyReport> {
   const withCrc = options.crc ?? true;
-  const workers = options.workers ?? defaultWorkers(plan.recordByteLength);
+  const workers = workersFor(plan, options);
   const ledger = new CrcLedger(plan);
   let byteCount = 0;
   const onDone = (result: TileResult): void => {
@@ -112,14 +122,17 @@ export async function copyToMemory(
     options.onProgress?.({ byteCount, byteTotal: plan.recordByteLength });
   };
   if (workers === 0 || [...plan.sources.flatMap(bytesOf), ...buffers].every(isShared)) {
-    const runner = openRunner({ plan, target: { kind: 'memory', buffers }, withCrc }, workers);
+    const runner = openRunner(
+      { plan, target: { kind: 'memory', buffers }, withCrc, gate: gateFor(options) },
+      workers,
+    );
     try {
       await runUnordered(runner, requestsOf(plan), onDone, options.signal);
     } finally {
       await runner.close();
     }
   } else {
-    await copyThroughSlots(plan, workers, withCrc, options.signal, (tile, bytes, result) => {
+    await copyThroughSlots(plan, workers, options, (tile, bytes, result) => {
       takeTile(plan, tile, bytes, buffers);
       onDone(result);
     });
@@ -154,22 +167,22 @@ function takeTile(plan: CopyPlan, tile: Tile, bytes: Uint8Array, buffers: readon
 async function copyThroughSlots(
   plan: CopyPlan,
   workers: number,
-  withCrc: boolean,
-  signal: AbortSignal | undefined,
+  options: CopyOptions,
   handOn: (tile: Tile, bytes: Uint8Array, result: TileResult) => void | Promise<void>,
 ): Promise<void> {
   const slots = Array.from(
     { length: SLOTS_PER_WORKER * Math.max(1, workers) },
     () => new SharedArrayBuffer(SLOT_BYTE_LENGTH),
   );
-  const runner = openRunner({ plan, target: { kind: 'slots', slots }, withCrc }, workers);
+  const target: TileTarget = { kind: 'slots', slots };
+  const runner = openRunner({ plan, target, withCrc: options.crc ?? true, gate: gateFor(options) }, workers);
   try {
     await copyOrdered(
       runner,
       tilesOf(plan, SLOT_TILE_BYTE_LENGTH),
       slots.length,
       async (tile, slot, result) => handOn(tile, new Uint8Array(slots[slot]!), result),
-      signal,
+      options.signal,
     );
   } finally {
     await runner.close();
@@ -183,7 +196,7 @@ async function run(
   options: CopyOptions,
 ): Promise<CopyReport> {
   const withCrc = options.crc ?? true;
-  const workers = options.workers ?? defaultWorkers(plan.recordByteLength);
+  const workers = workersFor(plan, options);
   const ledger = new CrcLedger(plan);
   const flusher = new Flusher(options.flush);
   let byteCount = 0;
@@ -193,7 +206,10 @@ async function run(
     flusher.note(byteCount);
     options.onProgress?.({ byteCount, byteTotal: plan.recordByteLength });
   };
-  const runner = openRunner({ plan, target: { kind: 'files', paths: targets, mode }, withCrc }, workers);
+  const runner = openRunner(
+    { plan, target: { kind: 'files', paths: targets, mode }, withCrc, gate: gateFor(options) },
+    workers,
+  );
   try {
     await runUnordered(runner, requestsOf(plan), onDone, options.signal);
   } finally {
@@ -241,8 +257,16 @@ class Flusher {
   }
 }
 
-function defaultWorkers(byteLength: number): number {
-  return byteLength < WORTH_THREADS_BYTE_LENGTH ? 0 : Math.min(MAX_WORKERS, availableParallelism());
+function workersFor(plan: CopyPlan, { workers, readsInFlight }: CopyOptions): number {
+  if (workers !== undefined) return workers;
+  const computing = Math.min(MAX_WORKERS, availableParallelism());
+  if (readsInFlight !== undefined) return readsInFlight + computing;
+  return plan.recordByteLength < WORTH_THREADS_BYTE_LENGTH ? 0 : computing;
+}
+
+function gateFor({ readsInFlight, readLatencyMs }: CopyOptions): ReadGateSpec | undefined {
+  if (readsInFlight === undefined && readLatencyMs === undefined) return undefined;
+  return readGateSpec(readsInFlight ?? UNBOUNDED_READS, readLatencyMs);
 }
 
 function placeLiterals(

@@ -1,5 +1,6 @@
 import { CorruptDataError } from '../errors.js';
 import { DescriptorCache } from '../io/descriptors.js';
+import type { ReadGate } from '../io/read-gate.js';
 
 import { closeFile, openForUpdate } from '../io/update.js';
 import { writeFully } from '../io/write.js';
@@ -17,12 +18,19 @@ export class FileTileIo implements TileIo {
     /** Paths of the outputs, which must exist. */
     private readonly targets: readonly string[],
     private readonly mode: 'write' | 'compare',
+    /** Sources are read through it, where there is one. */
+    private readonly gate?: ReadGate,
   ) {}
 
   read(source: number, target: Uint8Array, byteOffset: number): void {
     const from = this.sources[source]!;
-    if (typeof from === 'string') this.descriptors.readInto(from, target, byteOffset);
-    else target.set(from.bytes.subarray(byteOffset, byteOffset + target.length));
+    if (typeof from !== 'string') {
+      target.set(from.bytes.subarray(byteOffset, byteOffset + target.length));
+      return;
+    }
+    const read = (): void => this.descriptors.readInto(from, target, byteOffset);
+    if (this.gate === undefined) read();
+    else this.gate.pass(read);
   }
 
   view(source: number, byteOffset: number, byteLength: number): Uint8Array | undefined {

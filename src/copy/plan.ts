@@ -122,6 +122,12 @@ export interface StorageSpec {
   label: string;
 }
 
+/** From which element type to which a record is converted. */
+export interface RecordCast {
+  readonly from: DTypeInfo;
+  readonly to: DTypeInfo;
+}
+
 /** Collects a plan. Records must be begun in the order in which they should be copied. */
 export class CopyPlanBuilder {
   private readonly sources: PlanSource[] = [];
@@ -181,12 +187,7 @@ export class CopyPlanBuilder {
    * Begins a record; the pieces added next belong to it. Returns its index. With `cast`, `byteLength` is that of the
    * converted elements, and the pieces fill the record as it is before.
    */
-  beginRecord(
-    output: number,
-    byteOffset: number,
-    byteLength: number,
-    cast?: { from: DTypeInfo; to: DTypeInfo },
-  ): number {
+  beginRecord(output: number, byteOffset: number, byteLength: number, cast?: RecordCast): number {
     this.endRecord();
     this.record.output.push(output);
     this.record.byteOffset.push(byteOffset);
@@ -218,7 +219,7 @@ export class CopyPlanBuilder {
     }
   }
 
-  private castIndex({ from, to }: { from: DTypeInfo; to: DTypeInfo }): number {
+  private castIndex({ from, to }: RecordCast): number {
     const found = this.casts.findIndex(known => known.from === from.name && known.to === to.name);
     return found >= 0 ? found : this.casts.push({ from: from.name, to: to.name }) - 1;
   }

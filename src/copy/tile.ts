@@ -67,6 +67,8 @@ const BLOCK_BYTE_LENGTH = 1 << 20;
 const MAX_BLOCK_BYTE_LENGTH = 8 << 20;
 /** A read of a source should not be shorter than this only because the block is small. */
 const MIN_READ_BYTE_LENGTH = 64 << 10;
+/** The same where a read costs milliseconds before its first byte comes. */
+export const SLOW_MIN_READ_BYTE_LENGTH = 1 << 20;
 /** Bytes between two wanted runs that are read and dropped rather than sought over. */
 const MAX_READ_GAP = 4096;
 
@@ -83,6 +85,7 @@ export class TileCopier {
     private readonly plan: CopyPlan,
     private readonly io: TileIo,
     private readonly crcScope: CrcScope,
+    private readonly minReadByteLength = MIN_READ_BYTE_LENGTH,
   ) {}
 
   copy(tile: Tile): TileResult {
@@ -239,7 +242,7 @@ export class TileCopier {
       reordered ||= remaining.length > 0;
     }
     if (reordered) return MAX_BLOCK_BYTE_LENGTH;
-    const wanted = Math.max(BLOCK_BYTE_LENGTH, interleaved * MIN_READ_BYTE_LENGTH);
+    const wanted = Math.max(BLOCK_BYTE_LENGTH, interleaved * this.minReadByteLength);
     return Math.min(MAX_BLOCK_BYTE_LENGTH, wanted);
   }
 }

@@ -46,13 +46,14 @@ class CpuDevice implements Device {
 
   async stats(records: TensorRecords, options: StatsOptions = {}): Promise<DeviceRun<TensorStats>> {
     const { plan, tensors } = records;
-    const ledger = new StatsLedger(tensors, plan.records.byteLength);
+    const histogram = options.histogram ?? false;
+    const ledger = new StatsLedger(tensors, plan.records.byteLength, histogram);
     const setup: CpuSetup = {
       kind: 'stats',
       plan: planForThreads(plan),
       crcScope: crcScopeOf(options),
       dtypes: dtypeColumn(records),
-      histogram: options.histogram ?? false,
+      histogram,
     };
     const crc = await this.run(setup, [plan], options, ({ stats = [] }) => {
       for (const part of stats) ledger.add(part);
