@@ -11,7 +11,7 @@ import type {
   StatsOptions,
   TensorStats,
 } from '../device.js';
-import type { TensorRecords } from '../records.js';
+import { requireSameRecords, type TensorRecords } from '../records.js';
 import type { DeviceDriver, DeviceProbe } from '../registry.js';
 import { DEFAULT_SETTINGS, type EngineSettings } from './engine.js';
 import type { GpuInfo } from './gpu.js';
@@ -108,20 +108,19 @@ class WebGpuDevice implements Device {
     b: TensorRecords,
     options: CompareOptions = {},
   ): Promise<DeviceRun<Comparison>> {
+    requireSameRecords(a, b);
     const { atol = 0, rtol = 0 } = options;
     const args = { a: recordsToSend(a), b: recordsToSend(b), tolerance: { atol, rtol } };
     return { results: await this.gpu.call('compare', args, callOptions(options)) };
   }
 
   async rebuild(records: TensorRecords, options: RunOptions = {}): Promise<DeviceRun<DeviceTensor>> {
-    const ids = await this.gpu.call(
-      'rebuild',
-      { records: recordsToSend(records) },
-      callOptions(options),
-    );
+    const ids = await this.gpu.call('rebuild', { records: recordsToSend(records) }, callOptions(options));
     const results = records.tensors.map(
       ({ dtype, shape }, i) =>
-        new GpuTensor(dtype, shape, records.plan.records.byteLength[i]!, ids[i]!, this.gpu, id => this.release(id)),
+        new GpuTensor(dtype, shape, records.plan.records.byteLength[i]!, ids[i]!, this.gpu, id =>
+          this.release(id),
+        ),
     );
     return { results };
   }

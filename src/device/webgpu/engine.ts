@@ -1,7 +1,6 @@
 import { runUnordered } from '../../copy/schedule.js';
 import type { Tile } from '../../copy/tile.js';
 import { tilesOf } from '../../copy/tiles.js';
-import { UnsupportedError } from '../../errors.js';
 import {
   joinComparisons,
   NO_DIFFERENCE,
@@ -54,7 +53,7 @@ export class Engine {
     options: EngineOptions,
   ): Promise<TensorStats[]> {
     const { plan, tensors } = records;
-    const ledger = new StatsLedger(tensors, plan.records.byteLength);
+    const ledger = new StatsLedger(tensors, plan.records.byteLength, settings.histogram);
     const { returnSmallData } = this.settings;
     await this.eachTile<PartialStats[]>(
       [records],
@@ -163,15 +162,4 @@ function byteLengthOf({ firstRecord, startByte, lastRecord, endByte }: Tile, len
   let sum = endByte - startByte;
   for (let record = firstRecord; record < lastRecord; record++) sum += lengths[record]!;
   return sum;
-}
-
-/** @throws UnsupportedError where two plans do not hold records of the same types and lengths. */
-export function requireAlike(a: TensorRecords, b: TensorRecords): void {
-  const alike =
-    a.tensors.length === b.tensors.length &&
-    a.tensors.every(
-      ({ dtype }, i) =>
-        dtype === b.tensors[i]!.dtype && a.plan.records.byteLength[i] === b.plan.records.byteLength[i],
-    );
-  if (!alike) throw new UnsupportedError('Only tensors of one type and length can be compared');
 }

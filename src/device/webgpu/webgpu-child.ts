@@ -37,10 +37,7 @@ async function answer(request: CallRequest): Promise<void> {
   }
 }
 
-async function carryOut(
-  request: CallRequest,
-  signal: AbortSignal,
-): Promise<unknown> {
+async function carryOut(request: CallRequest, signal: AbortSignal): Promise<unknown> {
   const { id } = request;
   if (request.kind === 'open') {
     gpu = await openGpu();
