@@ -1,6 +1,7 @@
 import { UnsupportedError } from '../errors.js';
 import { openCpuDevice } from './cpu.js';
 import type { Device, DeviceDescription, DeviceName } from './device.js';
+import { tensorflowDriver } from './tensorflow/driver.js';
 import { webgpuDriver } from './webgpu/driver.js';
 
 /** What `--device` takes. */
@@ -37,7 +38,7 @@ const cpuDriver: DeviceDriver = {
 };
 
 /** In the order in which `auto` asks them for a GPU; the CPU comes last. */
-export const DRIVERS: readonly DeviceDriver[] = [webgpuDriver, cpuDriver];
+export const DRIVERS: readonly DeviceDriver[] = [tensorflowDriver, webgpuDriver, cpuDriver];
 
 /**
  * Opens a device. `auto` takes the first that reports a real GPU, and the CPU where there is none.

@@ -210,3 +210,13 @@ function mergedSpans(spans: Span[]): Span[][] {
 export function alignUp(value: number, alignment: number): number {
   return Math.ceil(value / alignment) * alignment;
 }
+
+/** Bytes of records in a tile. `lengths`: those of the records. */
+export function byteLengthOfTile(
+  { firstRecord, startByte, lastRecord, endByte }: Tile,
+  lengths: ArrayLike<number>,
+): number {
+  let sum = endByte - startByte;
+  for (let record = firstRecord; record < lastRecord; record++) sum += lengths[record]!;
+  return sum;
+}

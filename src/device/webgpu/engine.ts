@@ -10,6 +10,7 @@ import {
 import type { Comparison, RunOptions, TensorStats } from '../device.js';
 import type { TensorRecords } from '../records.js';
 import { type PartialStats, StatsLedger } from '../tensor-stats.js';
+import { byteLengthOfTile } from '../tile-layout.js';
 import { compareBlocks, planTileComparison } from './compare-plan.js';
 import type { Gpu } from './gpu.js';
 import { Kernels } from './kernels/dispatch.js';
@@ -138,7 +139,7 @@ export class Engine {
     const plans = sides.map(side => side.plan);
     const pool = new LanePool(this.gpu, this.kernels, plans, width, async (lane, tile) => ({
       result: await work(lane, tile),
-      byteLength: byteLengthOf(tile, plan.records.byteLength),
+      byteLength: byteLengthOfTile(tile, plan.records.byteLength),
     }));
     try {
       await runUnordered(
@@ -156,10 +157,4 @@ export class Engine {
     }
     this.gpu.check();
   }
-}
-
-function byteLengthOf({ firstRecord, startByte, lastRecord, endByte }: Tile, lengths: Float64Array): number {
-  let sum = endByte - startByte;
-  for (let record = firstRecord; record < lastRecord; record++) sum += lengths[record]!;
-  return sum;
 }

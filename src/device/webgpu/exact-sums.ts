@@ -1,5 +1,6 @@
 import type { NumberFormat } from '../../numbers.js';
-import { type Moments, NO_MOMENTS, SCALE_STEP } from '../moments.js';
+import { exactMoments } from '../exact-moments.js';
+import { NO_MOMENTS } from '../moments.js';
 import type { PartialNumbers } from '../tensor-stats.js';
 import { BIN_EXPONENTS, COUNT_WORDS, EXTREME_WORDS, type SumsLayout } from './kernels/sums.js';
 
@@ -27,7 +28,7 @@ export function decodeSums(
     ...counts,
     min: valueOfKey(format, least),
     max: valueOfKey(format, most),
-    moments: momentsOf(finiteCount, sum, squares, layout.exponent),
+    moments: exactMoments(finiteCount, sum, squares, layout.exponent),
   };
 }
 
@@ -46,42 +47,6 @@ function sumsIn({ bins, limbs }: SumsLayout, result: Uint32Array): { sum: bigint
     }
   }
   return { sum, squares };
-}
-
-/** Beyond these powers of two the sum of squares is kept scaled, as float64 ends at 2^1024 and 2^-1074. */
-const LARGE_SQUARES = 960;
-const SMALL_SQUARES = -800;
-
-/** Mean and squared deviations from exact sums: only the last step rounds. */
-function momentsOf(count: number, sum: bigint, squares: bigint, exponent: number): Moments {
-  const n = BigInt(count);
-  const power = bitLength(squares) + 2 * exponent;
-  const scale =
-    squares === 0n ? 0 : power > LARGE_SQUARES ? SCALE_STEP : power < SMALL_SQUARES ? -SCALE_STEP : 0;
-  return {
-    count,
-    mean: quotient(sum, n, exponent - scale),
-    squares: quotient(n * squares - sum * sum, n, 2 * (exponent - scale)),
-    scale,
-  };
-}
-
-/** dividend / divisor · 2^power, to the last bit or next to it. */
-export function quotient(dividend: bigint, divisor: bigint, power: number): number {
-  // 80 bits of a quotient are more than a float64 holds.
-  const shift = 80 - bitLength(dividend) + bitLength(divisor);
-  const shifted = shift >= 0 ? dividend << BigInt(shift) : dividend >> BigInt(-shift);
-  return timesPowerOfTwo(Number(shifted / divisor), power - shift);
-}
-
-function bitLength(value: bigint): number {
-  return (value < 0n ? -value : value).toString(2).length;
-}
-
-/** In two steps, because 2^power itself may be no float64. */
-function timesPowerOfTwo(x: number, power: number): number {
-  const half = Math.trunc(power / 2);
-  return x * 2 ** half * 2 ** (power - half);
 }
 
 type Key = readonly [high: number, low: number];
