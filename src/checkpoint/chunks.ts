@@ -53,8 +53,31 @@ export class ChunkTable {
     }
   }
 
+  /** Makes room for boxes of one number of dimensions; whoever calls it writes them into `offsets` and `sizes`. */
+  setBoxes(first: number, count: number, dimensionBase: number, dimensionCount: number): void {
+    for (let i = 0; i < count; i++) {
+      this.dimensionBase[first + i] = dimensionBase + i * dimensionCount;
+      this.dimensionCount[first + i] = dimensionCount;
+    }
+  }
+
   boxOf(chunk: number): Box {
     return { offsets: this.slice(this.offsets, chunk), sizes: this.slice(this.sizes, chunk) };
+  }
+
+  /** Whether the box of a chunk has no elements. */
+  isEmpty(chunk: number): boolean {
+    const base = this.dimensionBase[chunk]!;
+    for (let d = this.dimensionCount[chunk]! - 1; d >= 0; d--) if (this.sizes[base + d] === 0) return true;
+    return false;
+  }
+
+  /** Whether the box of a chunk has these sizes. */
+  hasSizes(chunk: number, sizes: readonly number[]): boolean {
+    const base = this.dimensionBase[chunk]!;
+    if (sizes.length !== this.dimensionCount[chunk]) return false;
+    for (let d = 0; d < sizes.length; d++) if (this.sizes[base + d] !== sizes[d]) return false;
+    return true;
   }
 
   /** In elements. All zero until resolved. */
@@ -65,7 +88,8 @@ export class ChunkTable {
   setView(chunk: number, view: ChunkView): void {
     this.storage[chunk] = view.storage;
     this.storageOffset[chunk] = view.storageOffset;
-    this.strides.set(view.stride, this.dimensionBase[chunk]!);
+    const base = this.dimensionBase[chunk]!;
+    for (let d = 0; d < view.stride.length; d++) this.strides[base + d] = view.stride[d]!;
     this.viewFlags[chunk] = view.flags;
   }
 

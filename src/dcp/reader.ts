@@ -1,4 +1,3 @@
-import { elementCountOf } from '../checkpoint/box.js';
 import type {
   Checkpoint,
   Entry,
@@ -13,9 +12,7 @@ import {
   CorruptDataError,
   DcpError,
   FileError,
-  FormatError,
   LimitError,
-  UnsupportedError,
   withContext,
   withContextAsync,
 } from '../errors.js';
@@ -24,11 +21,12 @@ import { type FileSnapshot, takeSnapshot } from '../io/snapshot.js';
 import { FileSource, readRange } from '../io/source.js';
 import type { PyDict } from '../pickle/dict.js';
 import { globalsBeyondTorch } from '../torch/globals.js';
-import type { StridedTensor } from '../torch/tensors.js';
 import { METADATA_NAME, requireComplete } from './directory.js';
 import { type IndexedEntries, indexEntries, rankOfFile } from './entries.js';
-import { FILE_TOO_SHORT, ItemReader, readItemPickle, resolveChunks } from './items.js';
+import { FILE_TOO_SHORT, ItemReader } from './item-window.js';
+import { readItemPickle } from './items.js';
 import { type DcpMetadata, decodeMetadata, MAX_METADATA_BYTE_LENGTH } from './metadata.js';
+import { ChunkResolver } from './resolve.js';
 
 /**
  * Opens a DCP directory, or a `.metadata` file on its own (then no data are at hand). Reads the index only.
@@ -68,7 +66,7 @@ async function readMetadataFile(path: string): Promise<Uint8Array> {
 export async function readFileNames(directory: string): Promise<string[]> {
   try {
     const metadata = decodeMetadata(await readMetadataFile(`${directory}/${METADATA_NAME}`));
-    return [...new Set(metadata.storageData.map(([, info]) => info.relativePath))];
+    return [...metadata.storageData.relativePaths];
   } catch (error) {
     if (error instanceof DcpError) return [];
     throw error;
@@ -88,6 +86,7 @@ export class DcpCheckpoint implements Checkpoint {
   /** Globals beyond torch's weights_only list that loaded objects name, by FQN. */
   readonly objectGlobals = new Map<string, string[]>();
   private readonly objectItems: IndexedEntries['objectItems'];
+  private readonly resolver: ChunkResolver;
 
   constructor(
     readonly path: string,
@@ -101,6 +100,7 @@ export class DcpCheckpoint implements Checkpoint {
     this.tree = indexed.tree;
     this.chunks = indexed.chunks;
     this.objectItems = indexed.objectItems;
+    this.resolver = new ChunkResolver(file => this.files[file]!.path, this.chunks, this.storages);
     this.fileSnapshots = indexed.fileNames.map(name =>
       directory === undefined ? undefined : snapshotIfThere(`${directory}/${name}`),
     );
@@ -180,28 +180,7 @@ export class DcpCheckpoint implements Checkpoint {
   }
 
   async resolve(entries: readonly TensorEntry[]): Promise<void> {
-    const { chunks } = this;
-    const byFile: number[][] = this.files.map(() => []);
-    const entryOf = new Map<number, TensorEntry>();
-    for (const entry of entries) {
-      for (let chunk = entry.firstChunk; chunk < entry.firstChunk + entry.chunkCount; chunk++) {
-        if (elementCountOf(chunks.boxOf(chunk).sizes) === 0) continue;
-        byFile[chunks.itemFile[chunk]!]!.push(chunk);
-        entryOf.set(chunk, entry);
-      }
-    }
-    for (const [file, chunkIndexes] of byFile.entries()) {
-      if (chunkIndexes.length === 0) continue;
-      await resolveChunks(
-        this.files[file]!.path,
-        file,
-        chunkIndexes,
-        chunks,
-        this.storages,
-        chunk => entryOf.get(chunk)!.fqn,
-        (chunk, tensor) => requireMatch(entryOf.get(chunk)!, chunks.boxOf(chunk).sizes, tensor),
-      );
-    }
+    await this.resolver.resolve(entries);
   }
 
   async loadObjects(entries: readonly ObjectEntry[]): Promise<void> {
@@ -236,23 +215,6 @@ export class DcpCheckpoint implements Checkpoint {
   }
 
   close(): void {}
-}
-
-/** The item must be what the index says: torch would cast another type, and fail on another shape. */
-function requireMatch({ dtype }: TensorEntry, sizes: readonly number[], tensor: StridedTensor): void {
-  const found = tensor.size;
-  if (found.length !== sizes.length || found.some((size, d) => size !== sizes[d])) {
-    throw new FormatError('A stored chunk has another shape than the index says', {
-      expected: `[${sizes.join(', ')}]`,
-      found: `[${found.join(', ')}]`,
-    });
-  }
-  if (tensor.dtype !== dtype) {
-    throw new UnsupportedError('A stored chunk has another element type than the index says', {
-      expected: dtype.name,
-      found: tensor.dtype.name,
-    });
-  }
 }
 
 function snapshotIfThere(path: string): FileSnapshot | undefined {

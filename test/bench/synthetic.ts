@@ -18,6 +18,8 @@ export interface SyntheticSpec {
   dtype: string;
   /** Ranks along each dimension: `[8]` cuts rows, `[1, 8]` columns, `[2, 4]` a grid. */
   grid: readonly number[];
+  /** The number in the name of the first tensor; default 0. */
+  firstTensor?: number;
 }
 
 /** Cuts a shape as `torch.chunk` does along each dimension: ceil(size / ranks), the last one shorter. */
@@ -67,7 +69,7 @@ function syntheticCheckpoint(rawPath: string, spec: SyntheticSpec): Checkpoint {
   const storages = new StorageTable();
   const tree = new PyDict();
   const entries = Array.from({ length: spec.tensorCount }, (_, i) => {
-    const name = `layers.${i}.weight`;
+    const name = `layers.${(spec.firstTensor ?? 0) + i}.weight`;
     const entry = new TensorEntry(`model.${name}`, ['model', name], dtype, spec.shape);
     entry.firstChunk = i;
     entry.chunkCount = 1;

@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { StorageTable } from '../../src/checkpoint/storage.js';
-import { ItemReader, readItemPickle, readTensorItem } from '../../src/dcp/items.js';
+import { ItemReader } from '../../src/dcp/item-window.js';
+import { readItemPickle, readTensorItem } from '../../src/dcp/items.js';
 import { decodeMetadata } from '../../src/dcp/metadata.js';
 import { MemorySource, readRange } from '../../src/io/source.js';
 import { fixturePath } from '../fixtures.js';
@@ -80,7 +81,7 @@ suite('what items hold', ({ test, each }) => {
   function itemOf(fixture: string, fqn: string) {
     const path = fixturePath(fixture);
     const { storageData } = decodeMetadata(readFileSync(join(path, '.metadata')));
-    const { offset, length } = storageData.find(([index]) => index.fqn === fqn)![1];
+    const { offset, length } = [...storageData].find(([key]) => key.fqn === fqn)![1];
     const bytes = readFileSync(join(path, '__0_0.distcp'));
     return {
       item: { byteOffset: offset, byteLength: length },
