@@ -24,7 +24,16 @@ export {
   Shard,
   StridedShard,
 } from './checkpoint/placements.js';
+export type { CrcReport } from './copy/ledger.js';
 export type { ByteSink } from './copy/stream.js';
+export type {
+  DeviceDescription,
+  DeviceName,
+  Histogram,
+  NumberStats,
+  TensorStats,
+} from './device/device.js';
+export type { DeviceChoice } from './device/registry.js';
 export type { DTypeInfo } from './dtype.js';
 export {
   CorruptDataError,
@@ -57,7 +66,19 @@ export {
 } from './ops/inspect.js';
 export type { Loss, LossKind } from './ops/losses.js';
 export { openCheckpoint } from './ops/open.js';
+export type { BytePhase, Progress } from './ops/progress.js';
 export type { NamedGlobal } from './ops/safety.js';
+export {
+  checkpointStats,
+  type DTypeStats,
+  problemCount,
+  type StatsEntry,
+  type StatsOptions,
+  type StatsProblem,
+  type StatsProblemKind,
+  type StatsReport,
+} from './ops/stats.js';
+export { type StatsOrder, sortStats } from './ops/stats-order.js';
 export type { Warning, WarningKind } from './ops/warnings.js';
 export { PyDict } from './pickle/dict.js';
 export * from './pickle/values.js';

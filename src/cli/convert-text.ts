@@ -4,6 +4,7 @@ import type { NamedGlobal } from '../ops/safety.js';
 import { printableDeep } from '../tui/printable.js';
 import { wrapWords } from '../tui/text-width.js';
 import { formatCount, formatDuration, formatExactBytes, formatRate } from '../tui/units.js';
+import { checksumText } from './checksum-text.js';
 import type { Style } from './style.js';
 import { labelled } from './table.js';
 
@@ -35,7 +36,7 @@ export function convertText(
     }
   } else {
     rows.push([result.status === 'converted' ? 'written' : 'compared', outputText(result)]);
-    rows.push(['time', timeText(result, seconds)], ['checksums', checksumText(result, crc)]);
+    rows.push(['time', timeText(result, seconds)], ['checksums', checksumText(crc ? result.crc : undefined)]);
   }
   for (const loss of result.losses) rows.push(['not kept', lossText(loss)]);
   const lines = labelled(rows, columns === undefined ? undefined : columns - INDENT);
@@ -78,17 +79,6 @@ function timeText({ byteLength, workers }: ConvertResult, seconds: number): stri
   if (byteLength >= RATE_FROM_BYTE_LENGTH && seconds > 0) parts.push(formatRate(byteLength / seconds));
   if (workers !== undefined && workers > 1) parts.push(formatCount(workers, 'thread'));
   return parts.join(', ');
-}
-
-function checksumText({ crc }: ConvertResult, wanted: boolean): string {
-  if (!wanted || crc === undefined) return 'not checked (--no-crc)';
-  const { checked, partlyRead, withoutCrc } = crc;
-  const parts: string[] = [];
-  if (checked > 0) parts.push(`${formatCount(checked, 'storage')} checked, all good`);
-  if (partlyRead > 0) parts.push(`${formatCount(partlyRead, 'storage')} read in part, so not checked`);
-  if (withoutCrc > 0)
-    parts.push(`${formatCount(withoutCrc, 'storage')} saved without checksums, so not checked`);
-  return parts.length === 0 ? 'no bytes to check' : parts.join('; ');
 }
 
 function lossText({ kind, count, first, reason }: Loss): string {

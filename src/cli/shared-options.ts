@@ -1,4 +1,6 @@
 import { UsageError } from '../errors.js';
+import type { DeviceChoice } from '../index.js';
+import { suggest } from '../ops/suggest.js';
 import type { GivenArguments, OptionRow } from './command.js';
 
 /** Options that mean the same in every command that has them. */
@@ -38,6 +40,31 @@ export function readsInFlightOf(given: GivenArguments): number | undefined {
     least: 1,
     most: MAX_READS_IN_FLIGHT,
     what: 'a number of reads',
+  });
+}
+
+export const DEVICE_OPTION: OptionRow = {
+  name: 'device',
+  kind: 'value',
+  valueName: 'DEVICE',
+  describe: 'auto, cpu, tensorflow or webgpu. Default: auto, which takes a GPU if there is one, else the CPU',
+};
+
+const DEVICES: readonly DeviceChoice[] = ['auto', 'cpu', 'tensorflow', 'webgpu'];
+
+/** @throws UsageError where the value names no device. */
+export function deviceOf(given: GivenArguments): DeviceChoice {
+  return choiceOf('device', given.value('device') ?? 'auto', DEVICES);
+}
+
+/** @throws UsageError where a word is none of those that the option knows. */
+export function choiceOf<Word extends string>(option: string, word: string, known: readonly Word[]): Word {
+  const found = known.find(name => name === word);
+  if (found !== undefined) return found;
+  const nearest = suggest(word, known);
+  throw new UsageError(`--${option} does not know ${word === '' ? 'an empty word' : word}`, {
+    expected: known.join(', '),
+    ...(nearest === undefined ? {} : { hint: `Did you mean ${nearest}?` }),
   });
 }
 

@@ -145,7 +145,8 @@ class PlaceIndex {
       const hint = storageData.hint(row);
       if (hint < 0 || hint >= chunkCount || rows[hint] !== NO_ROW) continue;
       const base = chunks.dimensionBase[firstChunk + hint]!;
-      if (!storageData.hasOffset(row, chunks.offsets, base, chunks.dimensionCount[firstChunk + hint]!)) continue;
+      if (!storageData.hasOffset(row, chunks.offsets, base, chunks.dimensionCount[firstChunk + hint]!))
+        continue;
       rows[hint] = row;
       left--;
     }

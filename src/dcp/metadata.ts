@@ -34,7 +34,7 @@ const NO_FIELDS = new PyDict();
 /** A class of the format under the names that torch releases pickled it. */
 abstract class Folded extends PyExternal {
   // Told to the compiler only: no instance need hold it.
-  protected declare readonly external: true;
+  declare protected readonly external: true;
   abstract override setState(state: PyValue): void;
 }
 

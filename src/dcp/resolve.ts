@@ -62,7 +62,8 @@ export class ChunkResolver {
         try {
           const reading = reader.load(i);
           if (reading !== undefined) await reading;
-          if (!this.takeKnown(file, item, rows, i, reader)) await this.readInFull(file, item, rows, i, reader);
+          if (!this.takeKnown(file, item, rows, i, reader))
+            await this.readInFull(file, item, rows, i, reader);
         } catch (error) {
           if (!(error instanceof DcpError)) throw error;
           throw error.addContext({ path, fqn: rows.entries[i]!.fqn, byteOffset: item.byteOffset });
@@ -129,11 +130,11 @@ export class ChunkResolver {
 /** The chunks in rising order of where their items lie; most often they are already. */
 function inOrder(rows: FileChunks, byteOffsets: Float64Array): FileChunks {
   const { chunks, entries } = rows;
-  const isOrdered = chunks.every((chunk, i) => i === 0 || byteOffsets[chunks[i - 1]!]! <= byteOffsets[chunk]!);
+  const isOrdered = chunks.every(
+    (chunk, i) => i === 0 || byteOffsets[chunks[i - 1]!]! <= byteOffsets[chunk]!,
+  );
   if (isOrdered) return rows;
-  const order = chunks
-    .map((_, i) => i)
-    .sort((a, b) => byteOffsets[chunks[a]!]! - byteOffsets[chunks[b]!]!);
+  const order = chunks.map((_, i) => i).sort((a, b) => byteOffsets[chunks[a]!]! - byteOffsets[chunks[b]!]!);
   return { chunks: order.map(i => chunks[i]!), entries: order.map(i => entries[i]!) };
 }
 

@@ -5,7 +5,7 @@ import {
   momentsAround,
   SUB_BLOCK,
 } from './direct-numbers.js';
-import { SCALE_STEP } from './moments.js';
+import { scaleOf } from './moments.js';
 import type { NumberCounter } from './number-counter.js';
 import type { PartialNumbers } from './tensor-stats.js';
 
@@ -13,10 +13,6 @@ const SMALLEST_NORMAL_FLOAT32 = 2 ** -126;
 /** Of a float32. */
 const EXPONENT_BITS = 0x7f800000;
 const SMALLEST_NORMAL_FLOAT64 = 2 ** -1022;
-
-/** Squares of numbers beyond these leave the range of a float64, or lose digits at its lower end. */
-const LARGE = 2 ** 480;
-const SMALL = 2 ** -400;
 
 /** Counts float32 numbers, and the components of complex64. */
 export class Float32Counter implements NumberCounter {
@@ -211,7 +207,7 @@ function addFloat64(
   numbers.max = max;
   if (origin === undefined) return;
 
-  const scale = largest > LARGE ? SCALE_STEP : largest < SMALL && largest > 0 ? -SCALE_STEP : 0;
+  const scale = scaleOf(largest);
   const factor = 2 ** -scale;
   const scaledOrigin = origin * factor;
   let sum = 0;

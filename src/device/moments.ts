@@ -12,7 +12,7 @@ export interface Moments {
   scale: number;
 }
 
-export const SCALE_STEP = 600;
+const SCALE_STEP = 600;
 
 export const NO_MOMENTS: Moments = { count: 0, mean: 0, squares: 0, scale: 0 };
 
@@ -63,6 +63,23 @@ export function finishMoments(moments: Moments): {
     // The sum of x² is that of (x − mean)² and n · mean²: both positive.
     norm: timesPower(Math.sqrt(squares + count * mean * mean), scale),
   };
+}
+
+/** Beyond this the square of a number, or a sum of squares, may leave the range of a float64. */
+const LARGE = 2 ** 480;
+const SMALL = 2 ** -400;
+
+/** The scale of numbers that are at most so large. */
+export function scaleOf(largest: number): number {
+  if (largest > LARGE) return SCALE_STEP;
+  return largest < SMALL && largest > 0 ? -SCALE_STEP : 0;
+}
+
+/** Moments from a mean and a population standard deviation. */
+export function momentsFrom(count: number, mean: number, std: number): Moments {
+  if (count === 0) return NO_MOMENTS;
+  const scale = scaleOf(Math.max(Math.abs(mean), std));
+  return { count, mean: timesPower(mean, -scale), squares: timesPower(std, -scale) ** 2 * count, scale };
 }
 
 function rescaled(moments: Moments, scale: number): Moments {

@@ -1,7 +1,7 @@
 import { type DTypeInfo, dtypeOf } from '../dtype.js';
 import { type NumberFormat, numberFormatOf } from '../numbers.js';
 import type { Histogram, NumberStats, TensorStats } from './device.js';
-import { finishMoments, type Moments, mergeAllMoments } from './moments.js';
+import { finishMoments, type Moments, mergeAllMoments, momentsFrom } from './moments.js';
 import type { RecordTensor } from './records.js';
 
 /** Statistics of some numbers of a tensor, or of one component of them: what a tile gives. Plain data. */
@@ -122,6 +122,22 @@ export function mergeNumbers(parts: readonly PartialNumbers[]): PartialNumbers {
   const histograms = parts.flatMap(part => part.histogram ?? []);
   if (histograms.length > 0) merged.histogram = mergeHistograms(histograms);
   return merged;
+}
+
+/** Statistics of several tensors together. Histograms are left out. */
+export function sumOfStats(stats: readonly NumberStats[]): NumberStats {
+  return finishNumbers(
+    mergeNumbers(
+      stats.map(
+        ({ count, nanCount, positiveInfCount, negativeInfCount, zeroCount, subnormalCount, ...rest }) => {
+          const counts = { count, nanCount, positiveInfCount, negativeInfCount, zeroCount, subnormalCount };
+          const finiteCount = count - nanCount - positiveInfCount - negativeInfCount;
+          const moments = momentsFrom(finiteCount, rest.mean ?? 0, rest.std ?? 0);
+          return { ...counts, min: rest.min, max: rest.max, moments };
+        },
+      ),
+    ),
+  );
 }
 
 function finishNumbers({ moments, ...counted }: PartialNumbers): NumberStats {
