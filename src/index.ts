@@ -33,7 +33,9 @@ export type {
   NumberStats,
   TensorStats,
 } from './device/device.js';
-export type { DeviceChoice } from './device/registry.js';
+export { planTensorRecords, type RecordTensor, type TensorRecords, type WantedBox } from './device/records.js';
+export { type DeviceChoice, type DeviceOptions, openDevice } from './device/registry.js';
+export { type TensorMaker, toTensor } from './device/to-tensor.js';
 export type { DTypeInfo } from './dtype.js';
 export {
   CorruptDataError,
@@ -64,6 +66,7 @@ export {
   type InspectReport,
   inspectCheckpoint,
 } from './ops/inspect.js';
+export { type DeviceRow, type DevicesReport, listDevices } from './ops/devices.js';
 export type { Loss, LossKind } from './ops/losses.js';
 export { openCheckpoint } from './ops/open.js';
 export type { BytePhase, Progress } from './ops/progress.js';

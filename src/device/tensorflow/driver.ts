@@ -70,7 +70,6 @@ class TensorflowDevice implements Device {
       label: `TensorFlow.js ${tf.version_core}, backend ${tf.getBackend()} on ${isGpu ? 'a GPU' : 'the CPU'}`,
       isGpu,
       limits: [
-        'Counts, minima, maxima and sums are exact.',
         'Moments of 64-bit numbers, and how far numbers differ, are computed on the CPU.',
         'CRC-32s of the sources are not checked.',
       ],

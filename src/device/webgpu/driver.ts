@@ -91,7 +91,6 @@ class WebGpuDevice implements Device {
       label: this.info.label,
       isGpu: this.info.isGpu,
       limits: [
-        'Counts, minima, maxima and sums are exact.',
         'How far numbers differ is computed on the CPU, from the blocks that differ.',
         'CRC-32s of the sources are not checked.',
       ],
