@@ -20,6 +20,8 @@ export interface SyntheticSpec {
   grid: readonly number[];
   /** The number in the name of the first tensor; default 0. */
   firstTensor?: number;
+  /** What the words are: any bits, or bfloat16 numbers as weights have them. Default `bits`. */
+  words?: 'bits' | 'weights';
 }
 
 /** Cuts a shape as `torch.chunk` does along each dimension: ceil(size / ranks), the last one shorter. */
@@ -41,25 +43,41 @@ export function gridShards(shape: readonly number[], grid: readonly number[]): S
   return boxes.map((box, rank) => ({ rank, box }));
 }
 
-/** Random words, the same for the same length: 1 MiB of them, rotated from block to block. */
-function writeRandomFile(path: string, byteLength: number): void {
+/** Random words, the same for the same length: 1 MiB of them, over and over. */
+function writeRandomFile(path: string, byteLength: number, words: 'bits' | 'weights'): void {
   const block = new Uint32Array(1 << 18);
   let state = 0x9e3779b9;
+  const random = (): number => {
+    state ^= state << 13;
+    state ^= state >>> 17;
+    state ^= state << 5;
+    return state >>> 0;
+  };
   const fd = openSync(path, 'w');
   try {
     ftruncateSync(fd, byteLength);
     for (let at = 0; at < byteLength; at += block.byteLength) {
-      for (let i = 0; i < block.length; i++) {
-        state ^= state << 13;
-        state ^= state >>> 17;
-        state ^= state << 5;
-        block[i] = state;
-      }
+      // Normally distributed numbers take a while: one block of them is enough.
+      if (words === 'bits') for (let i = 0; i < block.length; i++) block[i] = random();
+      else if (at === 0) new Uint16Array(block.buffer).set(weights(2 * block.length, random));
       writeSync(fd, new Uint8Array(block.buffer), 0, Math.min(block.byteLength, byteLength - at), at);
     }
   } finally {
     closeSync(fd);
   }
+}
+
+/** Normally distributed numbers of a standard deviation of 0.02, as bfloat16. */
+function weights(count: number, random: () => number): Uint16Array {
+  const words = new Uint16Array(count);
+  const float = new Float32Array(1);
+  const bits = new Uint32Array(float.buffer);
+  for (let i = 0; i < count; i++) {
+    const radius = Math.sqrt(-2 * Math.log((random() + 1) / 2 ** 32));
+    float[0] = 0.02 * radius * Math.cos((2 * Math.PI * random()) / 2 ** 32);
+    words[i] = bits[0]! >>> 16;
+  }
+  return words;
 }
 
 function syntheticCheckpoint(rawPath: string, spec: SyntheticSpec): Checkpoint {
@@ -100,7 +118,7 @@ export async function makeSyntheticDcp(
   spec: SyntheticSpec,
 ): Promise<void> {
   const byteLength = elementCountOf(spec.shape) * dtypeOf(spec.dtype).itemSize * spec.tensorCount;
-  writeRandomFile(rawPath, byteLength);
+  writeRandomFile(rawPath, byteLength, spec.words ?? 'bits');
   const shards = gridShards(spec.shape, spec.grid);
   const plan = planDcpSave(syntheticCheckpoint(rawPath, spec), { withCrc: true, shardsOf: () => shards });
   const output = OutputDirectory.create(directory, {

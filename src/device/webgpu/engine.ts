@@ -13,6 +13,7 @@ import { type PartialStats, StatsLedger } from '../tensor-stats.js';
 import { byteLengthOfTile } from '../tile-layout.js';
 import { compareBlocks, planTileComparison } from './compare-plan.js';
 import type { Gpu } from './gpu.js';
+import { binsPerWorkgroup } from './kernels/count-patterns.js';
 import { Kernels } from './kernels/dispatch.js';
 import type { Lane } from './lane.js';
 import { LanePool } from './lane-pool.js';
@@ -56,12 +57,13 @@ export class Engine {
     const { plan, tensors } = records;
     const ledger = new StatsLedger(tensors, plan.records.byteLength, settings.histogram);
     const { returnSmallData } = this.settings;
+    const bins = binsPerWorkgroup(this.gpu.info.workgroupByteLength);
     await this.eachTile<PartialStats[]>(
       [records],
       async (lane, tile) => {
         let decode: (words: Uint32Array) => PartialStats[] = () => [];
         const words = await lane.run(tile, layout => {
-          const stats = planTileStats(layout, tensors, { ...settings, returnSmallData });
+          const stats = planTileStats(layout, tensors, { ...settings, returnSmallData, bins });
           decode = stats.decode;
           return stats.work;
         });

@@ -17,6 +17,8 @@ export interface GpuInfo {
   isGpu: boolean;
   maxBufferByteLength: number;
   maxBindingByteLength: number;
+  /** Memory that a workgroup has. */
+  workgroupByteLength: number;
 }
 
 /**
@@ -38,9 +40,9 @@ export async function openGpu(): Promise<Gpu> {
   kept.dcpDawn ??= dawn.create(DAWN_OPTIONS);
   const adapter = await kept.dcpDawn.requestAdapter({ powerPreference: 'high-performance' });
   if (adapter === null) throw new UnsupportedError('The package webgpu finds no graphics driver');
-  const { maxBufferSize, maxStorageBufferBindingSize } = adapter.limits;
+  const { maxBufferSize, maxStorageBufferBindingSize, maxComputeWorkgroupStorageSize } = adapter.limits;
   const device = await adapter.requestDevice({
-    requiredLimits: { maxBufferSize, maxStorageBufferBindingSize },
+    requiredLimits: { maxBufferSize, maxStorageBufferBindingSize, maxComputeWorkgroupStorageSize },
   });
   return new OpenGpu(device, infoOf(adapter));
 }
@@ -53,6 +55,7 @@ function infoOf({ info, limits }: GPUAdapter): GpuInfo {
     isGpu: !info.isFallbackAdapter,
     maxBufferByteLength: limits.maxBufferSize,
     maxBindingByteLength: limits.maxStorageBufferBindingSize,
+    workgroupByteLength: limits.maxComputeWorkgroupStorageSize,
   };
 }
 

@@ -6,7 +6,7 @@ import type { RecordTensor } from '../records.js';
 import type { PartialNumbers, PartialStats } from '../tensor-stats.js';
 import { alignUp, type TileLayout, type TileSegment } from '../tile-layout.js';
 import { decodeSums } from './exact-sums.js';
-import { addCountJobs, COUNT_8_WGSL, COUNT_16_WGSL } from './kernels/count-patterns.js';
+import { addCount8Jobs, addCount16Jobs, COUNT_8_WGSL, count16Wgsl } from './kernels/count-patterns.js';
 import {
   addSumsJobs,
   EXTREME_WORDS,
@@ -25,6 +25,8 @@ export interface StatsSettings {
    * that off, so that small tensors meet the kernels.
    */
   returnSmallData: boolean;
+  /** Patterns that a workgroup counts at a time. */
+  bins: number;
 }
 
 /** The work for one tile, and what its results mean. */
@@ -52,7 +54,7 @@ export function planTileStats(
   for (const segment of layout.segments) {
     const dtype = dtypeOf(tensors[segment.record]!.dtype);
     const format = numberFormatOf(dtype);
-    const { wgsl, rowWords, parts } = planSegment(segment, format);
+    const { wgsl, rowWords, parts } = planSegment(segment, format, settings.bins);
     const resultWords = parts.reduce((words, part) => words + part.words, 0);
     const first = resultWord;
     if (settings.returnSmallData && resultWords * 4 > segment.byteLength) {
@@ -124,12 +126,13 @@ interface SegmentPart {
 function planSegment(
   { tileByteOffset, byteLength }: TileSegment,
   format: NumberFormat,
+  bins: number,
 ): { wgsl: string; rowWords: number; parts: SegmentPart[] } {
   const { bitWidth, componentCount } = format;
   const tileWord = tileByteOffset / 4;
   if (bitWidth <= 8) {
     const count = byteLength;
-    const addJobs: SegmentPart['addJobs'] = (jobs, at) => addCountJobs(jobs, 8, tileWord, count, at);
+    const addJobs: SegmentPart['addJobs'] = (jobs, at) => addCount8Jobs(jobs, tileWord, count, at);
     return { wgsl: COUNT_8_WGSL, rowWords: 4, parts: [{ count, words: 256, addJobs }] };
   }
   const numberCount = numberCountOf(format, byteLength);
@@ -142,9 +145,9 @@ function planSegment(
       count,
       words: 1 << 16,
       addJobs: (jobs: number[], at: number) =>
-        addCountJobs(jobs, 16, tileWord, numberCount, at, placesOf(component)),
+        addCount16Jobs(jobs, bins, tileWord, numberCount, at, placesOf(component)),
     }));
-    return { wgsl: COUNT_16_WGSL, rowWords: 4, parts };
+    return { wgsl: count16Wgsl(bins), rowWords: 4, parts };
   }
   const sums = sumsLayoutOf(format);
   const words = sums.headWords + Math.ceil(count / NUMBERS_PER_JOB) * EXTREME_WORDS;

@@ -1,5 +1,3 @@
-/** Patterns of 16-bit numbers that one workgroup counts: as many bins as every device's workgroup memory holds. */
-const BINS_16 = 4096;
 /** Of 8-bit numbers there are several sets of bins, so that equal neighbours wait less for one another. */
 const COPIES_8 = 8;
 
@@ -10,12 +8,20 @@ const HEAD = /* wgsl */ `
 @group(0) @binding(2) var<storage, read> jobs: array<vec4u>;
 `;
 
+/** Patterns of 16-bit numbers that one workgroup counts: as many as its memory has room for, a power of two. */
+export function binsPerWorkgroup(workgroupByteLength: number): number {
+  return 2 ** Math.min(16, Math.floor(Math.log2(workgroupByteLength / 4)));
+}
+
 /**
- * Counts 16-bit numbers by their pattern. A workgroup counts those of one of 16 ranges of patterns, in its own
- * memory. Selection: the range; from bit 4 on which numbers count: 1 those at even places, 2 those at odd places.
+ * Counts 16-bit numbers by their pattern. A workgroup counts those of one range of `bins` patterns, in its own
+ * memory: no device has room there for all 65,536. Selection: the range; from bit 8 on which numbers count: 1 those at
+ * even places, 2 those at odd places.
  */
-export const COUNT_16_WGSL = /* wgsl */ `${HEAD}
-var<workgroup> bins: array<atomic<u32>, ${BINS_16}>;
+export function count16Wgsl(bins: number): string {
+  const shift = Math.log2(bins);
+  return /* wgsl */ `${HEAD}
+var<workgroup> bins: array<atomic<u32>, ${bins}>;
 
 @compute @workgroup_size(256)
 fn main(
@@ -26,23 +32,24 @@ fn main(
   let jobIndex = group.x + group.y * groups.x;
   var job = vec4u(0u);
   if (jobIndex < arrayLength(&jobs)) { job = jobs[jobIndex]; }
-  let range = job.w & 15u;
-  let wantsEven = (job.w & 16u) != 0u;
-  let wantsOdd = (job.w & 32u) != 0u;
+  let range = job.w & 255u;
+  let wantsEven = (job.w & 256u) != 0u;
+  let wantsOdd = (job.w & 512u) != 0u;
   for (var i = thread; 2u * i < job.y; i += 256u) {
     let word = tile[job.x + i];
     let even = word & 0xffffu;
     let odd = word >> 16u;
-    if (wantsEven && even >> 12u == range) { atomicAdd(&bins[even & ${BINS_16 - 1}u], 1u); }
-    if (wantsOdd && 2u * i + 1u < job.y && odd >> 12u == range) { atomicAdd(&bins[odd & ${BINS_16 - 1}u], 1u); }
+    if (wantsEven && even >> ${shift}u == range) { atomicAdd(&bins[even & ${bins - 1}u], 1u); }
+    if (wantsOdd && 2u * i + 1u < job.y && odd >> ${shift}u == range) { atomicAdd(&bins[odd & ${bins - 1}u], 1u); }
   }
   workgroupBarrier();
-  for (var bin = thread; bin < ${BINS_16}u; bin += 256u) {
+  for (var bin = thread; bin < ${bins}u; bin += 256u) {
     let count = atomicLoad(&bins[bin]);
-    if (count != 0u) { atomicAdd(&counts[job.z + range * ${BINS_16}u + bin], count); }
+    if (count != 0u) { atomicAdd(&counts[job.z + range * ${bins}u + bin], count); }
   }
 }
 `;
+}
 
 /** Counts bytes by their pattern. */
 export const COUNT_8_WGSL = /* wgsl */ `${HEAD}
@@ -72,28 +79,29 @@ fn main(
 `;
 
 /** Numbers that one workgroup looks at. */
-const NUMBERS_PER_JOB_16 = 1 << 20;
+const NUMBERS_PER_JOB_16 = 1 << 17;
 const NUMBERS_PER_JOB_8 = 1 << 16;
 
-/** Appends the jobs that count `numberCount` numbers from word `tileWord` into bins from word `resultWord`. */
-export function addCountJobs(
-  jobs: number[],
-  bitWidth: 8 | 16,
-  tileWord: number,
-  numberCount: number,
-  resultWord: number,
-  places: 'all' | 'even' | 'odd' = 'all',
-): void {
-  if (bitWidth === 8) {
-    for (let at = 0; at < numberCount; at += NUMBERS_PER_JOB_8) {
-      jobs.push(tileWord + at / 4, Math.min(NUMBERS_PER_JOB_8, numberCount - at), resultWord, 0);
-    }
-    return;
+/** Appends the jobs that count `count` bytes from word `tileWord` into bins from word `resultWord`. */
+export function addCount8Jobs(jobs: number[], tileWord: number, count: number, resultWord: number): void {
+  for (let at = 0; at < count; at += NUMBERS_PER_JOB_8) {
+    jobs.push(tileWord + at / 4, Math.min(NUMBERS_PER_JOB_8, count - at), resultWord, 0);
   }
-  const mask = places === 'all' ? 48 : places === 'even' ? 16 : 32;
-  for (let at = 0; at < numberCount; at += NUMBERS_PER_JOB_16) {
-    for (let range = 0; range < 16; range++) {
-      jobs.push(tileWord + at / 2, Math.min(NUMBERS_PER_JOB_16, numberCount - at), resultWord, mask | range);
+}
+
+/** The same for `count` 16-bit numbers, or those at even or odd places of them. */
+export function addCount16Jobs(
+  jobs: number[],
+  bins: number,
+  tileWord: number,
+  count: number,
+  resultWord: number,
+  places: 'all' | 'even' | 'odd',
+): void {
+  const mask = { all: 3, even: 1, odd: 2 }[places] << 8;
+  for (let at = 0; at < count; at += NUMBERS_PER_JOB_16) {
+    for (let range = 0; range < (1 << 16) / bins; range++) {
+      jobs.push(tileWord + at / 2, Math.min(NUMBERS_PER_JOB_16, count - at), resultWord, mask | range);
     }
   }
 }
