@@ -35,12 +35,15 @@ export class GpuProcess {
   private readonly exited: Promise<void>;
   private isClosing = false;
 
-  constructor() {
-    const script = new URL('./webgpu-child.js', import.meta.url);
+  /** `script`: what the process runs. Tests have others. */
+  constructor(
+    script: URL = new URL('./webgpu-child.js', import.meta.url),
+    environment: Readonly<Record<string, string>> = {},
+  ) {
     this.child = fork(fileURLToPath(script), {
       serialization: 'advanced',
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
-      env: { UV_THREADPOOL_SIZE: String(READER_THREADS), ...process.env },
+      env: { UV_THREADPOOL_SIZE: String(READER_THREADS), ...process.env, ...environment },
     });
     const keep = (text: Buffer): void => {
       this.printed = (this.printed + text.toString()).slice(-KEPT_OUTPUT_LENGTH);
