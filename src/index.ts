@@ -38,6 +38,7 @@ export { type DeviceChoice, type DeviceOptions, openDevice } from './device/regi
 export { type TensorMaker, toTensor } from './device/to-tensor.js';
 export type { DTypeInfo } from './dtype.js';
 export {
+  CheckError,
   CorruptDataError,
   DcpError,
   type ErrorCode,
@@ -57,6 +58,24 @@ export {
   dcpToTorchStream,
   torchSaveToDcp,
 } from './ops/convert.js';
+export { type DiffOptions, diffCheckpoints } from './ops/diff.js';
+export type {
+  ComparedCheckpoint,
+  DiffDifference,
+  DiffReport,
+  OneSidedDifference,
+  ValuesDifference,
+} from './ops/diff-report.js';
+export {
+  type ExtractedArray,
+  type ExtractFormat,
+  type ExtractOptions,
+  type ExtractResult,
+  extractTensors,
+  extractText,
+  extractToStream,
+  type PartOptions,
+} from './ops/extract.js';
 export {
   type Completeness,
   type InspectedChunk,
@@ -67,10 +86,33 @@ export {
   inspectCheckpoint,
 } from './ops/inspect.js';
 export { type DeviceRow, type DevicesReport, listDevices } from './ops/devices.js';
+export { type LoadOptions, load } from './ops/load/load.js';
+export { type LoadResult, type LoadStateDictOptions, loadStateDict } from './ops/load/load-state-dict.js';
+export type { ReadOptions } from './ops/load/read-tensors.js';
 export type { Loss, LossKind } from './ops/losses.js';
 export { openCheckpoint } from './ops/open.js';
 export type { BytePhase, Progress } from './ops/progress.js';
+export type { LayoutReport, RankBox, RankTotal } from './ops/rank-boxes.js';
 export type { NamedGlobal } from './ops/safety.js';
+export {
+  AsyncSaver,
+  type AsyncSaverOptions,
+  asyncSave,
+  type SaveOptions,
+  type SaveResult,
+  save,
+} from './ops/save/save.js';
+export type { MeshLayout } from './ops/sharding.js';
+export type { StateDict } from './ops/state-dict/leaves.js';
+export type { Stateful } from './ops/state-dict/stateful.js';
+export {
+  dtensor,
+  type ElementArray,
+  Tensor,
+  type TensorLike,
+  type TensorOptions,
+  tensor,
+} from './ops/state-dict/tensor.js';
 export {
   checkpointStats,
   type DTypeStats,
@@ -82,6 +124,7 @@ export {
   type StatsReport,
 } from './ops/stats.js';
 export { type StatsOrder, sortStats } from './ops/stats-order.js';
+export type { TreeNote } from './ops/tree-notes.js';
 export type { Warning, WarningKind } from './ops/warnings.js';
 export { PyDict } from './pickle/dict.js';
 export * from './pickle/values.js';

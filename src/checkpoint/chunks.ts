@@ -95,7 +95,9 @@ export class ChunkTable {
 
   private slice(column: Float64Array, chunk: number): number[] {
     const base = this.dimensionBase[chunk]!;
-    return Array.from(column.subarray(base, base + this.dimensionCount[chunk]!));
+    const numbers: number[] = [];
+    for (let d = 0; d < this.dimensionCount[chunk]!; d++) numbers.push(column[base + d]!);
+    return numbers;
   }
 }
 

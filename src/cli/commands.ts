@@ -1,11 +1,20 @@
 import type { Command, OptionRow } from './command.js';
 import { convertCommand } from './commands/convert.js';
 import { devicesCommand } from './commands/devices.js';
+import { diffCommand } from './commands/diff.js';
+import { extractCommand } from './commands/extract.js';
 import { inspectCommand } from './commands/inspect.js';
 import { statsCommand } from './commands/stats.js';
 
 /** All commands, in the order of the help. */
-export const COMMANDS: readonly Command[] = [convertCommand, inspectCommand, statsCommand, devicesCommand];
+export const COMMANDS: readonly Command[] = [
+  convertCommand,
+  inspectCommand,
+  statsCommand,
+  diffCommand,
+  extractCommand,
+  devicesCommand,
+];
 
 export const COMMAND_NAMES: readonly string[] = COMMANDS.map(({ name }) => name);
 

@@ -36,6 +36,7 @@ export function convertText(
     }
   } else {
     rows.push([result.status === 'converted' ? 'written' : 'compared', outputText(result)]);
+    if (result.checked !== undefined) rows.push(['checked', checkedText(result.checked)]);
     rows.push(['time', timeText(result, seconds)], ['checksums', checksumText(crc ? result.crc : undefined)]);
   }
   for (const loss of result.losses) rows.push(['not kept', lossText(loss)]);
@@ -69,6 +70,10 @@ function contentText({ tensors, objects, byteLength, replicas }: ConvertResult):
 function outputText({ outputs }: ConvertResult): string {
   const byteLength = outputs.reduce((sum, output) => sum + output.byteLength, 0);
   return `${formatCount(outputs.length, 'file')}, ${formatExactBytes(byteLength)}`;
+}
+
+function checkedText({ tensors, objects }: NonNullable<ConvertResult['checked']>): string {
+  return `read back: ${formatCount(tensors, 'tensor')} and ${formatCount(objects, 'object')} are equal to the source`;
 }
 
 /** Below this a rate tells of the start of the program only. */

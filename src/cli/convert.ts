@@ -2,6 +2,7 @@ import type { ByteSink, ConvertOptions, ConvertResult } from '../index.js';
 import type { ConvertRequest } from './commands/convert.js';
 import { convertText, noticeText } from './convert-text.js';
 import { EXIT_DONE } from './exit-codes.js';
+import { keepHeapSmall } from './heap.js';
 import { successDocument } from './json-document.js';
 import { type LongRunHooks, runLong } from './long-run.js';
 import type { Output } from './output.js';
@@ -11,6 +12,7 @@ import type { Screens } from './terminal.js';
 
 /** Runs `dcp convert` and returns the exit code. @throws as the operation does, if no signal ended it. */
 export async function runConvert(request: ConvertRequest, output: Output, screens: Screens): Promise<number> {
+  keepHeapSmall();
   const startedAt = performance.now();
   const toStdout = request.destination === STDOUT;
   const sink = toStdout ? (bytes: Uint8Array) => output.bytes(bytes) : undefined;
@@ -41,7 +43,7 @@ async function convert(
 ): Promise<ConvertResult> {
   const { dcpToTorchSave, dcpToTorchStream, torchSaveToDcp } = await import('../ops/convert.js');
   const { mode, source, destination, force, skipExisting, dryRun, strict, allowUnsafeGlobals } = request;
-  const { restoreIntKeys, crc, sync, workers, readsInFlight } = request;
+  const { restoreIntKeys, check, device, crc, sync, workers, readsInFlight } = request;
   const options: ConvertOptions = {
     force,
     skipExisting,
@@ -49,6 +51,8 @@ async function convert(
     strict,
     allowUnsafeGlobals,
     restoreIntKeys,
+    check,
+    device,
     crc,
     sync,
     ...(workers === undefined ? {} : { workers }),

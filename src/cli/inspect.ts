@@ -11,9 +11,13 @@ export async function runInspect(
   output: Output,
   { stdout }: Screens,
 ): Promise<number> {
-  const { path, keys, chunks, json } = request;
+  const { path, keys, chunks, layout, json } = request;
   const { inspectCheckpoint } = await import('../ops/inspect.js');
-  const report = await inspectCheckpoint(path, { chunks, ...(keys === undefined ? {} : { keys }) });
+  const report = await inspectCheckpoint(path, {
+    chunks,
+    ...(keys === undefined ? {} : { keys }),
+    ...(layout === undefined ? {} : { layout: (await import('../ops/sharding.js')).parseLayout(layout) }),
+  });
   if (keys !== undefined && report.entries.length === 0) {
     await output.notice('dcp: no entry has a name that --keys matches\n');
   }

@@ -18,6 +18,16 @@ export function commandWord(argv: readonly string[]): string | undefined {
   return commandNamed(word)?.name;
 }
 
+/** The arguments with `--output` for `-o`. */
+export function withLongNames(argv: readonly string[]): readonly string[] {
+  const end = beforeDoubleDash(argv).length;
+  return argv.map((token, i) => {
+    const row =
+      i < end ? ALL_OPTIONS.find(({ short }) => short !== undefined && token === `-${short}`) : undefined;
+    return row === undefined ? token : `--${row.name}`;
+  });
+}
+
 /** Arguments that are options: all that begin with a dash, up to `--`, but `-1` in `--workers -1`. */
 export function optionTokens(argv: readonly string[]): string[] {
   const isValue = (token: string, before: string | undefined): boolean =>

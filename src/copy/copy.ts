@@ -86,7 +86,7 @@ const SLOTS_PER_WORKER = 2;
 export async function streamCopy(
   plan: CopyPlan,
   sink: ByteSink,
-  check: () => void,
+  check: () => void | Promise<void>,
   options: CopyOptions = {},
 ): Promise<CopyReport> {
   const withCrc = options.crc ?? true;

@@ -56,11 +56,11 @@ export class OrderedOutput {
    * Writes what follows the last record, after `check` has passed: without the end record of the archive nobody
    * takes the stream for whole.
    */
-  async finish(check: () => void): Promise<CrcReport> {
+  async finish(check: () => void | Promise<void>): Promise<CrcReport> {
     const crc = this.withCrc
       ? this.ledger.checkStorages()
       : { checked: 0, partlyRead: 0, withoutCrc: this.plan.storages.count };
-    check();
+    await check();
     await this.addLiteralsBefore(Number.POSITIVE_INFINITY);
     const expected = this.plan.outputs[0]!.byteLength;
     if (this.position !== expected) throw new Error(`streamed ${this.position} of ${expected} bytes`);

@@ -164,6 +164,10 @@ export class ItemTemplates {
   /** How many items had to be read in full. */
   parsedCount = 0;
 
+  get size(): number {
+    return this.count;
+  }
+
   find(byteLength: number, ends: ItemEnds): ItemTemplate | undefined {
     const alike = this.byByteLength.get(byteLength);
     if (alike === undefined) return undefined;

@@ -1,3 +1,4 @@
+import type { Box } from '../checkpoint/box.js';
 import type {
   Checkpoint,
   Entry,
@@ -179,8 +180,11 @@ export class DcpCheckpoint implements Checkpoint {
     return ends;
   }
 
-  async resolve(entries: readonly TensorEntry[]): Promise<void> {
-    await this.resolver.resolve(entries);
+  async resolve(
+    entries: readonly TensorEntry[],
+    isWanted?: (entry: TensorEntry, box: Box) => boolean,
+  ): Promise<void> {
+    await this.resolver.resolve(entries, isWanted);
   }
 
   async loadObjects(entries: readonly ObjectEntry[]): Promise<void> {

@@ -6,6 +6,7 @@ import type { ByteSink } from '../copy/stream.js';
 import { METADATA_NAME } from '../dcp/directory.js';
 import { openDcp } from '../dcp/reader.js';
 import { planDcpSave } from '../dcp/writer.js';
+import type { DeviceChoice } from '../device/registry.js';
 import { CorruptDataError, FileError, InterruptedError, UsageError } from '../errors.js';
 import { type PathKind, pathKind } from '../io/listing.js';
 import { lookAt } from '../io/paths.js';
@@ -13,9 +14,12 @@ import { type FileSnapshot, requireUnchanged, takeSnapshot } from '../io/snapsho
 import { openTorchFile } from '../torch/reader.js';
 import { planTorchSave } from '../torch/writer.js';
 import { type Destination, directoryDestination, fileDestination, streamDestination } from './destination.js';
+import type { DiffReport } from './diff-report.js';
 import { restoreIntKeys } from './int-keys.js';
 import { type Loss, lossesOfDcpSave, lossesOfTorchSave } from './losses.js';
 import { recogniseFile } from './open.js';
+import type { Progress } from './progress.js';
+import { requireReadsBack } from './read-back.js';
 import { type NamedGlobal, namedGlobals, requireAcceptable } from './safety.js';
 import { tornWarning, type Warning } from './warnings.js';
 
@@ -32,6 +36,10 @@ export interface ConvertOptions {
   allowUnsafeGlobals?: boolean;
   /** `dcp_to_torch`: give optimizer states the int keys that their `param_groups` name. */
   restoreIntKeys?: boolean;
+  /** Read the output back before it is put in place, and compare it with the source, entry by entry. */
+  check?: boolean;
+  /** Where `check` compares tensors. Default `cpu`. */
+  device?: DeviceChoice;
   /** Compute and check CRC-32s. Default true. */
   crc?: boolean;
   /** Bring the output to the device before it gets its name. Default true. */
@@ -44,7 +52,7 @@ export interface ConvertOptions {
   onProgress?: (progress: ConvertProgress) => void;
 }
 
-export type ConvertProgress = { phase: 'open' | 'plan' | 'finish' } | ({ phase: 'copy' } & CopyProgress);
+export type ConvertProgress = Progress;
 
 export interface ConvertResult {
   mode: 'dcp_to_torch' | 'torch_to_dcp';
@@ -68,6 +76,8 @@ export interface ConvertResult {
   globals: NamedGlobal[];
   /** Whether `torch.load(weights_only=True)` accepts all that the source's pickles name. */
   loadsWithWeightsOnly: boolean;
+  /** What `check` compared and found equal. */
+  checked?: DiffReport['compared'] & { device: string };
   /** Threads that copied. */
   workers?: number;
   /** Temporaries that could not be removed. */
@@ -99,7 +109,7 @@ export async function dcpToTorchSave(
 export async function dcpToTorchStream(
   source: string,
   sink: ByteSink,
-  options: Omit<ConvertOptions, 'force' | 'skipExisting'> = {},
+  options: Omit<ConvertOptions, 'force' | 'skipExisting' | 'check' | 'device'> = {},
 ): Promise<ConvertResult> {
   return dcpToTorch(source, streamDestination(sink), options);
 }
@@ -225,12 +235,16 @@ async function convert(
     requireUnchanged(snapshots);
     return result('up_to_date', report);
   }
-  const { report, leftBehind } = await target.deliver(plan, copyOptions, () => {
+  let checked: ConvertResult['checked'];
+  const { report, leftBehind } = await target.deliver(plan, copyOptions, async written => {
+    if (options.check === true && written !== undefined) {
+      checked = await requireReadsBack(checkpoint, written, target.path, options);
+    }
     options.onProgress?.({ phase: 'finish' });
     requireUnchanged(snapshots);
     requireNotAborted(options.signal);
   });
-  return result('converted', report, leftBehind);
+  return { ...result('converted', report, leftBehind), ...(checked === undefined ? {} : { checked }) };
 }
 
 function requireNotAborted(signal: AbortSignal | undefined): void {

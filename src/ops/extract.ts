@@ -145,18 +145,22 @@ export async function extractText(
   await reading(path, fqns, async (source, found) => {
     for (const entry of found) {
       if (entry.kind === 'object') {
-        await sink(`# ${entry.entry.fqn}\n${toPythonLiteral(entry.entry.value!, WHOLE)}\n`);
+        await sink(`# ${onOneLine(entry.entry.fqn)}\n${toPythonLiteral(entry.entry.value!, WHOLE)}\n`);
         continue;
       }
       const part = wantedOf(entry, options);
       const { fqn, dtype } = part.entry;
-      await sink(`# ${fqn} ${dtype.name} [${part.shape.join(', ')}]\n`);
+      await sink(`# ${onOneLine(fqn)} ${dtype.name} [${part.shape.join(', ')}]\n`);
       const text = new TensorText(dtype, part.shape);
       const plan = planFile('raw', '-', [{ part, elements: rawElements(dtype, undefined) }]);
       const addText = (bytes: Uint8Array): Promise<void> => sink(text.add(bytes));
       await streamCopy(plan, addText, source.requireUnchanged, copyOptions(options));
     }
   });
+}
+
+function onOneLine(fqn: string): string {
+  return fqn.replaceAll('\n', '\\n');
 }
 
 const WHOLE = { maxLength: Number.POSITIVE_INFINITY };

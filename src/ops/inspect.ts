@@ -6,7 +6,9 @@ import type { DTypeInfo } from '../dtype.js';
 import { toPythonLiteral } from '../pickle/literal.js';
 import { globMatcher } from './glob.js';
 import { openCheckpoint } from './open.js';
+import { type LayoutReport, type RankBox, RankBoxes } from './rank-boxes.js';
 import { type NamedGlobal, namedGlobals } from './safety.js';
+import type { MeshLayout } from './sharding.js';
 import { tornWarning, type Warning } from './warnings.js';
 
 export interface InspectOptions {
@@ -14,6 +16,8 @@ export interface InspectOptions {
   keys?: readonly string[];
   /** List every chunk: its box, file, byte offset and length. */
   chunks?: boolean;
+  /** Tell what each rank of this layout holds of each tensor, and reads for it. */
+  layout?: MeshLayout;
 }
 
 /** What is at hand of a checkpoint. */
@@ -22,7 +26,7 @@ export type Completeness = 'complete' | 'files_missing' | 'files_short' | 'index
 export interface InspectReport {
   schema: 1;
   path: string;
-  format: 'dcp' | 'torch';
+  format: Checkpoint['format'];
   completeness: Completeness;
   torchEra: string;
   /** `Metadata.version`, where present. */
@@ -42,6 +46,8 @@ export interface InspectReport {
   /** Whether `torch.load(weights_only=True)` accepts what the pickles name; null where they are not at hand. */
   loadsWithWeightsOnly: boolean | null;
   warnings: Warning[];
+  /** Only where a layout was asked for: what its ranks hold of the entries. */
+  layout?: LayoutReport;
   entries: InspectedEntry[];
 }
 
@@ -67,6 +73,8 @@ export interface InspectedEntry {
   requiresGrad?: boolean;
   chunkCount?: number;
   chunks?: InspectedChunk[];
+  /** What each rank of the layout asked for holds of it. */
+  ranks?: RankBox[];
   /** Python literal of a small object, where it is at hand. */
   value?: string;
 }
@@ -105,6 +113,10 @@ async function report(checkpoint: Checkpoint, options: InspectOptions): Promise<
   const globals = namedGlobals(checkpoint);
   const isWanted = options.keys === undefined ? () => true : globMatcher(options.keys);
   const ranks = new Set(checkpoint.files.map(rankOfFile).filter(rank => rank !== undefined));
+  const rankBoxes = options.layout && new RankBoxes(checkpoint, options.layout);
+  const inspected = entries
+    .filter(entry => isWanted(entry.fqn))
+    .map(entry => inspectEntry(checkpoint, entry, options.chunks ?? false, rankBoxes));
   return {
     schema: 1,
     path: checkpoint.path,
@@ -126,9 +138,8 @@ async function report(checkpoint: Checkpoint, options: InspectOptions): Promise<
     loadsWithWeightsOnly:
       completeness === 'complete' ? globals.length === 0 && isProtocolOfWeightsOnly(checkpoint) : null,
     warnings: checkpoint instanceof DcpCheckpoint ? tornWarning(checkpoint, false) : [],
-    entries: entries
-      .filter(entry => isWanted(entry.fqn))
-      .map(entry => inspectEntry(checkpoint, entry, options.chunks ?? false)),
+    ...(rankBoxes === undefined ? {} : { layout: rankBoxes.report() }),
+    entries: inspected,
   };
 }
 
@@ -159,7 +170,12 @@ function completenessOf(checkpoint: Checkpoint, files: readonly InspectedFile[])
   return files.some(file => file.requiredByteLength !== undefined) ? 'files_short' : 'complete';
 }
 
-function inspectEntry(checkpoint: Checkpoint, entry: Entry, withChunks: boolean): InspectedEntry {
+function inspectEntry(
+  checkpoint: Checkpoint,
+  entry: Entry,
+  withChunks: boolean,
+  rankBoxes: RankBoxes | undefined,
+): InspectedEntry {
   const { fqn } = entry;
   const path = [...entry.path];
   if (entry.kind === 'object') {
@@ -183,6 +199,7 @@ function inspectEntry(checkpoint: Checkpoint, entry: Entry, withChunks: boolean)
     ...(withChunks
       ? { chunks: Array.from({ length: chunkCount }, (_, i) => inspectChunk(checkpoint, firstChunk + i)) }
       : {}),
+    ...(rankBoxes === undefined ? {} : { ranks: rankBoxes.add(entry) }),
   };
 }
 

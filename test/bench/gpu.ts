@@ -18,7 +18,7 @@ import { planTensorRecords, type TensorRecords } from '../../src/device/records.
 import { openWebGpuDevice } from '../../src/device/webgpu/driver.js';
 import { DEFAULT_SETTINGS, type EngineSettings } from '../../src/device/webgpu/engine.js';
 import { openCheckpoint } from '../../src/ops/open.js';
-import { makeSyntheticDcp } from './synthetic.js';
+import { makeSyntheticDcp, normalNumbers } from './synthetic.js';
 
 const { values: flags } = parseArgs({
   options: {
@@ -167,7 +167,8 @@ for (const layout of flags.layouts.split(',')) {
   try {
     const directory = join(scratch, 'dcp');
     const tensorCount = Math.max(1, Math.round(byteTotal / (2 * SHAPE[0]! * SHAPE[1]!)));
-    const spec = { tensorCount, shape: SHAPE, grid: GRIDS[layout]!, dtype: 'bfloat16', words: 'weights' as const };
+    const block = normalNumbers('bfloat16', 1 << 20);
+    const spec = { tensorCount, shape: SHAPE, grid: GRIDS[layout]!, dtype: 'bfloat16', block };
     await makeSyntheticDcp(directory, join(scratch, 'random'), spec);
     rmSync(join(scratch, 'random'));
     await measure(layout, directory);

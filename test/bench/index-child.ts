@@ -1,27 +1,27 @@
 /**
- * `node index-child.js open|plan|make PATH [TENSORS]`: one measurement in a process of its own. `open` reads the
- * index, `plan` also resolves every chunk and plans a torch.save file; both print seconds and peak RSS as JSON.
+ * `node index-child.js open|plan PATH`: one measurement in a process of its own, as JSON. `open` reads the index;
+ * `plan` then resolves every chunk and plans a torch.save file. Seconds are those of each step; `cpu` those of all threads.
  */
 import { openCheckpoint } from '../../src/ops/open.js';
 import { planTorchSave } from '../../src/torch/writer.js';
-import { makeTinyShards } from './tiny-shards.js';
 
-const [what, path, tensors] = process.argv.slice(2) as [string, string, string?];
-if (what === 'make') {
-  await makeTinyShards(path, Number(tensors));
-} else {
-  const start = performance.now();
-  const marks: number[] = [];
-  const mark = (): void => void marks.push((performance.now() - start) / 1000);
-  const checkpoint = await openCheckpoint(path);
-  mark();
-  if (what === 'plan') {
-    await checkpoint.resolve(checkpoint.entries.filter(entry => entry.kind === 'tensor'));
-    mark();
-    planTorchSave(checkpoint, checkpoint.tree, 'model.pth', { withCrc: true });
-    mark();
-  }
-  const rssMiB = process.resourceUsage().maxRSS / 1024;
-  process.stdout.write(`${JSON.stringify({ chunks: checkpoint.chunks.count, marks, rssMiB })}\n`);
-  checkpoint.close();
+const [what, path] = process.argv.slice(2) as [string, string];
+let last = performance.now();
+const lap = (): number => {
+  const start = last;
+  last = performance.now();
+  return (last - start) / 1000;
+};
+const checkpoint = await openCheckpoint(path);
+const open = lap();
+let steps = {};
+if (what === 'plan') {
+  await checkpoint.resolve(checkpoint.entries.filter(entry => entry.kind === 'tensor'));
+  const resolve = lap();
+  planTorchSave(checkpoint, checkpoint.tree, 'model.pth', { withCrc: true });
+  steps = { resolve, plan: lap() };
 }
+const { maxRSS, userCPUTime, systemCPUTime } = process.resourceUsage();
+const cpu = (userCPUTime + systemCPUTime) / 1e6;
+process.stdout.write(`${JSON.stringify({ open, ...steps, cpu, rssMiB: maxRSS / 1024 })}\n`);
+checkpoint.close();

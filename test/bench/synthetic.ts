@@ -20,8 +20,8 @@ export interface SyntheticSpec {
   grid: readonly number[];
   /** The number in the name of the first tensor; default 0. */
   firstTensor?: number;
-  /** What the words are: any bits, or bfloat16 numbers as weights have them. Default `bits`. */
-  words?: 'bits' | 'weights';
+  /** Bytes of a block that is repeated, instead of random words. */
+  block?: Uint8Array;
 }
 
 /** Cuts a shape as `torch.chunk` does along each dimension: ceil(size / ranks), the last one shorter. */
@@ -43,23 +43,20 @@ export function gridShards(shape: readonly number[], grid: readonly number[]): S
   return boxes.map((box, rank) => ({ rank, box }));
 }
 
-/** Random words, the same for the same length: 1 MiB of them, over and over. */
-function writeRandomFile(path: string, byteLength: number, words: 'bits' | 'weights'): void {
+/** Random words, the same for the same length: 1 MiB of them, rotated from block to block. */
+function writeRandomFile(path: string, byteLength: number): void {
   const block = new Uint32Array(1 << 18);
   let state = 0x9e3779b9;
-  const random = (): number => {
-    state ^= state << 13;
-    state ^= state >>> 17;
-    state ^= state << 5;
-    return state >>> 0;
-  };
   const fd = openSync(path, 'w');
   try {
     ftruncateSync(fd, byteLength);
     for (let at = 0; at < byteLength; at += block.byteLength) {
-      // Normally distributed numbers take a while: one block of them is enough.
-      if (words === 'bits') for (let i = 0; i < block.length; i++) block[i] = random();
-      else if (at === 0) new Uint16Array(block.buffer).set(weights(2 * block.length, random));
+      for (let i = 0; i < block.length; i++) {
+        state ^= state << 13;
+        state ^= state >>> 17;
+        state ^= state << 5;
+        block[i] = state;
+      }
       writeSync(fd, new Uint8Array(block.buffer), 0, Math.min(block.byteLength, byteLength - at), at);
     }
   } finally {
@@ -67,17 +64,15 @@ function writeRandomFile(path: string, byteLength: number, words: 'bits' | 'weig
   }
 }
 
-/** Normally distributed numbers of a standard deviation of 0.02, as bfloat16. */
-function weights(count: number, random: () => number): Uint16Array {
-  const words = new Uint16Array(count);
-  const float = new Float32Array(1);
-  const bits = new Uint32Array(float.buffer);
-  for (let i = 0; i < count; i++) {
-    const radius = Math.sqrt(-2 * Math.log((random() + 1) / 2 ** 32));
-    float[0] = 0.02 * radius * Math.cos((2 * Math.PI * random()) / 2 ** 32);
-    words[i] = bits[0]! >>> 16;
+function writeRepeated(path: string, byteLength: number, block: Uint8Array): void {
+  const fd = openSync(path, 'w');
+  try {
+    for (let at = 0; at < byteLength; at += block.length) {
+      writeSync(fd, block, 0, Math.min(block.length, byteLength - at), at);
+    }
+  } finally {
+    closeSync(fd);
   }
-  return words;
 }
 
 function syntheticCheckpoint(rawPath: string, spec: SyntheticSpec): Checkpoint {
@@ -87,7 +82,7 @@ function syntheticCheckpoint(rawPath: string, spec: SyntheticSpec): Checkpoint {
   const storages = new StorageTable();
   const tree = new PyDict();
   const entries = Array.from({ length: spec.tensorCount }, (_, i) => {
-    const name = `layers.${(spec.firstTensor ?? 0) + i}.weight`;
+    const name = `layers.${i}.weight`;
     const entry = new TensorEntry(`model.${name}`, ['model', name], dtype, spec.shape);
     entry.firstChunk = i;
     entry.chunkCount = 1;
@@ -111,6 +106,18 @@ function syntheticCheckpoint(rawPath: string, spec: SyntheticSpec): Checkpoint {
   };
 }
 
+/** A block of numbers from a normal distribution, as weights are: of `bfloat16` or `float32`. */
+export function normalNumbers(dtype: string, byteLength: number): Uint8Array {
+  const numbers = Float32Array.from(
+    { length: 1 << 18 },
+    () => 0.02 * Math.sqrt(-2 * Math.log(1 - Math.random())) * Math.cos(2 * Math.PI * Math.random()),
+  );
+  const words = new Uint32Array(numbers.buffer);
+  const of = dtype === 'float32' ? words : Uint16Array.from(words, word => word >>> 16);
+  const block = new Uint8Array(of.buffer);
+  return block.subarray(0, Math.min(block.length, byteLength));
+}
+
 /** Makes a DCP directory by the library. `rawPath` is a scratch file that may be removed afterwards. */
 export async function makeSyntheticDcp(
   directory: string,
@@ -118,7 +125,8 @@ export async function makeSyntheticDcp(
   spec: SyntheticSpec,
 ): Promise<void> {
   const byteLength = elementCountOf(spec.shape) * dtypeOf(spec.dtype).itemSize * spec.tensorCount;
-  writeRandomFile(rawPath, byteLength, spec.words ?? 'bits');
+  if (spec.block === undefined) writeRandomFile(rawPath, byteLength);
+  else writeRepeated(rawPath, byteLength, spec.block);
   const shards = gridShards(spec.shape, spec.grid);
   const plan = planDcpSave(syntheticCheckpoint(rawPath, spec), { withCrc: true, shardsOf: () => shards });
   const output = OutputDirectory.create(directory, {

@@ -1,7 +1,10 @@
 import { UsageError } from '../../errors.js';
+import type { DeviceChoice } from '../../index.js';
 import { suggest } from '../../ops/suggest.js';
 import type { Command, GivenArguments } from '../command.js';
 import {
+  DEVICE_OF_COMPARISON_OPTION,
+  deviceOf,
   JSON_OPTION,
   READS_IN_FLIGHT_OPTION,
   readsInFlightOf,
@@ -26,6 +29,8 @@ export interface ConvertRequest {
   strict: boolean;
   allowUnsafeGlobals: boolean;
   restoreIntKeys: boolean;
+  check: boolean;
+  device: DeviceChoice;
   crc: boolean;
   sync: boolean;
   workers: number | undefined;
@@ -63,6 +68,13 @@ export const convertCommand: Command = {
       kind: 'flag',
       describe: 'dcp_to_torch: give optimizer states the int keys back that DCP turned into text',
     },
+    {
+      name: 'check',
+      kind: 'flag',
+      describe:
+        'Read the output back before it is put in place, and compare it with the source; ends with 1 if it differs',
+    },
+    DEVICE_OF_COMPARISON_OPTION,
     { name: 'no-crc', kind: 'flag', describe: 'Neither check nor write CRC-32 checksums' },
     {
       name: 'no-sync',
@@ -129,6 +141,8 @@ function convertRequest(given: GivenArguments): ConvertRequest {
     strict: flag('strict'),
     allowUnsafeGlobals: flag('allow-unsafe-globals'),
     restoreIntKeys: flag('restore-int-keys'),
+    check: flag('check'),
+    device: deviceOf(given, 'cpu'),
     crc: !flag('no-crc'),
     sync: !flag('no-sync'),
     workers: workersOf(given),
@@ -168,13 +182,15 @@ function requireStreamable(request: ConvertRequest): void {
       hint: 'Name a directory. A file called - is ./-.',
     });
   }
-  const clash = request.json
-    ? 'json'
-    : request.force
-      ? 'force'
-      : request.skipExisting
-        ? 'skip-existing'
-        : undefined;
+  const clash = request.check
+    ? 'check'
+    : request.json
+      ? 'json'
+      : request.force
+        ? 'force'
+        : request.skipExisting
+          ? 'skip-existing'
+          : undefined;
   if (clash !== undefined) {
     throw new UsageError(`--${clash} does not go with stdout as destination`, {
       hint: 'stdout carries the file itself; what is said goes to stderr.',

@@ -1,5 +1,6 @@
+import type { MeshTexts } from '../../ops/sharding.js';
 import type { Command, GivenArguments } from '../command.js';
-import { JSON_OPTION, KEYS_OPTION, requireNotStdin } from '../shared-options.js';
+import { JSON_OPTION, KEYS_OPTION, layoutOf, requireNotStdin, SHARD_OPTIONS } from '../shared-options.js';
 
 /** `dcp inspect`, asked for. */
 export interface InspectRequest {
@@ -7,6 +8,7 @@ export interface InspectRequest {
   path: string;
   keys: readonly string[] | undefined;
   chunks: boolean;
+  layout: MeshTexts | undefined;
   json: boolean;
 }
 
@@ -17,6 +19,7 @@ export const inspectCommand: Command = {
   options: [
     KEYS_OPTION,
     { name: 'chunks', kind: 'flag', describe: 'List every chunk: its box, file, offset and length' },
+    ...SHARD_OPTIONS,
     JSON_OPTION,
   ],
   intro: [
@@ -29,7 +32,10 @@ export const inspectCommand: Command = {
     ['Where the shards of one layer lie', "dcp inspect step-1000/ --keys '*.layers.0.*' --chunks"],
     ['An index copied from a cluster; its data need not be at hand', 'dcp inspect .metadata'],
     ['All names, for a script', "dcp inspect model.pth --json | jq -r '.entries[].fqn'"],
-    ['In what two checkpoints differ', 'diff <(dcp inspect a/) <(dcp inspect b/)'],
+    [
+      'What each rank of another mesh would read',
+      "dcp inspect step-1000/ --mesh 2x4 --placements 'Shard(0),Shard(1)'",
+    ],
   ],
   prepare(given) {
     const request = inspectRequest(given);
@@ -40,8 +46,16 @@ export const inspectCommand: Command = {
   },
 };
 
-function inspectRequest({ words, flag, values }: GivenArguments): InspectRequest {
+function inspectRequest(given: GivenArguments): InspectRequest {
+  const { words, flag, values } = given;
   const [path = ''] = words;
   requireNotStdin(path);
-  return { command: 'inspect', path, keys: values('keys'), chunks: flag('chunks'), json: flag('json') };
+  return {
+    command: 'inspect',
+    path,
+    keys: values('keys'),
+    chunks: flag('chunks'),
+    layout: layoutOf(given),
+    json: flag('json'),
+  };
 }
