@@ -27,13 +27,22 @@ export {
 export type { CrcReport } from './copy/ledger.js';
 export type { ByteSink } from './copy/stream.js';
 export type {
+  Comparison,
+  Device,
   DeviceDescription,
   DeviceName,
+  DeviceRun,
+  DeviceTensor,
   Histogram,
   NumberStats,
   TensorStats,
 } from './device/device.js';
-export { planTensorRecords, type RecordTensor, type TensorRecords, type WantedBox } from './device/records.js';
+export {
+  planTensorRecords,
+  type RecordTensor,
+  type TensorRecords,
+  type WantedBox,
+} from './device/records.js';
 export { type DeviceChoice, type DeviceOptions, openDevice } from './device/registry.js';
 export { type TensorMaker, toTensor } from './device/to-tensor.js';
 export type { DTypeInfo } from './dtype.js';
@@ -58,6 +67,7 @@ export {
   dcpToTorchStream,
   torchSaveToDcp,
 } from './ops/convert.js';
+export { type DeviceRow, type DevicesReport, listDevices } from './ops/devices.js';
 export { type DiffOptions, diffCheckpoints } from './ops/diff.js';
 export type {
   ComparedCheckpoint,
@@ -85,7 +95,6 @@ export {
   type InspectReport,
   inspectCheckpoint,
 } from './ops/inspect.js';
-export { type DeviceRow, type DevicesReport, listDevices } from './ops/devices.js';
 export { type LoadOptions, load } from './ops/load/load.js';
 export { type LoadResult, type LoadStateDictOptions, loadStateDict } from './ops/load/load-state-dict.js';
 export type { ReadOptions } from './ops/load/read-tensors.js';

@@ -28,7 +28,10 @@ const { values: flags } = parseArgs({
     directory: { type: 'string', default: tmpdir() },
     json: { type: 'string' },
     python: { type: 'string', default: 'python3' },
-    'torch-script': { type: 'string', default: fileURLToPath(new URL('../../../test/bench/torch_cuda.py', import.meta.url)) },
+    'torch-script': {
+      type: 'string',
+      default: fileURLToPath(new URL('../../../test/bench/torch_cuda.py', import.meta.url)),
+    },
     'torch-device': { type: 'string', default: 'cuda' },
     dcp: { type: 'string', default: fileURLToPath(new URL('../../../bin/dcp.js', import.meta.url)) },
     sweep: { type: 'boolean', default: false },
@@ -110,7 +113,14 @@ async function measure(layout: string, directory: string): Promise<void> {
     if (round === 0) {
       const { total, device: described } = JSON.parse(run.stdout);
       const nonFinite = total.nan_count + total.positive_inf_count + total.negative_inf_count;
-      checks.push({ layout, by: 'dcp', device: described.label, non_finite: nonFinite, max: total.max, first_sum: firstSum });
+      checks.push({
+        layout,
+        by: 'dcp',
+        device: described.label,
+        non_finite: nonFinite,
+        max: total.max,
+        first_sum: firstSum,
+      });
     }
   }
   note(layout, 'dcp: open the device', open!, Number.NaN);
@@ -119,7 +129,14 @@ async function measure(layout: string, directory: string): Promise<void> {
   note(layout, 'dcp: statistics, device open', stats!, byteLength);
   note(layout, 'dcp stats --device webgpu, whole process', command!, byteLength);
 
-  const torchArgs = [flags['torch-script'], directory, '--rounds', String(rounds), '--device', flags['torch-device']];
+  const torchArgs = [
+    flags['torch-script'],
+    directory,
+    '--rounds',
+    String(rounds),
+    '--device',
+    flags['torch-device'],
+  ];
   const torch = spawnSync(flags.python, torchArgs, { encoding: 'utf8' });
   if (torch.status !== 0) {
     process.stderr.write(`torch was not measured: ${torch.stderr}\n`);
@@ -136,8 +153,19 @@ async function measure(layout: string, directory: string): Promise<void> {
   };
   const { load_seconds: loads, check_seconds: scans } = found;
   note(layout, `torch ${found.torch}: dcp.load into ${found.device}`, loads, byteLength);
-  note(layout, 'torch: load, isfinite and max', loads.map((value, i) => value + scans[i]!), byteLength);
-  checks.push({ layout, by: 'torch', non_finite: found.non_finite, max: found.max, first_sum: found.first_sum });
+  note(
+    layout,
+    'torch: load, isfinite and max',
+    loads.map((value, i) => value + scans[i]!),
+    byteLength,
+  );
+  checks.push({
+    layout,
+    by: 'torch',
+    non_finite: found.non_finite,
+    max: found.max,
+    first_sum: found.first_sum,
+  });
 }
 
 async function sweep(directory: string): Promise<void> {
@@ -199,4 +227,5 @@ const lines = [
   ...checks.map(check => JSON.stringify(check)),
 ];
 process.stdout.write(`${lines.join('\n')}\n`);
-if (flags.json !== undefined) writeFileSync(flags.json, `${JSON.stringify({ machine, rows, checks }, null, 2)}\n`);
+if (flags.json !== undefined)
+  writeFileSync(flags.json, `${JSON.stringify({ machine, rows, checks }, null, 2)}\n`);

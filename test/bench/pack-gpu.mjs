@@ -26,7 +26,8 @@ try {
   packBinary(process.execPath, place('node.xz'));
   const webgpu = join(root, 'node_modules/webgpu');
   packBinary(join(webgpu, 'dist/linux-x64/dawn.node'), place('dawn.xz'));
-  for (const name of ['package.json', 'index.js', 'LICENSE.md']) cpSync(join(webgpu, name), place('webgpu', name));
+  for (const name of ['package.json', 'index.js', 'LICENSE.md'])
+    cpSync(join(webgpu, name), place('webgpu', name));
   if (!existsSync(place('libvulkan.so.1'))) {
     execFileSync('apt-get', ['download', 'libvulkan1'], { cwd: scratch, stdio: 'inherit' });
     const archive = readdirSync(scratch).find(name => name.startsWith('libvulkan1_'));
@@ -58,7 +59,8 @@ try {
       js: "import{createRequire as requireFor}from'node:module';const require=requireFor(import.meta.url);",
     },
   });
-  for (const name of ['package.json', 'bin']) cpSync(join(root, name), place('dcp', name), { recursive: true });
+  for (const name of ['package.json', 'bin'])
+    cpSync(join(root, name), place('dcp', name), { recursive: true });
   cpSync(join(root, 'test/bench/torch_cuda.py'), place('torch_cuda.py'));
   writeFileSync(
     place('run.sh'),

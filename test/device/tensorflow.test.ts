@@ -18,6 +18,8 @@ const isReal = folder !== '';
 async function load(): Promise<Tf> {
   if (isReal) return loadTensorflow(`${folder}/package.json`);
   const tf = await import('@tensorflow/tfjs-core');
+  // Without an advert on stderr.
+  tf.env().set('IS_TEST', true);
   await import('@tensorflow/tfjs-backend-cpu');
   await tf.setBackend('cpu');
   return tf;

@@ -25,16 +25,17 @@ function tensorOf(dtype: string, bytes: ArrayBufferView, shape: number[]): Devic
 }
 
 suite('tensors of TensorFlow.js', ({ each, test }) => {
-  const rows: readonly (readonly [dtype: string, bytes: ArrayBufferView, made: string, values: number[]])[] = [
-    ['float32', Float32Array.of(1.5, -0), 'float32', [1.5, -0]],
-    ['float64', Float64Array.of(0.1, 2), 'float32', [Math.fround(0.1), 2]],
-    ['bfloat16', Uint16Array.of(0x3f80, 0xff80), 'float32', [1, Number.NEGATIVE_INFINITY]],
-    ['float8_e4m3fn', Uint8Array.of(0x38, 0xb8), 'float32', [1, -1]],
-    ['int8', Int8Array.of(-128, 127), 'int32', [-128, 127]],
-    ['int64', BigInt64Array.of(-5n, 2n ** 31n - 1n), 'int32', [-5, 2 ** 31 - 1]],
-    ['uint32', Uint32Array.of(7, 0), 'int32', [7, 0]],
-    ['bool', Uint8Array.of(1, 0), 'bool', [1, 0]],
-  ];
+  const rows: readonly (readonly [dtype: string, bytes: ArrayBufferView, made: string, values: number[]])[] =
+    [
+      ['float32', Float32Array.of(1.5, -0), 'float32', [1.5, -0]],
+      ['float64', Float64Array.of(0.1, 2), 'float32', [Math.fround(0.1), 2]],
+      ['bfloat16', Uint16Array.of(0x3f80, 0xff80), 'float32', [1, Number.NEGATIVE_INFINITY]],
+      ['float8_e4m3fn', Uint8Array.of(0x38, 0xb8), 'float32', [1, -1]],
+      ['int8', Int8Array.of(-128, 127), 'int32', [-128, 127]],
+      ['int64', BigInt64Array.of(-5n, 2n ** 31n - 1n), 'int32', [-5, 2 ** 31 - 1]],
+      ['uint32', Uint32Array.of(7, 0), 'int32', [7, 0]],
+      ['bool', Uint8Array.of(1, 0), 'bool', [1, 0]],
+    ];
   each(
     rows,
     ([dtype]) => dtype,
@@ -50,7 +51,10 @@ suite('tensors of TensorFlow.js', ({ each, test }) => {
 
   test('integers beyond int32', async () => {
     const tensor = tensorOf('uint32', Uint32Array.of(1, 2 ** 31), [2]);
-    await rejects(() => toTensor(tensor, tf), { code: 'unsupported', message: /2147483648 of uint32, at element 1/ });
+    await rejects(() => toTensor(tensor, tf), {
+      code: 'unsupported',
+      message: /2147483648 of uint32, at element 1/,
+    });
   });
 
   const refused = ['qint8', 'bits8', 'float4_e2m1fn_x2'];

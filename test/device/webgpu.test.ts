@@ -22,7 +22,8 @@ if (probe.available) {
       is(outcomes['copy within bounds'], 'accepted');
       const others = Object.entries(outcomes).filter(([name]) => name !== 'copy within bounds');
       is(others.length, 3);
-      for (const [name, outcome] of others) match(`${name}: ${outcome}`, /UnsupportedError: The GPU refused the work/);
+      for (const [name, outcome] of others)
+        match(`${name}: ${outcome}`, /UnsupportedError: The GPU refused the work/);
     });
   });
 } else {

@@ -2,7 +2,6 @@ import { requireNotAborted, runUnordered } from '../../copy/schedule.js';
 import type { Tile } from '../../copy/tile.js';
 import { tilesOf } from '../../copy/tiles.js';
 import { dtypeOf } from '../../dtype.js';
-import { DcpError } from '../../errors.js';
 import {
   compareElements,
   joinComparisons,
@@ -20,8 +19,9 @@ import type {
   StatsOptions,
   TensorStats,
 } from '../device.js';
+import { probeOf } from '../probe.js';
 import { requireSameRecords, type TensorRecords } from '../records.js';
-import type { DeviceDriver, DeviceProbe } from '../registry.js';
+import type { DeviceDriver } from '../registry.js';
 import { type PartialStats, StatsLedger } from '../tensor-stats.js';
 import { byteLengthOfTile } from '../tile-layout.js';
 import { bytesOfLanes, laneFormatOf } from './lanes.js';
@@ -35,16 +35,7 @@ const TILE_BYTE_LENGTH = 2 << 20;
 /** TensorFlow for Node, on CUDA where its package for GPUs is installed. */
 export const tensorflowDriver: DeviceDriver = {
   name: 'tensorflow',
-  async probe(): Promise<DeviceProbe> {
-    try {
-      const device = await openTensorflowDevice();
-      return { available: true, description: device.describe() };
-    } catch (error) {
-      if (!(error instanceof DcpError)) throw error;
-      const { message, hint } = error;
-      return { available: false, missing: hint === undefined ? `${message}.` : `${message}. ${hint}` };
-    }
-  },
+  probe: () => probeOf(() => openTensorflowDevice()),
   open: () => openTensorflowDevice(),
 };
 

@@ -1,5 +1,5 @@
 import { createRequire } from 'node:module';
-import { DcpError, UnsupportedError } from '../../errors.js';
+import { UnsupportedError } from '../../errors.js';
 import type {
   CompareOptions,
   Comparison,
@@ -11,8 +11,9 @@ import type {
   StatsOptions,
   TensorStats,
 } from '../device.js';
+import { probeOf } from '../probe.js';
 import { requireSameRecords, type TensorRecords } from '../records.js';
-import type { DeviceDriver, DeviceProbe } from '../registry.js';
+import type { DeviceDriver } from '../registry.js';
 import { DEFAULT_SETTINGS, type EngineSettings } from './engine.js';
 import type { GpuInfo } from './gpu.js';
 import { type CallOptions, GpuProcess } from './gpu-process.js';
@@ -23,17 +24,7 @@ const INSTALL = 'npm install webgpu@0.6.2';
 /** Any vendor's GPU, through the package `webgpu` (Dawn: Vulkan, Metal, D3D12). */
 export const webgpuDriver: DeviceDriver = {
   name: 'webgpu',
-  async probe(): Promise<DeviceProbe> {
-    try {
-      const device = await openWebGpuDevice();
-      const description = device.describe();
-      await device.close();
-      return { available: true, description };
-    } catch (error) {
-      if (error instanceof DcpError) return { available: false, missing: sentenceOf(error) };
-      throw error;
-    }
-  },
+  probe: () => probeOf(() => openWebGpuDevice()),
   open: () => openWebGpuDevice(),
 };
 
@@ -67,12 +58,8 @@ function withReason(error: UnsupportedError, printed: string): UnsupportedError 
   if (warning === undefined || error.found !== undefined) return error;
   return new UnsupportedError(error.what, {
     found: warning.replace(/\.$/, ''),
-    hint: 'On Linux it needs libvulkan1 and a Vulkan driver; VK_DRIVER_FILES names one that is not found.',
+    hint: 'on Linux it needs libvulkan1 and a Vulkan driver, and VK_DRIVER_FILES names one that is not found by itself.',
   });
-}
-
-function sentenceOf({ message, hint }: DcpError): string {
-  return hint === undefined ? `${message}.` : `${message}. ${hint}`;
 }
 
 /** The GPU in the other process. */

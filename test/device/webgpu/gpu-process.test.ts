@@ -1,5 +1,5 @@
-import { GpuProcess } from '../../../src/device/webgpu/gpu-process.js';
 import { planTensorRecords } from '../../../src/device/records.js';
+import { GpuProcess } from '../../../src/device/webgpu/gpu-process.js';
 import { ok, rejects, suite } from '../../suite.js';
 
 const script = new URL('./ending-child.js', import.meta.url);
