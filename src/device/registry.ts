@@ -1,4 +1,4 @@
-import { UnsupportedError } from '../errors.js';
+import { DcpError, UnsupportedError } from '../errors.js';
 import { openCpuDevice } from './cpu.js';
 import type { Device, DeviceDescription, DeviceName } from './device.js';
 import { tensorflowDriver } from './tensorflow/driver.js';
@@ -52,10 +52,24 @@ export async function openDevice(
   if (choice !== 'auto') return driverOf(choice, drivers).open(options);
   for (const driver of drivers) {
     if (driver.name === 'cpu') continue;
-    const probe = await driver.probe();
-    if (probe.available && probe.description.isGpu) return driver.open(options);
+    const device = await openedGpu(driver, options);
+    if (device !== undefined) return device;
   }
   return driverOf('cpu', drivers).open(options);
+}
+
+/** The device, if it is there and a real GPU. Opening tells; to ask first would start it twice. */
+async function openedGpu(driver: DeviceDriver, options: DeviceOptions): Promise<Device | undefined> {
+  let device: Device;
+  try {
+    device = await driver.open(options);
+  } catch (error) {
+    if (error instanceof DcpError) return undefined;
+    throw error;
+  }
+  if (device.describe().isGpu) return device;
+  await device.close();
+  return undefined;
 }
 
 function driverOf(name: DeviceName, drivers: readonly DeviceDriver[]): DeviceDriver {

@@ -63,7 +63,7 @@ const SEGMENT_ALIGNMENT = 16;
 const MAX_MERGE_GAP = 16 << 10;
 const MAX_MERGED_RUN = 256 << 10;
 /** A record whose bytes are spread over more than this times their number is put together on the way. */
-const MAX_SPREAD = 4;
+const MAX_SPREAD = 2;
 
 interface Span {
   source: number;
@@ -177,11 +177,12 @@ class LayoutBuilder {
   }
 }
 
-/** Bytes that reading a part brings, for each wanted one. */
+/** Bytes that a part takes in the staging area, for each wanted one. */
 function spreadOf(part: PiecePart): number {
   const { remaining, span } = readShape(part);
   const product = (sum: number, { count }: PieceDimension): number => sum * count;
-  return remaining.reduce(product, span) / part.dimensions.reduce(product, part.runByteLength);
+  const step = remaining.length === 0 ? span : alignUp(span, SEGMENT_ALIGNMENT);
+  return remaining.reduce(product, step) / part.dimensions.reduce(product, part.runByteLength);
 }
 
 /** Groups of spans that one read covers: short neighbours in one file. A span with a transform stays alone. */

@@ -1,6 +1,7 @@
 import { openCpuDevice } from '../../src/device/cpu.js';
 import type { DeviceDescription, DeviceName } from '../../src/device/device.js';
 import { type DeviceDriver, openDevice } from '../../src/device/registry.js';
+import { UnsupportedError } from '../../src/errors.js';
 import { listDevices } from '../../src/ops/devices.js';
 import { equal, is, suite } from '../suite.js';
 
@@ -13,7 +14,10 @@ function driver(name: DeviceName, state: 'gpu' | 'software' | 'missing'): Device
       state === 'missing'
         ? { available: false, missing: 'It is not installed.' }
         : { available: true, description },
-    open: async () => ({ ...openCpuDevice({ workers: 0 }), name, describe: () => description }),
+    open: async () => {
+      if (state === 'missing') throw new UnsupportedError('It is not installed');
+      return { ...openCpuDevice({ workers: 0 }), name, describe: () => description, close: async () => {} };
+    },
   };
 }
 
