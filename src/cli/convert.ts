@@ -2,6 +2,7 @@ import type { ByteSink, ConvertOptions, ConvertResult } from '../index.js';
 import type { ConvertRequest } from './commands/convert.js';
 import { convertText, noticeText } from './convert-text.js';
 import { EXIT_DONE } from './exit-codes.js';
+import { keepHeapSmall } from './heap.js';
 import { successDocument } from './json-document.js';
 import { type LongRunHooks, runLong } from './long-run.js';
 import type { Output } from './output.js';
@@ -11,6 +12,7 @@ import type { Screens } from './terminal.js';
 
 /** Runs `dcp convert` and returns the exit code. @throws as the operation does, if no signal ended it. */
 export async function runConvert(request: ConvertRequest, output: Output, screens: Screens): Promise<number> {
+  keepHeapSmall();
   const startedAt = performance.now();
   const toStdout = request.destination === STDOUT;
   const sink = toStdout ? (bytes: Uint8Array) => output.bytes(bytes) : undefined;
