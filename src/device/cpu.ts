@@ -39,9 +39,7 @@ class CpuDevice implements Device {
   constructor(private readonly workers: number | undefined) {}
 
   describe(): DeviceDescription {
-    const count = this.workers ?? Math.min(MAX_WORKERS, availableParallelism());
-    const threads = count === 0 ? 'main thread' : count === 1 ? '1 thread' : `${count} threads`;
-    return { name: 'cpu', label: `CPU, ${threads}`, isGpu: false, limits: [] };
+    return { name: 'cpu', label: `CPU, ${threadsText(this.workers)}`, isGpu: false, limits: [] };
   }
 
   async stats(records: TensorRecords, options: StatsOptions = {}): Promise<DeviceRun<TensorStats>> {
@@ -133,6 +131,11 @@ class CpuDevice implements Device {
 
   /** Threads live as long as a call. */
   async close(): Promise<void> {}
+}
+
+function threadsText(workers: number | undefined): string {
+  if (workers === undefined) return `up to ${Math.min(MAX_WORKERS, availableParallelism())} threads`;
+  return workers === 0 ? 'main thread' : workers === 1 ? '1 thread' : `${workers} threads`;
 }
 
 function crcScopeOf({ crc = true }: RunOptions): CrcScope {

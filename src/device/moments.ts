@@ -35,18 +35,37 @@ export function mergeMoments(a: Moments, b: Moments): Moments {
   };
 }
 
-/** Merges neighbours, then neighbours of those: errors grow with the logarithm of the number of parts. */
-export function mergeAllMoments(parts: readonly Moments[]): Moments {
-  let level = parts;
-  while (level.length > 1) {
-    const next: Moments[] = [];
-    for (let i = 0; i < level.length; i += 2) {
-      const [a, b] = [level[i]!, level[i + 1]];
-      next.push(b === undefined ? a : mergeMoments(a, b));
+/**
+ * The moments of many parts, merged in pairs of equally many parts, as a tree: errors grow with the logarithm of the
+ * number of parts, and so does what is kept.
+ */
+export class MomentsTree {
+  /** At position k the moments of 2^k parts, or nothing. */
+  private readonly levels: (Moments | undefined)[] = [];
+
+  /** Parts must be added in their order. */
+  add(part: Moments): void {
+    let merged = part;
+    let level = 0;
+    for (let known = this.levels[0]; known !== undefined; known = this.levels[++level]) {
+      merged = mergeMoments(known, merged);
+      this.levels[level] = undefined;
     }
-    level = next;
+    this.levels[level] = merged;
   }
-  return level[0] ?? NO_MOMENTS;
+
+  get moments(): Moments {
+    return this.levels.reduce<Moments>(
+      (later, earlier) => (earlier === undefined ? later : mergeMoments(earlier, later)),
+      NO_MOMENTS,
+    );
+  }
+}
+
+export function mergeAllMoments(parts: readonly Moments[]): Moments {
+  const tree = new MomentsTree();
+  for (const part of parts) tree.add(part);
+  return tree.moments;
 }
 
 /** Mean, population standard deviation and L2 norm; null where nothing was counted. */

@@ -30,7 +30,7 @@ export interface StatsReport {
   path: string;
   format: Checkpoint['format'];
   device: DeviceDescription;
-  /** Tensors counted, those inside objects too. */
+  /** Tensors counted, those inside objects too; of quantized tensors the stored integers. */
   tensors: number;
   /** Elements of these. */
   parameters: number;
@@ -128,7 +128,7 @@ async function stats(checkpoint: Checkpoint, options: StatsOptions): Promise<Sta
   }
 }
 
-/** The tensors to count, resolved: of the state dict, then those inside its objects. */
+/** The tensors to count, resolved: of the state dict, then those inside its objects, quantized ones as stored. */
 async function wantedTensors(
   checkpoint: Checkpoint,
   keys: readonly string[] | undefined,
@@ -140,7 +140,7 @@ async function wantedTensors(
   const objects = checkpoint.entries.filter((entry): entry is ObjectEntry => entry.kind === 'object');
   await checkpoint.loadObjects(objects);
   await checkpoint.resolve(tensors);
-  const inside = tensorsInObjects(checkpoint, objects);
+  const inside = tensorsInObjects(checkpoint, objects, { storages: true });
   return [
     ...tensors.map(entry => ({ entry, source: checkpoint })),
     ...inside.entries.filter(({ fqn }) => isWanted(fqn)).map(entry => ({ entry, source: inside })),

@@ -73,7 +73,7 @@ const GOOD: [line: string, request: object][] = [
 ];
 
 const BAD: [line: string, message: RegExp, hint: RegExp][] = [
-  ['convrt a b c', /Unknown command convrt .*convert or inspect/, /Did you mean dcp convert\?/],
+  ['convrt a b c', /Unknown command convrt .*convert, inspect/, /Did you mean dcp convert\?/],
   ['frobnicate', /Unknown command frobnicate/, /dcp --help/],
   ['--json', /A command is missing/, /dcp --help/],
   ['convert', /<mode> is missing/, /^Usage: dcp convert <mode> <src> <dst>$/],

@@ -83,8 +83,8 @@ export const statsCommand: Command = {
     ['In a script: ends with 1 where there is a NaN or an Inf', 'dcp stats step-1000/ --fail-on nan,inf'],
     ['Which weights have the largest norm', "dcp stats model.pth --keys '*.weight' --sort norm"],
     [
-      'Tensors with NaN, by name',
-      "dcp stats step-1000/ --json | jq -r '.entries[] | select(.nan_count > 0) | .fqn'",
+      'Names of tensors with NaN, for a script',
+      "dcp stats ckpt/ --json | jq -r '.entries[] | select(.nan_count > 0).fqn'",
     ],
   ],
   prepare(given) {
