@@ -11,8 +11,11 @@ import type { StorageTable } from './storage.js';
  * objects, and where their bytes lie. No tensor byte is read to make one.
  */
 export interface Checkpoint {
-  /** `memory`: a state dict of this process, on its way into a file. */
-  readonly format: 'dcp' | 'torch' | 'memory';
+  /**
+   * `torchscript`: a program with its weights, of which only the weights are seen here. `memory`: a state dict of this
+   * process, on its way into a file.
+   */
+  readonly format: 'dcp' | 'torch' | 'torchscript' | 'memory';
   /** As the user named it. */
   readonly path: string;
   /** Data files; chunks and storages refer to them by position. */
@@ -75,7 +78,7 @@ export class TensorEntry extends PyExternal {
   firstChunk = 0;
   chunkCount = 0;
   requiresGrad = false;
-  /** Row of the StorageTable, where the source is a torch file: equal rows share memory. */
+  /** Row of the StorageTable, where the source is a torch file: equal rows share memory. Bytes are found by chunk. */
   storage: number | undefined;
   /** The same object for every place of the tree that holds the same Python object. */
   identity: object = this;

@@ -32,6 +32,7 @@ function highlighted(line: string, style: Style): string {
 export const FORMATS: Record<InspectReport['format'], string> = {
   dcp: 'DCP directory',
   torch: 'torch.save file',
+  torchscript: 'TorchScript archive',
   memory: 'state dict in memory',
 };
 

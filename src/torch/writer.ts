@@ -1,7 +1,8 @@
 import type { Checkpoint } from '../checkpoint/checkpoint.js';
 import { TensorGatherer } from '../checkpoint/gather.js';
+import type { StorageReference } from '../checkpoint/storage.js';
 import { type CopyPlan, CopyPlanBuilder } from '../copy/plan.js';
-import { dtypeOfStorageClass } from '../dtype.js';
+import { type DTypeInfo, dtypeOfStorageClass } from '../dtype.js';
 import type { PyValue } from '../pickle/values.js';
 import { addTorchArchive, archiveRootOf, type PlannedStorage } from './archive-plan.js';
 import { type PickledStorage, TorchPickler } from './pickler.js';
@@ -55,9 +56,14 @@ export function plannedStorage(gatherer: TensorGatherer, storage: PickledStorage
     addPieces: () => {
       if (storage.kind === 'tensor') gatherer.addTensor(storage.entry);
       else {
-        const { storage: row, className } = storage.reference;
-        gatherer.addStorage(row, dtypeOfStorageClass(className), byteLength, storage.label);
+        const { reference, label } = storage;
+        gatherer.addStorage(reference.storage, elementTypeOf(reference), byteLength, label);
       }
     },
   };
+}
+
+/** Undefined where nothing tells what an untyped storage holds. */
+function elementTypeOf({ className, elementType }: StorageReference): DTypeInfo | undefined {
+  return dtypeOfStorageClass(className) ?? (elementType === 'several' ? undefined : elementType);
 }
