@@ -100,6 +100,23 @@ def compare_dcp(a, b, ignore):
     return verdict(differences) | load_errors
 
 
+@command("a", "b", without={"action": "append", "default": []})
+def compare_tensors(a, b, without):
+    """Differences between the tensors of two checkpoints of any format, by FQN."""
+    import flat
+
+    count, differences = flat.compare(a, b, without)
+    return verdict(differences) | {"tensors": count}
+
+
+@command("path")
+def state_json(path):
+    """Whether the two state files of a directory of safetensors hold the same."""
+    loaded = torch.load(pathlib.Path(path) / "state.pth", weights_only=True)
+    read = json.loads((pathlib.Path(path) / "state.json").read_text())
+    return {"equal": repr(loaded) == repr(read), "found": repr(read)}
+
+
 @command("directory")
 def load_dcp(directory):
     """Whether torch loads the whole directory into an empty state dict."""
@@ -150,6 +167,14 @@ def compare_loaded(a, b):
         flat, _ = flatten_state_dict(directories.load(directory))
         loaded.append(dict(sorted(flat.items())))
     return verdict(trees.compare(*loaded, ignored=frozenset()))
+
+
+@command("path")
+def torch_script(path):
+    """The state_dict() of a program: for each name type, shape, requires_grad and SHA-256."""
+    state = torch.jit.load(path).state_dict(keep_vars=True)
+    rows = trees.describe(dict(state))["tensors"]
+    return {"state": {row["path"][0]: [row[f] for f in ("dtype", "shape", "requires_grad", "sha256")] for row in rows}}
 
 
 @command("path")
