@@ -15,7 +15,12 @@ function tensor(size: number[], boxes: BoxRow[] = [[size.map(() => 0), size]]): 
   return Object.assign(new TensorStorageMetadata(), { dtype: dtypeOf('float32'), size, chunks });
 }
 
-type PlaceRow = [fqn: string, offset: number[] | undefined, info?: Partial<StoragePlace>, index?: number | undefined];
+type PlaceRow = [
+  fqn: string,
+  offset: number[] | undefined,
+  info?: Partial<StoragePlace>,
+  index?: number | undefined,
+];
 
 function place([fqn, offset, info = {}, index]: PlaceRow): [StorageKey, StoragePlace] {
   return [

@@ -155,6 +155,9 @@ function convertRequest(given: GivenArguments): ConvertRequest {
       hint: 'DCP has no int keys: restore them when you convert back.',
     });
   }
+  if (given.value('device') !== undefined && !request.check) {
+    throw new UsageError('--device is for --check', { hint: 'Copying needs no device.' });
+  }
   if (request.force && request.skipExisting) {
     throw new UsageError('--force and --skip-existing contradict each other', {
       hint: '--force replaces what exists, --skip-existing accepts it.',
