@@ -6,7 +6,14 @@
  */
 
 export type { Box } from './checkpoint/box.js';
-export type { Checkpoint, Entry, EntryPath, Provenance, SourceFile } from './checkpoint/checkpoint.js';
+export type {
+  Checkpoint,
+  CheckpointFormat,
+  Entry,
+  EntryPath,
+  Provenance,
+  SourceFile,
+} from './checkpoint/checkpoint.js';
 export { ObjectEntry, TensorEntry } from './checkpoint/checkpoint.js';
 export {
   type LocalBox,
@@ -49,9 +56,13 @@ export {
   UsageError,
 } from './errors.js';
 export {
+  type ConvertFormats,
+  type ConvertMode,
   type ConvertOptions,
   type ConvertProgress,
   type ConvertResult,
+  convert,
+  convertToStream,
   dcpToTorchSave,
   dcpToTorchStream,
   torchSaveToDcp,
@@ -88,8 +99,10 @@ export { type LoadResult, type LoadStateDictOptions, loadStateDict } from './ops
 export type { ReadOptions } from './ops/load/read-tensors.js';
 export type { Loss, LossKind } from './ops/losses.js';
 export { openCheckpoint } from './ops/open.js';
+export type { Part } from './ops/parts.js';
 export type { BytePhase, Progress } from './ops/progress.js';
 export type { LayoutReport, RankBox, RankTotal } from './ops/rank-boxes.js';
+export type { DroppedTie, TiePolicy } from './ops/safetensors-save.js';
 export type { NamedGlobal } from './ops/safety.js';
 export {
   AsyncSaver,

@@ -10,6 +10,8 @@ import { labelled } from './table.js';
 
 export interface ConvertTextOptions {
   seconds: number;
+  /** Whether source and destination told the mode. */
+  isChosen: boolean;
   /** Whether checksums were asked for. */
   crc: boolean;
   /** Columns of the terminal; undefined for a pipe or file. */
@@ -22,12 +24,13 @@ const INDENT = 2;
 /** What a person gets to read of a finished or planned conversion, on stdout. */
 export function convertText(
   untrusted: ConvertResult,
-  { seconds, crc, columns, style }: ConvertTextOptions,
+  { seconds, isChosen, crc, columns, style }: ConvertTextOptions,
 ): string {
   const result = printableDeep(untrusted);
   const rows: [string, string][] = [
     ['from', result.source],
     ['to', result.destination],
+    ...(isChosen ? [['mode', `${result.mode}, told by source and destination`] as [string, string]] : []),
     ['content', contentText(result)],
   ];
   if (result.status === 'planned') {
@@ -39,14 +42,21 @@ export function convertText(
     if (result.checked !== undefined) rows.push(['checked', checkedText(result.checked)]);
     rows.push(['time', timeText(result, seconds)], ['checksums', checksumText(crc ? result.crc : undefined)]);
   }
+  for (const tie of result.ties) rows.push(['tied', tieText(tie)]);
   for (const loss of result.losses) rows.push(['not kept', lossText(loss)]);
   const lines = labelled(rows, columns === undefined ? undefined : columns - INDENT);
   return [style.bold(headline(result)), ...lines.map(line => ' '.repeat(INDENT) + line), ''].join('\n');
 }
 
+const FORMATS: Record<string, string> = {
+  dcp: 'DCP directory',
+  torch: 'torch.save file',
+  safetensors: 'safetensors',
+};
+
 function headline({ mode, status }: ConvertResult): string {
-  const what =
-    mode === 'dcp_to_torch' ? 'DCP directory to torch.save file' : 'torch.save file to DCP directory';
+  const [from = '', to = ''] = mode.split('_to_');
+  const what = `${FORMATS[from]} to ${FORMATS[to]}`;
   switch (status) {
     case 'converted':
       return `Converted ${what}`;
@@ -84,6 +94,14 @@ function timeText({ byteLength, workers }: ConvertResult, seconds: number): stri
   if (byteLength >= RATE_FROM_BYTE_LENGTH && seconds > 0) parts.push(formatRate(byteLength / seconds));
   if (workers !== undefined && workers > 1) parts.push(formatCount(workers, 'thread'));
   return parts.join(', ');
+}
+
+const MAX_TIED_NAMES = 5;
+
+function tieText({ kept, dropped }: ConvertResult['ties'][number]): string {
+  const names = dropped.slice(0, MAX_TIED_NAMES);
+  if (dropped.length > names.length) names.push(`${dropped.length - names.length} more`);
+  return `${kept} is also ${names.join(', ')}`;
 }
 
 function lossText({ kind, count, first, reason }: Loss): string {

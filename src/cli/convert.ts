@@ -1,4 +1,4 @@
-import type { ByteSink, ConvertOptions, ConvertResult } from '../index.js';
+import type { ByteSink, ConvertFormats, ConvertOptions, ConvertResult } from '../index.js';
 import type { ConvertRequest } from './commands/convert.js';
 import { convertText, noticeText } from './convert-text.js';
 import { EXIT_DONE } from './exit-codes.js';
@@ -30,7 +30,9 @@ export async function runConvert(request: ConvertRequest, output: Output, screen
     await output.result(successDocument('convert', { ...result, elapsedSeconds }));
   } else if (!quiet) {
     const { columns, colors } = toStdout ? screens.stderr : screens.stdout;
-    const text = convertText(result, { seconds, crc: request.crc, columns, style: styleFor(colors) });
+    const isChosen = request.to === undefined;
+    const style = styleFor(colors);
+    const text = convertText(result, { seconds, isChosen, crc: request.crc, columns, style });
     await (toStdout ? output.notice(text) : output.result(text));
   }
   return EXIT_DONE;
@@ -41,16 +43,23 @@ async function convert(
   hooks: LongRunHooks,
   sink: ByteSink | undefined,
 ): Promise<ConvertResult> {
-  const { dcpToTorchSave, dcpToTorchStream, torchSaveToDcp } = await import('../ops/convert.js');
-  const { mode, source, destination, force, skipExisting, dryRun, strict, allowUnsafeGlobals } = request;
-  const { restoreIntKeys, check, device, crc, sync, workers, readsInFlight } = request;
-  const options: ConvertOptions = {
+  const operations = await import('../ops/convert.js');
+  const { from, to, source, destination, force, skipExisting, dryRun, strict, allowUnsafeGlobals } = request;
+  const { restoreIntKeys, part, maxShardByteLength, ties, copyAssets, check, device, crc, sync } = request;
+  const { workers, readsInFlight } = request;
+  const options: ConvertOptions & ConvertFormats = {
+    ...(from === undefined ? {} : { from }),
+    ...(to === undefined ? {} : { to }),
     force,
     skipExisting,
     dryRun,
     strict,
     allowUnsafeGlobals,
     restoreIntKeys,
+    part,
+    ...(maxShardByteLength === undefined ? {} : { maxShardByteLength }),
+    ...(ties === undefined ? {} : { ties }),
+    ...(copyAssets === undefined ? {} : { copyAssets }),
     check,
     device,
     crc,
@@ -59,7 +68,6 @@ async function convert(
     ...(readsInFlight === undefined ? {} : { readsInFlight }),
     ...hooks,
   };
-  if (sink !== undefined) return dcpToTorchStream(source, sink, options);
-  const operation = mode === 'dcp_to_torch' ? dcpToTorchSave : torchSaveToDcp;
-  return operation(source, destination, options);
+  if (sink === undefined) return operations.convert(source, destination, options);
+  return operations.convertToStream(source, sink, { ...options, to: to === 'safetensors' ? to : 'torch' });
 }

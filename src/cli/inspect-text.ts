@@ -32,18 +32,17 @@ function highlighted(line: string, style: Style): string {
 export const FORMATS: Record<InspectReport['format'], string> = {
   dcp: 'DCP directory',
   torch: 'torch.save file',
+  safetensors: 'safetensors',
+  torchscript: 'TorchScript archive',
   memory: 'state dict in memory',
 };
 
 function headerRows(report: InspectReport): [string, string][] {
-  const { tensors, parameters, byteLength, chunks, objects, format, completeness, warnings } = report;
+  const { tensors, parameters, byteLength, chunks, objects, format, warnings } = report;
   const inChunks = format === 'dcp' ? ` in ${formatCount(chunks, 'chunk')}` : '';
   return [
     ['path', report.path],
-    [
-      'format',
-      `${completeness === 'index_only' ? 'DCP index' : FORMATS[format]}, saved by torch ${report.torchEra}`,
-    ],
+    ['format', formatText(report)],
     ['complete', completenessText(report)],
     [
       'tensors',
@@ -55,6 +54,11 @@ function headerRows(report: InspectReport): [string, string][] {
     ...layoutRows(report),
     ...warnings.map(({ message }): [string, string] => ['WARNING', message]),
   ];
+}
+
+function formatText({ format, completeness, torchEra }: InspectReport): string {
+  const name = completeness === 'index_only' ? 'DCP index' : FORMATS[format];
+  return torchEra === null ? name : `${name}, saved by torch ${torchEra}`;
 }
 
 function dtypeRows({ dtypes }: InspectReport): [string, string][] {

@@ -28,7 +28,8 @@ export interface InspectReport {
   path: string;
   format: Checkpoint['format'];
   completeness: Completeness;
-  torchEra: string;
+  /** Null for safetensors. */
+  torchEra: string | null;
   /** `Metadata.version`, where present. */
   version?: string;
   tensors: number;
@@ -122,7 +123,7 @@ async function report(checkpoint: Checkpoint, options: InspectOptions): Promise<
     path: checkpoint.path,
     format: checkpoint.format,
     completeness,
-    torchEra: checkpoint.provenance.torchEra,
+    torchEra: checkpoint.provenance.torchEra ?? null,
     ...(checkpoint.provenance.metadataVersion === undefined
       ? {}
       : { version: checkpoint.provenance.metadataVersion }),
@@ -143,9 +144,9 @@ async function report(checkpoint: Checkpoint, options: InspectOptions): Promise<
   };
 }
 
-/** The restricted unpickler of torch knows the opcodes of protocols up to 3. */
+/** The restricted unpickler of torch knows the opcodes of protocols 2 and 3. */
 function isProtocolOfWeightsOnly({ provenance }: Checkpoint): boolean {
-  return (provenance.pickleProtocol ?? 2) <= 3;
+  return [2, 3].includes(provenance.pickleProtocol ?? 2);
 }
 
 function inspectFiles(checkpoint: Checkpoint): InspectedFile[] {

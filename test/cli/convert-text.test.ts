@@ -17,6 +17,7 @@ const RESULT: ConvertResult = {
   crc: { checked: 1234, partlyRead: 0, withoutCrc: 0 },
   crcChecked: true,
   replicas: 0,
+  ties: [],
   losses: [],
   warnings: [],
   globals: [],
@@ -24,7 +25,13 @@ const RESULT: ConvertResult = {
   workers: 2,
   leftBehind: [],
 };
-const OPTIONS: ConvertTextOptions = { seconds: 2, crc: true, columns: undefined, style: styleFor(false) };
+const OPTIONS: ConvertTextOptions = {
+  seconds: 2,
+  isChosen: false,
+  crc: true,
+  columns: undefined,
+  style: styleFor(false),
+};
 
 const text = (change: Partial<ConvertResult> = {}, options: Partial<ConvertTextOptions> = {}): string =>
   convertText({ ...RESULT, ...change }, { ...OPTIONS, ...options });

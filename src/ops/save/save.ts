@@ -1,7 +1,7 @@
 import type { CopyProgress } from '../../copy/copy.js';
 import { planDcpSave } from '../../dcp/writer.js';
 import { InterruptedError, UsageError } from '../../errors.js';
-import { directoryDestination } from '../destination.js';
+import { DCP_LAYOUT, directoryDestination } from '../destination.js';
 import type { StateDict } from '../state-dict/leaves.js';
 import { type StagedCheckpoint, stage } from './staged-checkpoint.js';
 import { StagingMemory } from './staging.js';
@@ -151,7 +151,7 @@ async function write(
 ): Promise<SaveResult> {
   const { force = false, crc = true, sync = true, workers, signal, onProgress } = options;
   requireNotAborted(signal);
-  const destination = directoryDestination(directory, { force, sync });
+  const destination = directoryDestination(directory, DCP_LAYOUT, { force, sync });
   const plan = planDcpSave(checkpoint, { withCrc: crc });
   const { leftBehind } = await destination.deliver(
     plan,
