@@ -34,6 +34,7 @@ from torch.distributed.checkpoint._nested_dict import flatten_state_dict  # noqa
 from torch.distributed.checkpoint.api import CheckpointException  # noqa: E402
 from torch.distributed.checkpoint.format_utils import dcp_to_torch_save, torch_save_to_dcp  # noqa: E402
 
+import arrays  # noqa: E402
 import directories  # noqa: E402
 import trees  # noqa: E402
 from flows.golden import element_bytes  # noqa: E402
@@ -167,6 +168,31 @@ def compare_loaded(a, b):
         flat, _ = flatten_state_dict(directories.load(directory))
         loaded.append(dict(sorted(flat.items())))
     return verdict(trees.compare(*loaded, ignored=frozenset()))
+
+
+@command("npz", "source", raw_bits={"action": "store_true"})
+def compare_arrays(npz, source, raw_bits):
+    """Differences between the arrays of a .npz file and the tensors of those names in a torch.save file."""
+    return arrays.compare_arrays(npz, source, raw_bits)
+
+
+@command("a", "b", "seed")
+def make_pair(a, b, seed):
+    """Saves two state dicts with tensors of many types and shapes, which differ here and there."""
+    arrays.make_pair(a, b, int(seed))
+    return {}
+
+
+@command("a", "b", atol={"type": float, "default": 0.0}, rtol={"type": float, "default": 0.0})
+def differences_of(a, b, atol, rtol):
+    """How the tensors of two torch.save files differ, by name."""
+    return {"rows": arrays.differences_of(a, b, atol, rtol)}
+
+
+@command("path")
+def read_text(path):
+    """The elements that numpy.loadtxt reads."""
+    return {"elements": arrays.read_text(path)}
 
 
 @command("path")
