@@ -19,6 +19,7 @@ export const devicesCommand: Command = {
   positionalHelp: [],
   examples: [
     ['What is there, and what --device auto takes', 'dcp devices'],
+    ['All that is said of each, for a script', 'dcp devices --json'],
     ['In a script: is there a GPU?', "dcp devices --json | jq -e 'any(.devices[]; .is_gpu)'"],
   ],
   prepare({ flag }) {
