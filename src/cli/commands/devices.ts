@@ -18,8 +18,8 @@ export const devicesCommand: Command = {
   ],
   positionalHelp: [],
   examples: [
-    ['What is there, and what --device auto takes', 'dcp devices'],
-    ['All that is said of each, for a script', 'dcp devices --json'],
+    ['What is there, and what is missing', 'dcp devices'],
+    ['What --device auto takes', 'dcp devices --json | jq -r .auto'],
     ['In a script: is there a GPU?', "dcp devices --json | jq -e 'any(.devices[]; .is_gpu)'"],
   ],
   prepare({ flag }) {
