@@ -1,6 +1,7 @@
 import { openCpuDevice } from '../../src/device/cpu.js';
 import type { Device, DeviceDescription, DeviceName } from '../../src/device/device.js';
 import { type DeviceDriver, type DeviceProbe, DRIVERS, openDevice } from '../../src/device/registry.js';
+import { UnsupportedError } from '../../src/errors.js';
 import { equal, is, ok, rejects, suite } from '../suite.js';
 
 const description = (name: DeviceName, isGpu: boolean): DeviceDescription => ({
@@ -12,8 +13,11 @@ const description = (name: DeviceName, isGpu: boolean): DeviceDescription => ({
 
 /** A driver that opens a device of its name. */
 function driver(name: DeviceName, probe: DeviceProbe): DeviceDriver {
-  const device: Device = { ...openCpuDevice(), name };
-  return { name, probe: async () => probe, open: async () => device };
+  const open = async (): Promise<Device> => {
+    if (!probe.available) throw new UnsupportedError(probe.missing);
+    return { ...openCpuDevice(), name, describe: () => probe.description, close: async () => {} };
+  };
+  return { name, probe: async () => probe, open };
 }
 
 const cpu = driver('cpu', { available: true, description: description('cpu', false) });

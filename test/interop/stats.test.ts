@@ -25,8 +25,12 @@ const BOUND = 1e-6;
 /** Torch finds a deviation where all numbers are one: its mean is off by rounding. */
 const TORCH_ROUNDS = 1e-15;
 
-/** State dicts that torch's own flattening cannot name. */
-const NOT_FLATTENED = ['colliding_keys', 'cyclic'];
+/** What torch cannot be asked about, and why. */
+const NOT_ASKED: Readonly<Record<string, string>> = {
+  colliding_keys: 'its flattening refuses two paths of one name',
+  cyclic: 'its flattening does not end',
+  big_endian_untyped: 'it takes what these storages hold for bytes, and swaps none',
+};
 
 async function compareWithTorch(path: string): Promise<number> {
   const answer = await judge.ask('stats', path);
@@ -75,7 +79,7 @@ const counted = (entry: FixtureCase): boolean =>
   entry.loads_in_torch &&
   entry.unsafe !== true &&
   !entry.name.startsWith('top_level_') &&
-  !NOT_FLATTENED.includes(entry.name);
+  !(entry.name in NOT_ASKED);
 
 suite('interop: stats', ({ each, test }) => {
   each(
