@@ -1,5 +1,5 @@
 import type { DTypeInfo } from '../dtype.js';
-import { type NumberFormat, numberFormatOf, readNumbers } from '../numbers.js';
+import { type NumberFormat, numberFormatOf, readNumbers, valueTable } from '../numbers.js';
 import type { Comparison } from './device.js';
 
 /** How far elements may lie apart: `torch.allclose`'s |a − b| ≤ atol + rtol · |b|. */
@@ -72,69 +72,138 @@ function compareStride(
   a: Uint8Array,
   b: Uint8Array,
   firstElement: number,
+  tolerance: Tolerance,
+  found: PartialComparison,
+): void {
+  const { itemSize } = dtype;
+  const element = (index: number): void => {
+    const [from, to] = [index * itemSize, (index + 1) * itemSize];
+    const [left, right] = [a.subarray(from, to), b.subarray(from, to)];
+    if (Buffer.compare(left, right) === 0) return;
+    compareElement(dtype, format, left, right, firstElement + index, tolerance, found);
+  };
+  const isPlain = format.componentCount === 1 && format.bitWidth >= 8 && format.kind !== 'bool';
+  const isExact = format.bitWidth < 64 || format.kind === 'float';
+  if (isPlain && isExact) {
+    const [left, right] = [valuesOf(dtype, format, a, 0), valuesOf(dtype, format, b, 1)];
+    compareValues(left, right, a.length / itemSize, firstElement, tolerance, found, element);
+  } else for (let index = 0; index < a.length / itemSize; index++) element(index);
+}
+
+type Values = Float64Array | Float32Array | Int32Array | Uint32Array;
+
+/** Room for the values of a stride of each side. */
+const decoded = [new Float64Array(STRIDE_BYTE_LENGTH), new Float64Array(STRIDE_BYTE_LENGTH)] as const;
+
+/** The numbers of a stride: where they lie, or decoded into room that the next stride takes again. */
+function valuesOf(
+  dtype: DTypeInfo,
+  { kind, bitWidth }: NumberFormat,
+  bytes: Uint8Array,
+  side: 0 | 1,
+): Values {
+  const { buffer, byteOffset, length } = bytes;
+  if (bitWidth === 64) return new Float64Array(buffer, byteOffset, length / 8);
+  if (bitWidth === 32) {
+    if (kind === 'float') return new Float32Array(buffer, byteOffset, length / 4);
+    return kind === 'signed'
+      ? new Int32Array(buffer, byteOffset, length / 4)
+      : new Uint32Array(buffer, byteOffset, length / 4);
+  }
+  const table = valueTable(dtype);
+  const values = decoded[side];
+  const codes = bitWidth === 16 ? new Uint16Array(buffer, byteOffset, length / 2) : bytes;
+  for (let i = 0; i < codes.length; i++) values[i] = table[codes[i]!]!;
+  return values;
+}
+
+/**
+ * The usual case, and a fast one: finite numbers that differ. What else there may be (NaN, infinities, zeros of either
+ * sign, distances beyond float64) goes to `rest`.
+ */
+function compareValues(
+  a: Values,
+  b: Values,
+  count: number,
+  firstElement: number,
+  { atol, rtol }: Tolerance,
+  found: PartialComparison,
+  rest: (index: number) => void,
+): void {
+  let first = -1;
+  let differing = 0;
+  let beyond = 0;
+  let maxAbs = -1;
+  let maxRel = -1;
+  for (let i = 0; i < count; i++) {
+    const x = a[i]!;
+    const y = b[i]!;
+    if (x === y && x !== 0) continue;
+    const distance = Math.abs(x - y);
+    if (!(distance > 0 && distance < Number.POSITIVE_INFINITY)) {
+      rest(i);
+      continue;
+    }
+    if (first < 0) first = i;
+    differing++;
+    const magnitude = Math.abs(y);
+    if (distance > maxAbs) maxAbs = distance;
+    if (magnitude > 0 && distance > maxRel * magnitude) maxRel = Math.max(maxRel, distance / magnitude);
+    if (!(distance <= atol + rtol * magnitude)) beyond++;
+  }
+  if (differing === 0) return;
+  const part: PartialComparison = {
+    differingCount: differing,
+    firstIndex: firstElement + first,
+    nonFiniteCount: 0,
+    maxAbs,
+    maxRel: maxRel < 0 ? null : maxRel,
+    beyondCount: beyond,
+  };
+  Object.assign(found, joinComparisons(found, part));
+}
+
+/** Any element, its bytes known to differ. */
+function compareElement(
+  dtype: DTypeInfo,
+  format: NumberFormat,
+  a: Uint8Array,
+  b: Uint8Array,
+  index: number,
   { atol, rtol }: Tolerance,
   found: PartialComparison,
 ): void {
   const numbersA = readNumbers(dtype, a);
   const numbersB = readNumbers(dtype, b);
-  const { itemSize } = dtype;
-  const count = a.length / itemSize;
-  const width = numbersA.length / count;
-  const isComplex = dtype.kind === 'complex';
-  const isWideInteger = format.bitWidth === 64 && format.kind !== 'float';
-  for (let element = 0; element < count; element++) {
-    if (!differs(a, b, element * itemSize, itemSize)) continue;
-    found.differingCount++;
-    found.firstIndex ??= firstElement + element;
-    const at = element * width;
-    let nanA = false;
-    let nanB = false;
-    let allFinite = true;
-    for (let i = at; i < at + width; i++) {
-      const x = numbersA[i]!;
-      const y = numbersB[i]!;
-      nanA ||= Number.isNaN(x);
-      nanB ||= Number.isNaN(y);
-      allFinite &&= Number.isFinite(x) && Number.isFinite(y);
-    }
-    if (!allFinite) {
-      found.nonFiniteCount++;
-      if (!(nanA && nanB)) found.beyondCount++;
-      continue;
-    }
-    let isBeyond = false;
-    const note = (distance: number, magnitude: number): void => {
-      if (found.maxAbs === null || distance > found.maxAbs) found.maxAbs = distance;
-      if (magnitude > 0) {
-        const relative = distance / magnitude;
-        if (found.maxRel === null || relative > found.maxRel) found.maxRel = relative;
-      }
-      isBeyond ||= !(distance <= atol + rtol * magnitude);
-    };
-    if (isComplex) {
-      const distance = Math.hypot(numbersA[at]! - numbersB[at]!, numbersA[at + 1]! - numbersB[at + 1]!);
-      note(distance, Math.hypot(numbersB[at]!, numbersB[at + 1]!));
-    } else if (isWideInteger) {
-      note(integerDistance(format, a, b, element * itemSize), Math.abs(numbersB[at]!));
-    } else {
-      for (let i = at; i < at + width; i++)
-        note(Math.abs(numbersA[i]! - numbersB[i]!), Math.abs(numbersB[i]!));
-    }
-    if (isBeyond) found.beyondCount++;
+  found.differingCount++;
+  found.firstIndex = lesser(found.firstIndex, index);
+  if (!(numbersA.every(Number.isFinite) && numbersB.every(Number.isFinite))) {
+    found.nonFiniteCount++;
+    if (!(numbersA.some(Number.isNaN) && numbersB.some(Number.isNaN))) found.beyondCount++;
+    return;
   }
-}
-
-function differs(a: Uint8Array, b: Uint8Array, start: number, byteLength: number): boolean {
-  for (let i = start; i < start + byteLength; i++) if (a[i] !== b[i]) return true;
-  return false;
+  let isBeyond = false;
+  const note = (distance: number, magnitude: number): void => {
+    found.maxAbs = greater(found.maxAbs, distance);
+    if (magnitude > 0) found.maxRel = greater(found.maxRel, distance / magnitude);
+    isBeyond ||= !(distance <= atol + rtol * magnitude);
+  };
+  if (dtype.kind === 'complex') {
+    const distance = Math.hypot(numbersA[0]! - numbersB[0]!, numbersA[1]! - numbersB[1]!);
+    note(distance, Math.hypot(numbersB[0]!, numbersB[1]!));
+  } else if (format.bitWidth === 64 && format.kind !== 'float') {
+    note(integerDistance(format, a, b), Math.abs(numbersB[0]!));
+  } else {
+    for (const [i, x] of numbersA.entries()) note(Math.abs(x - numbersB[i]!), Math.abs(numbersB[i]!));
+  }
+  if (isBeyond) found.beyondCount++;
 }
 
 /** Of 64-bit integers: neighbours beyond 2^53 are one float64. */
-function integerDistance({ kind }: NumberFormat, a: Uint8Array, b: Uint8Array, byteOffset: number): number {
+function integerDistance({ kind }: NumberFormat, a: Uint8Array, b: Uint8Array): number {
   const read = (bytes: Uint8Array): bigint => {
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-    return kind === 'signed' ? view.getBigInt64(byteOffset, true) : view.getBigUint64(byteOffset, true);
+    return kind === 'signed' ? view.getBigInt64(0, true) : view.getBigUint64(0, true);
   };
-  const distance = Number(read(a) - read(b));
-  return Math.abs(distance);
+  return Math.abs(Number(read(a) - read(b)));
 }
