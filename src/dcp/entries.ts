@@ -8,10 +8,11 @@ import {
 } from '../checkpoint/checkpoint.js';
 import { ChunkTable } from '../checkpoint/chunks.js';
 import { setElement } from '../checkpoint/flatten.js';
-import { FormatError, UnsupportedError, withContext } from '../errors.js';
+import { FormatError, withContext } from '../errors.js';
 import { PyDict } from '../pickle/dict.js';
 import { type PyValue, textOf } from '../pickle/values.js';
 import { type DcpMetadata, type MetadataIndex, type StorageInfo, TensorStorageMetadata } from './metadata.js';
+import { requireKnownTransforms } from './transforms.js';
 
 /** An index as the common model: what a `.metadata` says, without a look at the data files. */
 export interface IndexedEntries {
@@ -21,15 +22,29 @@ export interface IndexedEntries {
   /** Names as the index has them, in order of first use. */
   fileNames: string[];
   /** Where the item of each object lies. */
-  objectItems: Map<ObjectEntry, { file: number; byteOffset: number; byteLength: number }>;
+  objectItems: Map<ObjectEntry, ObjectItem>;
+  /** Rows of `chunks` whose items went through a stream transform. */
+  transformedChunks: Set<number>;
 }
 
-/** @throws FormatError, UnsupportedError naming the FQN, where the parts of the index do not fit together. */
+export interface ObjectItem {
+  file: number;
+  byteOffset: number;
+  byteLength: number;
+  /** Whether the item went through a stream transform. */
+  isTransformed: boolean;
+}
+
+/**
+ * @throws FormatError naming the FQN, where the parts of the index do not fit together; UnsupportedError for a stream
+ * transform that is not known.
+ */
 export function indexEntries(metadata: DcpMetadata): IndexedEntries {
   const places = new PlaceIndex(metadata.storageData);
   const entries: Entry[] = [];
   const tree = new PyDict();
   const objectItems: IndexedEntries['objectItems'] = new Map();
+  const transformedChunks = new Set<number>();
   let chunkCount = 0;
   let dimensionCount = 0;
   for (const [, , stored] of metadata.stateDictMetadata) {
@@ -65,6 +80,7 @@ export function indexEntries(metadata: DcpMetadata): IndexedEntries {
           chunks.itemFile[chunk] = place.file;
           chunks.itemByteOffset[chunk] = place.info.offset;
           chunks.itemByteLength[chunk] = place.info.length;
+          if (place.info.transformDescriptors.length > 0) transformedChunks.add(chunk);
         } else if (elementCountOf(box.sizes) > 0) {
           throw new FormatError('The index does not say where a chunk is stored', {
             expected: `an entry of storage_data for offset [${box.offsets.join(', ')}]`,
@@ -84,12 +100,13 @@ export function indexEntries(metadata: DcpMetadata): IndexedEntries {
         file: place.file,
         byteOffset: place.info.offset,
         byteLength: place.info.length,
+        isTransformed: place.info.transformDescriptors.length > 0,
       });
     }
     entries.push(entry);
     setElement(tree, path, entry, position => steps[position] as PyValue);
   }
-  return { entries, tree, chunks, fileNames: places.fileNames, objectItems };
+  return { entries, tree, chunks, fileNames: places.fileNames, objectItems, transformedChunks };
 }
 
 interface Place {
@@ -133,12 +150,7 @@ class PlaceIndex {
   }
 
   private place(info: StorageInfo, fqn: string): Place {
-    if (info.transformDescriptors.length > 0) {
-      throw new UnsupportedError('The stored items went through a stream transform that is not supported', {
-        found: info.transformDescriptors.join(', '),
-        fqn,
-      });
-    }
+    if (info.transformDescriptors.length > 0) requireKnownTransforms(info.transformDescriptors, fqn);
     let file = this.fileOf.get(info.relativePath);
     if (file === undefined) {
       checkRelativePath(info.relativePath, fqn);

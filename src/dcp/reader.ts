@@ -14,60 +14,42 @@ import {
   DcpError,
   FileError,
   FormatError,
-  LimitError,
   UnsupportedError,
   withContext,
   withContextAsync,
 } from '../errors.js';
 import { pathKind } from '../io/listing.js';
 import { type FileSnapshot, takeSnapshot } from '../io/snapshot.js';
-import { FileSource, readRange } from '../io/source.js';
+import { FileSource } from '../io/source.js';
 import type { PyDict } from '../pickle/dict.js';
 import { globalsBeyondTorch } from '../torch/globals.js';
 import type { StridedTensor } from '../torch/tensors.js';
-import { METADATA_NAME, requireComplete } from './directory.js';
+import { requireComplete } from './directory.js';
 import { type IndexedEntries, indexEntries, rankOfFile } from './entries.js';
+import { type IndexFiles, type RankIndexes, readIndexFiles, requireAllRanks } from './index-files.js';
 import { FILE_TOO_SHORT, ItemReader, readItemPickle, resolveChunks } from './items.js';
-import { type DcpMetadata, decodeMetadata, MAX_METADATA_BYTE_LENGTH } from './metadata.js';
+import type { DcpMetadata } from './metadata.js';
+import { InflatedItems, maxObjectItemByteLength, maxTensorItemByteLength } from './transforms.js';
 
 /**
- * Opens a DCP directory, or a `.metadata` file on its own (then no data are at hand). Reads the index only.
+ * Opens a DCP directory, or an index file on its own (then no data are at hand). Reads the index only.
  * @throws FileError, FormatError, UnsupportedError with path and FQN.
  */
 export async function openDcp(path: string): Promise<DcpCheckpoint> {
-  const isDirectory = pathKind(path) === 'directory';
-  if (isDirectory) requireComplete(path);
-  const metadataPath = isDirectory ? `${path.replace(/\/+$/, '')}/${METADATA_NAME}` : path;
-  // Before the index is read: a save that replaces it meanwhile must show.
-  const indexSnapshot = takeSnapshot(metadataPath);
-  const bytes = await readMetadataFile(metadataPath);
-  return withContext({ path: metadataPath }, () => {
-    const metadata = decodeMetadata(bytes);
-    const directory = isDirectory ? path : undefined;
-    return new DcpCheckpoint(path, directory, indexSnapshot, metadata, indexEntries(metadata));
-  });
-}
-
-async function readMetadataFile(path: string): Promise<Uint8Array> {
-  const source = FileSource.open(path);
-  try {
-    if (source.byteLength > MAX_METADATA_BYTE_LENGTH) {
-      throw new LimitError('The index is too large', {
-        expected: `${MAX_METADATA_BYTE_LENGTH} bytes at most`,
-        found: `${source.byteLength} bytes`,
-        path,
-      });
-    }
-    return await readRange(source, 0, source.byteLength);
-  } finally {
-    source.close();
-  }
+  const directory = pathKind(path) === 'directory' ? path : undefined;
+  if (directory !== undefined) requireComplete(path);
+  const index = await readIndexFiles(path);
+  const indexPath = index.ranks === undefined ? index.snapshots[0]!.path : path;
+  return withContext(
+    { path: indexPath },
+    () => new DcpCheckpoint(path, directory, index, indexEntries(index.metadata)),
+  );
 }
 
 /** The data files that a directory's index names; none where the index cannot be read. */
 export async function readFileNames(directory: string): Promise<string[]> {
   try {
-    const metadata = decodeMetadata(await readMetadataFile(`${directory}/${METADATA_NAME}`));
+    const { metadata } = await readIndexFiles(directory);
     return [...new Set(metadata.storageData.map(([, info]) => info.relativePath))];
   } catch (error) {
     if (error instanceof DcpError) return [];
@@ -77,7 +59,7 @@ export async function readFileNames(directory: string): Promise<string[]> {
 
 export class DcpCheckpoint implements Checkpoint {
   readonly format = 'dcp';
-  readonly files: readonly SourceFile[];
+  readonly files: SourceFile[];
   readonly entries: readonly Entry[];
   readonly tree: PyDict;
   readonly chunks: ChunkTable;
@@ -87,16 +69,24 @@ export class DcpCheckpoint implements Checkpoint {
   readonly fileSnapshots: readonly (FileSnapshot | undefined)[];
   /** Globals beyond torch's weights_only list that loaded objects name, by FQN. */
   readonly objectGlobals = new Map<string, string[]>();
+  /** Of the index, or of the index of each rank. */
+  readonly indexSnapshots: readonly FileSnapshot[];
+  /** Where each rank saved an index of its own: which are at hand. */
+  readonly rankIndexes: RankIndexes | undefined;
   private readonly objectItems: IndexedEntries['objectItems'];
+  private readonly transformedChunks: Set<number>;
+  private readonly inflated = new InflatedItems();
 
   constructor(
     readonly path: string,
-    /** Undefined for a `.metadata` on its own. */
+    /** Undefined for an index file on its own. */
     readonly directory: string | undefined,
-    readonly indexSnapshot: FileSnapshot,
-    metadata: DcpMetadata,
+    { metadata, snapshots, ranks }: IndexFiles,
     indexed: IndexedEntries,
   ) {
+    this.indexSnapshots = snapshots;
+    this.rankIndexes = ranks;
+    this.transformedChunks = indexed.transformedChunks;
     this.entries = indexed.entries;
     this.tree = indexed.tree;
     this.chunks = indexed.chunks;
@@ -117,7 +107,7 @@ export class DcpCheckpoint implements Checkpoint {
   }
 
   /**
-   * Requires the data files that the index names, each as long as it says.
+   * Requires the index of every rank, and the data files that they name, each as long as it says.
    * @throws FileError naming the missing ones and the ranks that wrote them, CorruptDataError for a short one.
    */
   requireFiles(): void {
@@ -128,6 +118,7 @@ export class DcpCheckpoint implements Checkpoint {
         hint: 'Give the checkpoint directory.',
       });
     }
+    if (this.rankIndexes !== undefined) requireAllRanks(this.path, this.rankIndexes);
     const missing = this.files.filter(file => file.byteLength === undefined);
     if (missing.length === 0) {
       this.requireLengths();
@@ -181,6 +172,7 @@ export class DcpCheckpoint implements Checkpoint {
 
   async resolve(entries: readonly TensorEntry[]): Promise<void> {
     const { chunks } = this;
+    await this.inflateChunks(entries);
     const byFile: number[][] = this.files.map(() => []);
     const entryOf = new Map<number, TensorEntry>();
     for (const entry of entries) {
@@ -204,7 +196,51 @@ export class DcpCheckpoint implements Checkpoint {
     }
   }
 
+  /** Gives items that went through a stream transform an ordinary place, each once. */
+  private async inflateChunks(entries: readonly TensorEntry[]): Promise<void> {
+    if (this.transformedChunks.size === 0) return;
+    const { chunks } = this;
+    for (const { fqn, firstChunk, chunkCount } of entries) {
+      for (let chunk = firstChunk; chunk < firstChunk + chunkCount; chunk++) {
+        const elementCount = elementCountOf(chunks.boxOf(chunk).sizes);
+        if (elementCount === 0 || !this.transformedChunks.has(chunk)) continue;
+        const item = await this.inflated.inflate({
+          path: this.files[chunks.itemFile[chunk]!]!.path,
+          fqn,
+          byteOffset: chunks.itemByteOffset[chunk]!,
+          byteLength: chunks.itemByteLength[chunk]!,
+          maxByteLength: maxTensorItemByteLength(elementCount),
+        });
+        chunks.itemFile[chunk] = this.spoolFile();
+        chunks.itemByteOffset[chunk] = item.byteOffset;
+        chunks.itemByteLength[chunk] = item.byteLength;
+        this.transformedChunks.delete(chunk);
+      }
+    }
+  }
+
+  private async inflateObjects(entries: readonly ObjectEntry[]): Promise<void> {
+    for (const entry of entries) {
+      const item = this.objectItems.get(entry)!;
+      if (!item.isTransformed) continue;
+      const { path } = this.files[item.file]!;
+      const maxByteLength = maxObjectItemByteLength(item.byteLength);
+      const place = await this.inflated.inflate({ ...item, path, fqn: entry.fqn, maxByteLength });
+      this.objectItems.set(entry, { ...place, file: this.spoolFile(), isTransformed: false });
+    }
+  }
+
+  /** Position of the spool file among the files. */
+  private spoolFile(): number {
+    const path = this.inflated.path!;
+    if (this.files.at(-1)?.path !== path) {
+      this.files.push({ path, name: 'inflated items', byteLength: undefined });
+    }
+    return this.files.length - 1;
+  }
+
   async loadObjects(entries: readonly ObjectEntry[]): Promise<void> {
+    await this.inflateObjects(entries.filter(entry => entry.value === undefined));
     const byFile: ObjectEntry[][] = this.files.map(() => []);
     for (const entry of entries) {
       if (entry.value === undefined) byFile[this.objectItems.get(entry)!.file]!.push(entry);
@@ -235,7 +271,9 @@ export class DcpCheckpoint implements Checkpoint {
     }
   }
 
-  close(): void {}
+  close(): void {
+    this.inflated.remove();
+  }
 }
 
 /** The item must be what the index says: torch would cast another type, and fail on another shape. */

@@ -114,7 +114,7 @@ async function dcpToTorch(
     checkpoint.requireFiles();
     const warnings = tornWarning(checkpoint, options.strict ?? false);
     const snapshots = [
-      checkpoint.indexSnapshot,
+      ...checkpoint.indexSnapshots,
       ...checkpoint.fileSnapshots.filter(file => file !== undefined),
     ];
     return await convert('dcp_to_torch', checkpoint, target, snapshots, warnings, options, () => {

@@ -17,7 +17,9 @@ export function tornWarning(checkpoint: DcpCheckpoint, strict: boolean): Warning
   const files = checkpoint.fileSnapshots.flatMap((snapshot, file) =>
     snapshot === undefined ? [] : [{ name: checkpoint.files[file]!.name, mtimeNs: snapshot.mtimeNs }],
   );
-  const torn = findTornOverwrite(checkpoint.indexSnapshot.mtimeNs, files);
+  // Ranks that save their own indexes end at different times: the last of these counts.
+  const indexTimeNs = checkpoint.indexSnapshots.reduce((last, { mtimeNs }) => (mtimeNs > last ? mtimeNs : last), 0n);
+  const torn = findTornOverwrite(indexTimeNs, files);
   if (torn === undefined) return [];
   const newest = torn.newer[0]!;
   const times = `${newest.name} is of ${newest.time.toISOString()}, .metadata of ${torn.indexTime.toISOString()}`;

@@ -157,7 +157,7 @@ suite('opening directories', ({ test, each }) => {
     const path = fixturePath('small_transformer_dcp');
     const checkpoint = await openDcp(`${path}//`);
     await checkpoint.resolve(checkpoint.entries as TensorEntry[]);
-    is(checkpoint.indexSnapshot.path, `${path}/.metadata`);
+    equal(checkpoint.indexSnapshots.map(snapshot => snapshot.path), [`${path}/.metadata`]);
   });
 
   each(
