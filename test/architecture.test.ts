@@ -10,8 +10,9 @@ import { equal, ok, suite } from './suite.js';
 const MAY_IMPORT: Record<string, readonly string[]> = {
   cli: ['tui', 'ops', 'index'],
   tui: ['ops', 'index'],
-  index: ['ops', 'checkpoint', 'copy', 'pickle'],
-  ops: ['dcp', 'torch', 'checkpoint', 'copy', 'pickle', 'io'],
+  index: ['ops', 'device', 'checkpoint', 'copy', 'pickle'],
+  ops: ['device', 'dcp', 'torch', 'checkpoint', 'copy', 'pickle', 'io'],
+  device: ['checkpoint', 'copy', 'io'],
   dcp: ['torch', 'checkpoint', 'copy', 'pickle', 'zip', 'zstd', 'io'],
   torch: ['checkpoint', 'copy', 'pickle', 'zip', 'io'],
   checkpoint: ['copy', 'pickle'],
@@ -21,7 +22,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   pickle: [],
   io: [],
 };
-const LEAVES = new Set(['errors', 'dtype', 'bytes']);
+const LEAVES = new Set(['errors', 'dtype', 'numbers', 'bytes']);
 /** No I/O, no Node: they run anywhere. */
 const PURE = ['pickle', 'checkpoint'];
 /** The only folders that touch the file system, and the only one that prints. */

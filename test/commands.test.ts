@@ -1,6 +1,7 @@
 /** docs/commands.md against the real program: options, exit codes, JSON documents, names. */
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { COMMAND_NAMES } from '../src/cli/commands.js';
 import { EXIT_DONE, EXIT_FAILED, EXIT_OF_SIGNAL } from '../src/cli/exit-codes.js';
 import type { Completeness, ConvertResult, ErrorCode, LossKind, WarningKind } from '../src/index.js';
 import {
@@ -31,8 +32,7 @@ function column(section: string, head: string): string[] {
 
 suite('commands.md: options', ({ each }) => {
   const helps: readonly (readonly [heading: string, command: string])[] = [
-    ['## dcp convert', 'dcp convert --help'],
-    ['## dcp inspect', 'dcp inspect --help'],
+    ...COMMAND_NAMES.map(name => [`## dcp ${name}`, `dcp ${name} --help`] as const),
     ['## Without a command', 'dcp --help'],
   ];
   each(
@@ -69,7 +69,9 @@ suite('commands.md: endings', ({ each, test }) => {
 
   test('environment variables', () => {
     const sources = ['cli', 'tui'].flatMap(folder =>
-      readdirSync(join(repository, 'src', folder)).map(name => readDocument(`src/${folder}/${name}`)),
+      readdirSync(join(repository, 'src', folder), { recursive: true, encoding: 'utf8' })
+        .filter(name => /\.tsx?$/.test(name))
+        .map(name => readDocument(`src/${folder}/${name}`)),
     );
     const read = sources.flatMap(source => [...source.matchAll(/\benv\.([A-Z_]+)/g)].map(match => match[1]!));
     const documented = column(sectionOf(commands, '## Output and endings'), 'Environment').flatMap(codesOf);
@@ -169,6 +171,7 @@ suite('commands.md: names', ({ each }) => {
   };
   const completeness: Record<Completeness, true> = {
     complete: true,
+    ranks_missing: true,
     files_missing: true,
     files_short: true,
     index_only: true,

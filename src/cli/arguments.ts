@@ -1,36 +1,45 @@
 import { createRequire } from 'node:module';
+import { Parser } from 'yargs/helpers';
 import { UsageError } from '../errors.js';
+import { type Command, type GivenArguments, type Invocation, usageOf } from './command.js';
+import { ALL_OPTIONS, COMMANDS, commandNamed } from './commands.js';
 import { helpText } from './help.js';
-import { COMMAND_NAMES, OPTIONS, type OptionRow, POSITIONALS } from './options.js';
-import { commandWord, optionTokens, type Request, requireKnownOptions, resolveRequest } from './request.js';
+import { commandWord, optionTokens, requireKnownOptions, unknownCommand } from './tokens.js';
 
 /** What to do: a text to print, or a checked request. */
-export type Parsed = { command: 'print'; text: string } | Request;
+export type Parsed = { text: string } | Invocation;
 
 /**
  * Takes the command line apart. Never prints and never exits.
- * @throws UsageError
+ * @throws UsageError that says what is unknown, missing, too much, or contradictory.
  */
-export async function parseArguments(argv: readonly string[]): Promise<Parsed> {
+export function parseArguments(argv: readonly string[]): Parsed {
   requireKnownOptions(argv);
   const tokens = optionTokens(argv);
-  if (tokens.includes('--help') || tokens.includes('-h'))
-    return { command: 'print', text: helpText(commandWord(argv)) };
-  if (tokens.includes('--version')) return { command: 'print', text: `${version()}\n` };
-  const parsed = await parse(argv);
-  return resolveRequest({ words: wordsOf(parsed), options: new Map(Object.entries(parsed)) });
+  if (tokens.includes('--help') || tokens.includes('-h')) return { text: helpText(commandWord(argv)) };
+  if (tokens.includes('--version')) return { text: `${version()}\n` };
+  const { words, options } = parse(argv);
+  const command = commandNamed(words[0]);
+  if (command === undefined) throw unknownCommand(words[0]);
+  requireOptionsOf(command, options);
+  requirePositionals(command, words.slice(1));
+  return command.prepare(givenArguments(words.slice(1), options));
 }
 
-/** yargs is the parser only: its help takes no layout of ours, and its errors name no argument. */
-async function parse(argv: readonly string[]): Promise<Record<string, unknown>> {
-  const { default: yargs } = await import('yargs');
-  const parser = yargs()
-    .scriptName('dcp')
-    .locale('en')
-    .exitProcess(false)
-    .help(false)
-    .version(false)
-    .parserConfiguration({
+interface ParsedWords {
+  words: readonly string[];
+  options: ReadonlyMap<string, unknown>;
+}
+
+/** The parser of yargs, without the rest: its help takes no layout of ours, and its errors name no argument. */
+function parse(argv: readonly string[]): ParsedWords {
+  const names = (kind: 'flag' | 'value'): string[] =>
+    ALL_OPTIONS.filter(option => (option.kind === 'flag') === (kind === 'flag')).map(({ name }) => name);
+  const { argv: parsed, error } = Parser.detailed(withExplicitFlags(argv), {
+    boolean: names('flag'),
+    string: names('value'),
+    narg: Object.fromEntries(names('value').map(name => [name, 1])),
+    configuration: {
       'boolean-negation': false,
       'camel-case-expansion': false,
       'dot-notation': false,
@@ -38,56 +47,69 @@ async function parse(argv: readonly string[]): Promise<Record<string, unknown>> 
       'parse-numbers': false,
       'parse-positional-numbers': false,
       'short-option-groups': false,
-    });
-  for (const { name, kind } of OPTIONS) {
-    parser.option(name, kind === 'flag' ? { type: 'boolean' } : { type: 'string', nargs: 1 });
-  }
-  for (const command of COMMAND_NAMES) {
-    // Positionals are optional for yargs: request.ts says by name which one is missing.
-    const words = POSITIONALS[command].map(name => `[${name}]`).join(' ');
-    parser.command(`${command} ${words}`, false, inner => {
-      for (const name of POSITIONALS[command]) inner.positional(name, { type: 'string' });
-      return inner;
-    });
-  }
-  let outcome: { error: Error | undefined; parsed: Record<string, unknown> } | undefined;
-  parser.parse(withExplicitFlags(argv), {}, (error: Error | undefined, parsed: Record<string, unknown>) => {
-    outcome = { error, parsed };
+    },
   });
-  if (outcome?.error) throw new UsageError(sentenceOf(outcome.error), { hint: 'See dcp --help.' });
-  return outcome!.parsed;
+  if (error !== null) throw new UsageError(sentenceOf(error), { hint: 'See dcp --help.' });
+  const { _: words, ...options } = parsed;
+  return { words: words.map(String), options: new Map(Object.entries(options)) };
 }
 
-/** `--flag` as `--flag=true`: yargs takes a word `true` or `false` after a flag for its value, and not for a path. */
+/** `--flag` as `--flag=true`: the parser takes a word `true` or `false` after a flag for its value, and not for a path. */
 function withExplicitFlags(argv: readonly string[]): string[] {
-  const flags = new Set(optionTokens(argv).filter(token => OPTIONS.some(row => isFlag(row, token))));
+  const flags = new Set(
+    optionTokens(argv).filter(token =>
+      ALL_OPTIONS.some(({ name, kind }) => kind === 'flag' && token === `--${name}`),
+    ),
+  );
   const end = argv.indexOf('--');
-  return argv.map((token, i) => {
-    if (token === '-') return LONE_DASH;
-    return flags.has(token) && (end === -1 || i < end) ? `${token}=true` : token;
-  });
-}
-
-/** Stands for the word `-` while yargs has it: as the value of a positional it would come back empty. No path has a NUL. */
-const LONE_DASH = '\0-';
-
-function isFlag({ name, kind }: OptionRow, token: string): boolean {
-  return kind === 'flag' && token === `--${name}`;
-}
-
-/** Words that are no options, in order: yargs gives those after `--` to `_`, even if a positional waits for them. */
-function wordsOf(parsed: Record<string, unknown>): string[] {
-  const [command, ...rest] = (parsed._ as unknown[]).map(String);
-  if (command === undefined) return [];
-  const names = COMMAND_NAMES.find(name => name === command);
-  const positionals = names === undefined ? [] : POSITIONALS[names].map(name => parsed[name]);
-  const words = [...positionals.filter(value => value !== undefined).map(String), ...rest];
-  return [command, ...words.map(word => (word === LONE_DASH ? '-' : word))];
+  return argv.map((token, i) => (flags.has(token) && (end === -1 || i < end) ? `${token}=true` : token));
 }
 
 function sentenceOf({ message }: Error): string {
   const missing = /^Not enough arguments following: (.*)$/.exec(message);
   return missing === null ? message : `--${missing[1]} needs a value`;
+}
+
+function requireOptionsOf(command: Command, options: ReadonlyMap<string, unknown>): void {
+  for (const [name, value] of options) {
+    const row = command.options.find(option => option.name === name);
+    if (row?.kind === 'value' && Array.isArray(value)) {
+      throw new UsageError(`--${name} is given more than once`);
+    }
+    if (row !== undefined) continue;
+    const owners = COMMANDS.filter(other => other.options.some(option => option.name === name));
+    throw new UsageError(`dcp ${command.name} has no option --${name}`, {
+      hint: `It belongs to dcp ${owners.map(owner => owner.name).join(', ')}.`,
+    });
+  }
+}
+
+function requirePositionals(command: Command, words: readonly string[]): void {
+  const { positionals } = command;
+  const hint = `Usage: ${usageOf(command)}`;
+  const required = positionals.filter(({ kind }) => kind !== 'optional');
+  const missing = required[words.length];
+  if (missing !== undefined) throw new UsageError(`<${missing.name}> is missing`, { hint });
+  const takesAny = positionals.at(-1)?.kind === 'many';
+  const extra = takesAny ? undefined : words[positionals.length];
+  if (extra !== undefined) throw new UsageError(`The argument ${extra} is one too many`, { hint });
+  const empty = words.indexOf('');
+  if (empty === -1) return;
+  const names = words.length < positionals.length ? required : positionals;
+  throw new UsageError(`<${(names[empty] ?? names.at(-1)!).name}> is empty`, { hint });
+}
+
+function givenArguments(words: readonly string[], options: ReadonlyMap<string, unknown>): GivenArguments {
+  const all = (name: string): readonly unknown[] | undefined => {
+    const value = options.get(name);
+    return value === undefined || Array.isArray(value) ? value : [value];
+  };
+  return {
+    words,
+    flag: name => all(name)?.at(-1) === true,
+    value: name => all(name)?.map(String).at(-1),
+    values: name => all(name)?.map(String),
+  };
 }
 
 function version(): string {

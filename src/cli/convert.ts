@@ -1,12 +1,13 @@
 import { InterruptedError } from '../errors.js';
 import type { ByteSink, ConvertOptions, ConvertResult } from '../index.js';
+import type { ConvertRequest } from './commands/convert.js';
 import { convertText, noticeText } from './convert-text.js';
 import { EXIT_DONE } from './exit-codes.js';
 import { listenForEnding } from './interruption.js';
 import { successDocument } from './json-document.js';
 import type { Output } from './output.js';
 import { openProgress } from './progress.js';
-import { type ConvertRequest, STDOUT } from './request.js';
+import { STDOUT } from './shared-options.js';
 import { styleFor } from './style.js';
 import type { Screens, Terminal } from './terminal.js';
 

@@ -1,8 +1,8 @@
 import type { InspectReport } from '../ops/inspect.js';
+import type { InspectRequest } from './commands/inspect.js';
 import { EXIT_DONE } from './exit-codes.js';
 import { successDocument } from './json-document.js';
 import type { Output } from './output.js';
-import type { InspectRequest } from './request.js';
 import type { Screens, Terminal } from './terminal.js';
 
 /** Runs `dcp inspect` and returns the exit code. @throws as the operation does. */

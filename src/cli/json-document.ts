@@ -1,13 +1,12 @@
 import { toPlainError } from '../errors.js';
 import { printableJson } from '../tui/printable.js';
 import { internalMessage } from './error-text.js';
-import type { CommandName } from './options.js';
 
 /** Raised when a field changes its meaning or goes away; new fields do not raise it. */
 export const JSON_SCHEMA = 1;
 
 /** The one document that `--json` prints on success. */
-export function successDocument(command: CommandName, report: object): string {
+export function successDocument(command: string, report: object): string {
   const body = snakeCaseKeys(report) as Record<string, unknown>;
   return documentText({ ...head(true, command), ...body, schema: JSON_SCHEMA });
 }
@@ -16,7 +15,7 @@ export function successDocument(command: CommandName, report: object): string {
  * The one document that `--json` prints on failure. Every field of the error is always there, null where it says
  * nothing.
  */
-export function failureDocument(command: CommandName | null, error: unknown): string {
+export function failureDocument(command: string | null, error: unknown): string {
   const { code, message, expected, found, hint, context } = toPlainError(error);
   return documentText({
     ...head(false, command),
@@ -34,7 +33,7 @@ export function failureDocument(command: CommandName | null, error: unknown): st
   });
 }
 
-function head(ok: boolean, command: CommandName | null) {
+function head(ok: boolean, command: string | null) {
   return { ok, schema: JSON_SCHEMA, command };
 }
 

@@ -4,9 +4,10 @@ import { EXIT_DONE, EXIT_FAILED } from './exit-codes.js';
 import { helpText } from './help.js';
 import { failureDocument } from './json-document.js';
 import { ClosedPipe, Output } from './output.js';
-import { commandWord, wantsJson } from './request.js';
+
 import { styleFor } from './style.js';
 import { type Screens, terminalOf } from './terminal.js';
+import { commandWord, wantsJson } from './tokens.js';
 
 /**
  * The command line: takes arguments, returns the exit code. Nothing below it prints or exits. What a command needs
@@ -30,16 +31,10 @@ async function run(argv: readonly string[], output: Output, screens: Screens): P
     await output.notice(helpText());
     return EXIT_FAILED;
   }
-  const request = await parseArguments(argv);
-  switch (request.command) {
-    case 'print':
-      await output.result(request.text);
-      return EXIT_DONE;
-    case 'convert':
-      return (await import('./convert.js')).runConvert(request, output, screens);
-    case 'inspect':
-      return (await import('./inspect.js')).runInspect(request, output, screens);
-  }
+  const parsed = parseArguments(argv);
+  if ('run' in parsed) return parsed.run(output, screens);
+  await output.result(parsed.text);
+  return EXIT_DONE;
 }
 
 /** Tells of a failure on stderr, and on stdout where JSON was asked for. */

@@ -3,10 +3,11 @@ import { FileTileIo } from './file-tile-io.js';
 import { CrcLedger, type CrcReport } from './ledger.js';
 import type { CopyPlan } from './plan.js';
 import { openRunner } from './runner.js';
-import { copyOrdered, copyUnordered } from './schedule.js';
+import { copyOrdered, runUnordered } from './schedule.js';
 import { SLOT_BYTE_LENGTH, SLOT_TILE_BYTE_LENGTH } from './slots.js';
 import { type ByteSink, OrderedOutput } from './stream.js';
 import type { TileResult } from './tile.js';
+import type { TileRequest } from './tile-work.js';
 import { tilesOf } from './tiles.js';
 
 export interface CopyOptions {
@@ -125,7 +126,7 @@ async function run(
   };
   const runner = openRunner({ plan, target: { kind: 'files', paths: targets, mode }, withCrc }, workers);
   try {
-    await copyUnordered(runner, tilesOf(plan), onDone, options.signal);
+    await runUnordered(runner, requestsOf(plan), onDone, options.signal);
   } finally {
     await runner.close();
   }
@@ -137,6 +138,10 @@ async function run(
   const recordCrcs = withCrc ? ledger.recordCrcs() : new Uint32Array(plan.records.count);
   placeLiterals(plan, targets, mode, recordCrcs);
   return { crc, workers };
+}
+
+function* requestsOf(plan: CopyPlan): Generator<TileRequest> {
+  for (const tile of tilesOf(plan)) yield { tile, slot: 0 };
 }
 
 /** Keeps the device busy while tiles are copied, so that little is left to flush at the end. */

@@ -1,26 +1,27 @@
 import { InterruptedError } from '../errors.js';
 import type { TileRunner } from './runner.js';
+import type { Pool } from './threads.js';
 import type { Tile, TileResult } from './tile.js';
 
 /**
- * Copies all tiles, as many at a time as the runner takes, in any order. The first failure ends it, and so does
- * the signal; tiles under way are then dropped by closing the runner.
- * @throws InterruptedError, and what a tile throws.
+ * Carries out all requests, as many at a time as the pool takes, in any order. The first failure ends it, and so
+ * does the signal; what is under way is then dropped by closing the pool.
+ * @throws InterruptedError, and what a request throws.
  */
-export async function copyUnordered(
-  runner: TileRunner,
-  tiles: Iterable<Tile>,
-  onDone: (result: TileResult) => void,
+export async function runUnordered<Request, Result>(
+  pool: Pool<Request, Result>,
+  requests: Iterable<Request>,
+  onDone: (result: Result) => void,
   signal: AbortSignal | undefined,
 ): Promise<void> {
-  const iterator = tiles[Symbol.iterator]();
+  const iterator = requests[Symbol.iterator]();
   const lane = async (): Promise<void> => {
     for (let next = iterator.next(); next.done !== true; next = iterator.next()) {
       requireNotAborted(signal);
-      onDone(await runner.copy(next.value));
+      onDone(await pool.run(next.value));
     }
   };
-  await untilAborted(Promise.all(Array.from({ length: runner.width }, lane)), signal);
+  await untilAborted(Promise.all(Array.from({ length: pool.width }, lane)), signal);
 }
 
 /**
@@ -44,7 +45,7 @@ export async function copyOrdered(
       if (next.done === true) return;
       const slot = freeSlots.pop()!;
       running++;
-      const result = runner.copy(next.value, slot).finally(() => {
+      const result = runner.run({ tile: next.value, slot }).finally(() => {
         running--;
         readAhead();
       });

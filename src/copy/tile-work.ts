@@ -1,6 +1,7 @@
 import { FileTileIo } from './file-tile-io.js';
 import type { CopyPlan } from './plan.js';
 import { SlotTileIo } from './slots.js';
+import type { Work } from './threads.js';
 import { type Tile, TileCopier, type TileResult } from './tile.js';
 
 /** Where the records of a plan go. Plain data: it is sent to threads. */
@@ -17,8 +18,14 @@ export interface RunnerSetup {
   withCrc: boolean;
 }
 
+export interface TileRequest {
+  tile: Tile;
+  /** Matters where tiles go to memory. */
+  slot: number;
+}
+
 /** Copies tiles of one plan to one kind of target, on whatever thread it lives. */
-export class TileWork {
+export class TileWork implements Work<TileRequest, TileResult> {
   private readonly io: FileTileIo;
   private readonly slotIo: SlotTileIo;
   private readonly copier: TileCopier;
@@ -31,7 +38,7 @@ export class TileWork {
     this.copier = new TileCopier(plan, target.kind === 'files' ? this.io : this.slotIo, withCrc);
   }
 
-  copy(tile: Tile, slot: number): TileResult {
+  run({ tile, slot }: TileRequest): TileResult {
     const { target } = this.setup;
     if (target.kind === 'slots') this.slotIo.use(new Uint8Array(target.slots[slot]!));
     return this.copier.copy(tile);

@@ -1,4 +1,4 @@
-import { FileError, LimitError, withContext } from '../errors.js';
+import { LimitError, withContext } from '../errors.js';
 import { listNames, pathKind } from '../io/listing.js';
 import { type FileSnapshot, takeSnapshot } from '../io/snapshot.js';
 import { FileSource, readRange } from '../io/source.js';
@@ -48,21 +48,6 @@ export async function readIndexFiles(path: string): Promise<IndexFiles> {
     snapshots,
     ranks: { present, missing },
   };
-}
-
-/** @throws FileError naming the ranks whose index is not there. */
-export function requireAllRanks(path: string, { present, missing }: RankIndexes): void {
-  if (missing.length === 0) return;
-  const shown = missing.slice(0, 8).map(rank => `__${rank}.metadata`);
-  throw new FileError(
-    `The index of rank ${missing.slice(0, 8).join(', ')}${missing.length > 8 ? ', …' : ''} is missing`,
-    {
-      expected: `${present.length + missing.length} indexes, one a rank`,
-      found: `${present.length}; missing: ${shown.join(', ')}${missing.length > 8 ? ', …' : ''}`,
-      path,
-      hint: 'It was saved with use_collectives=False: each rank wrote its own index. Copy those of all nodes together.',
-    },
-  );
 }
 
 /** The highest rank that a name can mean: a directory of a few files must not stand for a million ranks. */

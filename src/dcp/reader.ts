@@ -26,9 +26,10 @@ import { globalsBeyondTorch } from '../torch/globals.js';
 import type { StridedTensor } from '../torch/tensors.js';
 import { requireComplete } from './directory.js';
 import { type IndexedEntries, indexEntries, rankOfFile } from './entries.js';
-import { type IndexFiles, type RankIndexes, readIndexFiles, requireAllRanks } from './index-files.js';
+import { type IndexFiles, type RankIndexes, readIndexFiles } from './index-files.js';
 import { FILE_TOO_SHORT, ItemReader, readItemPickle, resolveChunks } from './items.js';
 import type { DcpMetadata } from './metadata.js';
+import { requireAllRanks, requireRanksCover } from './rank-coverage.js';
 import { InflatedItems, maxObjectItemByteLength, maxTensorItemByteLength } from './transforms.js';
 
 /**
@@ -118,7 +119,10 @@ export class DcpCheckpoint implements Checkpoint {
         hint: 'Give the checkpoint directory.',
       });
     }
-    if (this.rankIndexes !== undefined) requireAllRanks(this.path, this.rankIndexes);
+    if (this.rankIndexes !== undefined) {
+      requireAllRanks(this.path, this.rankIndexes);
+      requireRanksCover(this, this.rankIndexes);
+    }
     const missing = this.files.filter(file => file.byteLength === undefined);
     if (missing.length === 0) {
       this.requireLengths();

@@ -17,7 +17,7 @@ export interface InspectOptions {
 }
 
 /** What is at hand of a checkpoint. */
-export type Completeness = 'complete' | 'files_missing' | 'files_short' | 'index_only';
+export type Completeness = 'complete' | 'ranks_missing' | 'files_missing' | 'files_short' | 'index_only';
 
 export interface InspectReport {
   schema: 1;
@@ -37,6 +37,8 @@ export interface InspectReport {
   chunks: number;
   /** Ranks that wrote data files, by their names. */
   ranks: number;
+  /** Ranks that saved an index of their own (`__R.metadata`), where it is not at hand. */
+  missingRanks?: number[];
   files: InspectedFile[];
   globals: NamedGlobal[];
   /** Whether `torch.load(weights_only=True)` accepts what the pickles name; null where they are not at hand. */
@@ -121,6 +123,7 @@ async function report(checkpoint: Checkpoint, options: InspectOptions): Promise<
     objects: objects.length,
     chunks: checkpoint.format === 'dcp' ? sum(tensors, tensor => tensor.chunkCount) : tensors.length,
     ranks: checkpoint.format === 'dcp' ? ranks.size : 1,
+    ...missingRanksOf(checkpoint),
     files,
     globals,
     loadsWithWeightsOnly:
@@ -155,8 +158,14 @@ function inspectFiles(checkpoint: Checkpoint): InspectedFile[] {
 function completenessOf(checkpoint: Checkpoint, files: readonly InspectedFile[]): Completeness {
   if (!(checkpoint instanceof DcpCheckpoint)) return 'complete';
   if (checkpoint.directory === undefined) return 'index_only';
+  if (missingRanksOf(checkpoint).missingRanks !== undefined) return 'ranks_missing';
   if (files.some(file => file.byteLength === null)) return 'files_missing';
   return files.some(file => file.requiredByteLength !== undefined) ? 'files_short' : 'complete';
+}
+
+function missingRanksOf(checkpoint: Checkpoint): Pick<InspectReport, 'missingRanks'> {
+  const missing = checkpoint instanceof DcpCheckpoint ? (checkpoint.rankIndexes?.missing ?? []) : [];
+  return missing.length === 0 ? {} : { missingRanks: [...missing] };
 }
 
 function inspectEntry(checkpoint: Checkpoint, entry: Entry, withChunks: boolean): InspectedEntry {

@@ -18,7 +18,10 @@ export function tornWarning(checkpoint: DcpCheckpoint, strict: boolean): Warning
     snapshot === undefined ? [] : [{ name: checkpoint.files[file]!.name, mtimeNs: snapshot.mtimeNs }],
   );
   // Ranks that save their own indexes end at different times: the last of these counts.
-  const indexTimeNs = checkpoint.indexSnapshots.reduce((last, { mtimeNs }) => (mtimeNs > last ? mtimeNs : last), 0n);
+  const indexTimeNs = checkpoint.indexSnapshots.reduce(
+    (last, { mtimeNs }) => (mtimeNs > last ? mtimeNs : last),
+    0n,
+  );
   const torn = findTornOverwrite(indexTimeNs, files);
   if (torn === undefined) return [];
   const newest = torn.newer[0]!;

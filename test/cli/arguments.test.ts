@@ -1,8 +1,8 @@
 import { parseArguments } from '../../src/cli/arguments.js';
+import { ALL_OPTIONS, COMMAND_NAMES, COMMANDS, commandNamed } from '../../src/cli/commands.js';
 import { helpText } from '../../src/cli/help.js';
-import { OPTIONS } from '../../src/cli/options.js';
-import { wantsJson } from '../../src/cli/request.js';
-import { equal, is, ok, rejects, suite } from '../suite.js';
+import { wantsJson } from '../../src/cli/tokens.js';
+import { equal, is, ok, suite, throws } from '../suite.js';
 
 const CONVERT = {
   command: 'convert',
@@ -24,7 +24,13 @@ const CONVERT = {
 const INSPECT = { command: 'inspect', path: 'a', keys: undefined, chunks: false, json: false };
 
 /** A command line of words without spaces. */
-const parse = (line: string) => parseArguments(line.split(' ').filter(word => word !== ''));
+const parse = (line: string) => parseWords(line.split(' ').filter(word => word !== ''));
+
+/** The request, or the text to print. */
+function parseWords(argv: readonly string[]): object {
+  const parsed = parseArguments(argv);
+  return 'run' in parsed ? parsed.request : parsed;
+}
 
 const GOOD: [line: string, request: object][] = [
   ['convert dcp_to_torch a b', CONVERT],
@@ -106,20 +112,20 @@ suite('arguments', ({ each, test }) => {
   each(
     GOOD,
     ([line]) => `dcp ${line}`,
-    async ([line, request]) => equal(await parse(line), request),
+    ([line, request]) => equal(parse(line), request),
   );
 
   each(
     BAD,
     ([line]) => `dcp ${line} is refused`,
-    async ([line, message, hint]) => {
-      const error = await rejects(() => parse(line), { code: 'usage', message });
+    ([line, message, hint]) => {
+      const error = throws(() => parse(line), { code: 'usage', message });
       ok(hint.test(error.hint ?? ''), `hint: ${error.hint}`);
     },
   );
 
-  test('an empty path is refused', async () => {
-    await rejects(() => parseArguments(['inspect', '']), { code: 'usage', message: /<path> is empty/ });
+  test('an empty path is refused', () => {
+    throws(() => parseArguments(['inspect', '']), { code: 'usage', message: /<path> is empty/ });
   });
 
   each(
@@ -132,16 +138,16 @@ suite('arguments', ({ each, test }) => {
       ['convert --version --help', 'convert'],
     ] as const,
     ([line]) => `dcp ${line} prints help`,
-    async ([line, command]) => equal(await parse(line), { command: 'print', text: helpText(command) }),
+    ([line, command]) => equal(parse(line), { text: helpText(command) }),
   );
 
-  test('dcp --version prints the version of the package', async () => {
-    const parsed = await parse('--version');
-    ok(parsed.command === 'print' && /^\d+\.\d+\.\d+\n$/.test(parsed.text), JSON.stringify(parsed));
+  test('dcp --version prints the version of the package', () => {
+    const parsed = parse('--version') as { text: string };
+    ok(/^\d+\.\d+\.\d+\n$/.test(parsed.text), JSON.stringify(parsed));
   });
 
-  test('help after -- is a path', async () => {
-    equal(await parse('inspect -- --help'), { ...INSPECT, path: '--help' });
+  test('help after -- is a path', () => {
+    equal(parse('inspect -- --help'), { ...INSPECT, path: '--help' });
   });
 
   each(
@@ -160,22 +166,44 @@ suite('arguments', ({ each, test }) => {
 
 suite('help', ({ each }) => {
   each(
-    [undefined, 'convert', 'inspect'] as const,
+    [undefined, ...COMMAND_NAMES],
     command => `of ${command ?? 'dcp'}: 80 columns of ASCII, every option, and examples that parse`,
-    async command => {
+    command => {
       const text = helpText(command);
       for (const line of text.split('\n')) ok(/^[ -~]{0,80}$/.test(line) && !/\s$/.test(line), line);
-      for (const { name, commands } of OPTIONS) {
-        if (command !== undefined) is(text.includes(`  --${name}`), commands.includes(command), name);
+      const own = commandNamed(command)?.options.map(({ name }) => name) ?? [];
+      for (const { name } of ALL_OPTIONS) {
+        is(new RegExp(`^  --${name}(?![\\w-])`, 'm').test(text), own.includes(name), name);
       }
       const examples = text.split('Examples:\n')[1]!.split('\n\n')[0]!.split('\n');
       const commands = examples.filter(line => line.startsWith('  dcp '));
       ok(commands.length >= 3);
       for (const example of commands) {
         const line = example.trim().split(' | ')[0]!.replaceAll("'", '');
-        const parsed = await parse(line.slice('dcp '.length));
+        const parsed = parse(line.slice('dcp '.length)) as { command: string };
         if (command !== undefined) is(parsed.command, command, line);
       }
     },
   );
+});
+
+suite('commands', ({ each, test }) => {
+  each(
+    COMMANDS,
+    ({ name }) => name,
+    ({ options, positionals }) => {
+      is(new Set(options.map(({ name }) => name)).size, options.length, 'an option twice');
+      ok(
+        options.some(({ name }) => name === 'json'),
+        'every command has --json',
+      );
+      for (const [i, { kind }] of positionals.entries()) ok(kind !== 'many' || i === positionals.length - 1);
+    },
+  );
+
+  test('an option has one kind, whatever the command', () => {
+    for (const row of COMMANDS.flatMap(({ options }) => options)) {
+      is(ALL_OPTIONS.find(({ name }) => name === row.name)!.kind, row.kind, row.name);
+    }
+  });
 });

@@ -157,7 +157,10 @@ suite('opening directories', ({ test, each }) => {
     const path = fixturePath('small_transformer_dcp');
     const checkpoint = await openDcp(`${path}//`);
     await checkpoint.resolve(checkpoint.entries as TensorEntry[]);
-    equal(checkpoint.indexSnapshots.map(snapshot => snapshot.path), [`${path}/.metadata`]);
+    equal(
+      checkpoint.indexSnapshots.map(snapshot => snapshot.path),
+      [`${path}/.metadata`],
+    );
   });
 
   each(

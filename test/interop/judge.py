@@ -29,12 +29,14 @@ sys.modules.setdefault("pathlib._local", pathlib)
 
 import torch  # noqa: E402
 import torch.nn as nn  # noqa: E402
+from torch.distributed.checkpoint import HuggingFaceStorageReader  # noqa: E402
 from torch.distributed.checkpoint.api import CheckpointException  # noqa: E402
 from torch.distributed.checkpoint.format_utils import dcp_to_torch_save, torch_save_to_dcp  # noqa: E402
 
 import directories  # noqa: E402
 import trees  # noqa: E402
 from flows.golden import element_bytes  # noqa: E402
+from flows.index_files import AnyIndexReader  # noqa: E402
 
 class Arguments(argparse.ArgumentParser):
     def error(self, message):
@@ -61,10 +63,14 @@ def command(*arguments, **flags):
     return register
 
 
-@command("checkpoint", "out")
-def dcp_to_torch(checkpoint, out):
-    """Torch's converter, DCP directory to torch.save file."""
-    dcp_to_torch_save(checkpoint, out)
+@command("checkpoint", "out", any_index={"action": "store_true"})
+def dcp_to_torch(checkpoint, out, any_index):
+    """Torch's converter, DCP directory to torch.save file. `--any-index`: what the converter does, with an index
+    that torch's reader cannot read by itself (of torch 1.13, or one a rank)."""
+    if any_index:
+        torch.save(directories.load(checkpoint, AnyIndexReader), out)
+    else:
+        dcp_to_torch_save(checkpoint, out)
     return {}
 
 
@@ -103,6 +109,12 @@ def load_dcp(directory):
     """Whether torch loads the whole directory into an empty state dict."""
     golden = trees.describe(directories.load(directory))
     return {"tensors": len(golden["tensors"]), "objects": len(golden["objects"])}
+
+
+@command("directory")
+def load_hugging_face(directory):
+    """Whether torch's Hugging Face reader loads the whole directory into an empty state dict."""
+    return {"tensors": len(trees.describe(directories.load(directory, HuggingFaceStorageReader))["tensors"])}
 
 
 @command("path")

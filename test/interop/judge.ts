@@ -7,6 +7,9 @@ const root = fileURLToPath(new URL('../../../', import.meta.url));
 
 export type Answer = { ok: boolean; error?: string } & Record<string, unknown>;
 
+/** The Python that has torch. */
+export const pythonPath = (): string => process.env.DCP_TEST_PYTHON ?? `${root}.venv/bin/python`;
+
 /** Real torch, asked over a pipe: one Python process for a whole suite, since importing torch takes seconds. */
 export class Judge {
   private readonly child: ChildProcessWithoutNullStreams;
@@ -14,7 +17,7 @@ export class Judge {
   private readonly stderr: string[] = [];
 
   constructor() {
-    const python = process.env.DCP_TEST_PYTHON ?? `${root}.venv/bin/python`;
+    const python = pythonPath();
     if (!existsSync(python)) throw new Error(`interop tests need torch: no Python at ${python}`);
     this.child = spawn(python, [`${root}test/interop/judge.py`, 'serve']);
     this.child.stderr.on('data', chunk => this.stderr.push(String(chunk)));

@@ -1,0 +1,19 @@
+import type { Command, OptionRow } from './command.js';
+import { convertCommand } from './commands/convert.js';
+import { inspectCommand } from './commands/inspect.js';
+
+/** All commands, in the order of the help. */
+export const COMMANDS: readonly Command[] = [convertCommand, inspectCommand];
+
+export const COMMAND_NAMES: readonly string[] = COMMANDS.map(({ name }) => name);
+
+export const GLOBAL_OPTION_NAMES: readonly string[] = ['help', 'version'];
+
+/** Every option of every command, each name once. */
+export const ALL_OPTIONS: readonly OptionRow[] = [
+  ...new Map(COMMANDS.flatMap(({ options }) => options).map(row => [row.name, row])).values(),
+];
+
+export function commandNamed(name: string | undefined): Command | undefined {
+  return COMMANDS.find(command => command.name === name);
+}
