@@ -5,6 +5,7 @@ import type { ObjectEntry, TensorEntry } from '../../src/checkpoint/checkpoint.j
 import { openDcp } from '../../src/dcp/reader.js';
 import { maxObjectItemByteLength, maxTensorItemByteLength } from '../../src/dcp/transforms.js';
 import { DcpError, dcpToTorchSave, inspectCheckpoint } from '../../src/index.js';
+import { parseTemporaryName } from '../../src/io/temporary-name.js';
 import { copyFixture, fixturePath } from '../fixtures.js';
 import { scratch } from '../io/scratch.js';
 import { equal, is, ok, rejects, suite } from '../suite.js';
@@ -12,7 +13,12 @@ import { alteredFixture } from './altered.js';
 
 const RELEASE = '2.14.1';
 const target = (): string => join(scratch({ inMemory: true }), 'out.pth');
-const spools = (): string[] => readdirSync(tmpdir()).filter(name => name.includes('spool'));
+/** Of this process: others test here too. */
+const spools = (): string[] =>
+  readdirSync(tmpdir()).filter(name => {
+    const parsed = parseTemporaryName(name);
+    return parsed?.stem === 'spool' && parsed.owner.pid === process.pid;
+  });
 
 suite('items that went through stream.zstd', ({ test }) => {
   test('each is inflated once, when it is asked for, and goes when the checkpoint is closed', async () => {
