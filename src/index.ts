@@ -8,6 +8,22 @@
 export type { Box } from './checkpoint/box.js';
 export type { Checkpoint, Entry, EntryPath, Provenance, SourceFile } from './checkpoint/checkpoint.js';
 export { ObjectEntry, TensorEntry } from './checkpoint/checkpoint.js';
+export {
+  type LocalBox,
+  type LocalShard,
+  localShardOf,
+  type Sharding,
+  wholeTensor,
+} from './checkpoint/local-shard.js';
+export { DeviceMesh, parseMesh } from './checkpoint/mesh.js';
+export {
+  type Placement,
+  parsePlacements,
+  placementText,
+  Replicate,
+  Shard,
+  StridedShard,
+} from './checkpoint/placements.js';
 export type { ByteSink } from './copy/stream.js';
 export type { DTypeInfo } from './dtype.js';
 export {

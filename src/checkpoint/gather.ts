@@ -2,10 +2,14 @@ import type { CopyPlanBuilder, PieceDimension } from '../copy/plan.js';
 import { type ElementTransform, IDENTITY } from '../copy/transform.js';
 import type { DTypeInfo } from '../dtype.js';
 import { FormatError, UnsupportedError, withContext } from '../errors.js';
-import { type Box, contiguousStride, intersection, strideSpan } from './box.js';
+import { type Box, contiguousStride, strideSpan } from './box.js';
 import type { Checkpoint, TensorEntry } from './checkpoint.js';
 import { UNRESOLVED, VIEW_CONJUGATE, VIEW_NEGATIVE } from './chunks.js';
 import { proveCoverage } from './coverage.js';
+import { type Selection, selectionOfBox } from './slice.js';
+
+/** Of a checkpoint, what says where the bytes of its tensors are. */
+export type TensorSource = Pick<Checkpoint, 'chunks' | 'storages' | 'files'>;
 
 /**
  * Plans the bytes of tensors out of a checkpoint's chunks, as pieces of records. One to a plan: it remembers
@@ -19,7 +23,7 @@ export class TensorGatherer {
   replicaCount = 0;
 
   constructor(
-    private readonly checkpoint: Checkpoint,
+    private readonly checkpoint: TensorSource,
     private readonly plan: CopyPlanBuilder,
   ) {}
 
@@ -37,10 +41,23 @@ export class TensorGatherer {
    * gives the part they share. Otherwise as {@link addTensor}.
    */
   addBox(entry: TensorEntry, target: Box, recordStride: readonly number[]): void {
+    this.addSelection(entry, selectionOfBox(target), recordStride);
+  }
+
+  /**
+   * {@link addBox} for elements that lie steps apart. Several selections can fill one record: `recordOffset` is where
+   * the first element of this one goes, in elements.
+   */
+  addSelection(
+    entry: TensorEntry,
+    target: Selection,
+    recordStride: readonly number[],
+    recordOffset = 0,
+  ): void {
     withContext({ fqn: entry.fqn }, () => {
       for (const { chunk, box } of this.chunksOf(entry)) {
-        const shared = intersection(box, target);
-        if (shared !== undefined) this.addPart(entry, chunk, box, shared, target, recordStride);
+        const held = heldBy(box, target);
+        if (held !== undefined) this.addPart(entry, chunk, box, held, target, recordStride, recordOffset);
       }
     });
   }
@@ -74,14 +91,15 @@ export class TensorGatherer {
     this.plan.addPiece(this.storageOf(storage, label), 0, 0, byteLength, [], transform);
   }
 
-  /** The piece for the elements `shared` of a chunk that holds `box`, in a record that holds `target`. */
+  /** The piece for the elements of `target` that a chunk holds, which are those that `held` counts. */
   private addPart(
     entry: TensorEntry,
     chunk: number,
     box: Box,
-    shared: Box,
-    target: Box,
+    held: Held,
+    target: Selection,
     recordStride: readonly number[],
+    recordStart: number,
   ): void {
     const { chunks, storages } = this.checkpoint;
     const storage = chunks.storage[chunk]!;
@@ -91,13 +109,15 @@ export class TensorGatherer {
     let storageOffset = chunks.storageOffset[chunk]!;
     this.requireInside(storage, (storageOffset + strideSpan(box.sizes, stride)) * itemSize);
     const dimensions: PieceDimension[] = [];
-    let recordOffset = 0;
-    for (let d = 0; d < shared.sizes.length; d++) {
-      storageOffset += (shared.offsets[d]! - box.offsets[d]!) * stride[d]!;
-      recordOffset += (shared.offsets[d]! - target.offsets[d]!) * recordStride[d]!;
+    let recordOffset = recordStart;
+    for (let d = 0; d < box.sizes.length; d++) {
+      const step = target.steps[d]!;
+      const first = target.offsets[d]! + held.first[d]! * step;
+      storageOffset += (first - box.offsets[d]!) * stride[d]!;
+      recordOffset += held.first[d]! * recordStride[d]!;
       dimensions.push({
-        count: shared.sizes[d]!,
-        sourceStep: stride[d]! * itemSize,
+        count: held.count[d]!,
+        sourceStep: step * stride[d]! * itemSize,
         recordStep: recordStride[d]! * itemSize,
       });
     }
@@ -133,6 +153,28 @@ export class TensorGatherer {
     }
     return index;
   }
+}
+
+/** Which elements of a selection are meant: in each dimension `count` of them from number `first` on. */
+interface Held {
+  first: number[];
+  count: number[];
+}
+
+/** The elements of a selection that lie in a box; undefined where none does. */
+function heldBy(box: Box, { offsets, sizes, steps }: Selection): Held | undefined {
+  const first: number[] = [];
+  const count: number[] = [];
+  for (let d = 0; d < offsets.length; d++) {
+    const step = steps[d]!;
+    const start = box.offsets[d]! - offsets[d]!;
+    const from = Math.max(0, Math.ceil(start / step));
+    const to = Math.min(sizes[d]!, Math.ceil((start + box.sizes[d]!) / step));
+    if (from >= to) return undefined;
+    first.push(from);
+    count.push(to - from);
+  }
+  return { first, count };
 }
 
 /**

@@ -64,7 +64,7 @@ async function convert(
 ): Promise<ConvertResult> {
   const { dcpToTorchSave, dcpToTorchStream, torchSaveToDcp } = await import('../ops/convert.js');
   const { mode, source, destination, force, skipExisting, dryRun, strict, allowUnsafeGlobals } = request;
-  const { restoreIntKeys, crc, sync, workers } = request;
+  const { restoreIntKeys, crc, sync, workers, readsInFlight } = request;
   const options: ConvertOptions = {
     force,
     skipExisting,
@@ -75,6 +75,7 @@ async function convert(
     crc,
     sync,
     ...(workers === undefined ? {} : { workers }),
+    ...(readsInFlight === undefined ? {} : { readsInFlight }),
     ...hooks,
   };
   if (sink !== undefined) return dcpToTorchStream(source, sink, options);

@@ -1,4 +1,5 @@
 import { availableParallelism } from 'node:os';
+import { type ReadGateSpec, readGateSpec } from '../io/read-gate.js';
 import { FileTileIo } from './file-tile-io.js';
 import { CrcLedger, type CrcReport } from './ledger.js';
 import type { CopyPlan } from './plan.js';
@@ -13,6 +14,13 @@ import { tilesOf } from './tiles.js';
 export interface CopyOptions {
   /** Threads; 0 copies on the calling thread. Default: as many as pay off for this plan on this machine. */
   workers?: number;
+  /**
+   * How many reads of sources are under way at a time, of all threads together: for storage that takes long to answer.
+   * There are more threads then, so that none that computes keeps another from reading. Default: one a thread.
+   */
+  readsInFlight?: number;
+  /** Milliseconds that every read lasts longer: stands in for slow storage where speed is measured. */
+  readLatencyMs?: number;
   /** Compute CRC-32s, check those of the sources and write those of the destination. Default true. */
   crc?: boolean;
   signal?: AbortSignal;
@@ -35,6 +43,8 @@ export interface CopyReport {
 /** Below this many bytes starting threads costs more than they save; measured, see docs/measurements.md. */
 const WORTH_THREADS_BYTE_LENGTH = 128 << 20;
 const MAX_WORKERS = 8;
+/** Where only the latency of reads is told: no bound. */
+const UNBOUNDED_READS = 0x7fffffff;
 /** How many new bytes make a flush worthwhile; measured, see docs/measurements.md. */
 const FLUSH_BYTE_LENGTH = 128 << 20;
 
@@ -80,13 +90,16 @@ export async function streamCopy(
   options: CopyOptions = {},
 ): Promise<CopyReport> {
   const withCrc = options.crc ?? true;
-  const workers = options.workers ?? defaultWorkers(plan.recordByteLength);
+  const workers = workersFor(plan, options);
   const slots = Array.from(
     { length: SLOTS_PER_WORKER * Math.max(1, workers) },
     () => new SharedArrayBuffer(SLOT_BYTE_LENGTH),
   );
   const output = new OrderedOutput(plan, sink, withCrc);
-  const runner = openRunner({ plan, target: { kind: 'slots', slots }, withCrc }, workers);
+  const runner = openRunner(
+    { plan, target: { kind: 'slots', slots }, withCrc, gate: gateFor(options) },
+    workers,
+  );
   let byteCount = 0;
   try {
     await copyOrdered(
@@ -114,7 +127,7 @@ async function run(
   options: CopyOptions,
 ): Promise<CopyReport> {
   const withCrc = options.crc ?? true;
-  const workers = options.workers ?? defaultWorkers(plan.recordByteLength);
+  const workers = workersFor(plan, options);
   const ledger = new CrcLedger(plan);
   const flusher = new Flusher(options.flush);
   let byteCount = 0;
@@ -124,7 +137,10 @@ async function run(
     flusher.note(byteCount);
     options.onProgress?.({ byteCount, byteTotal: plan.recordByteLength });
   };
-  const runner = openRunner({ plan, target: { kind: 'files', paths: targets, mode }, withCrc }, workers);
+  const runner = openRunner(
+    { plan, target: { kind: 'files', paths: targets, mode }, withCrc, gate: gateFor(options) },
+    workers,
+  );
   try {
     await runUnordered(runner, requestsOf(plan), onDone, options.signal);
   } finally {
@@ -172,8 +188,16 @@ class Flusher {
   }
 }
 
-function defaultWorkers(byteLength: number): number {
-  return byteLength < WORTH_THREADS_BYTE_LENGTH ? 0 : Math.min(MAX_WORKERS, availableParallelism());
+function workersFor(plan: CopyPlan, { workers, readsInFlight }: CopyOptions): number {
+  if (workers !== undefined) return workers;
+  const computing = Math.min(MAX_WORKERS, availableParallelism());
+  if (readsInFlight !== undefined) return readsInFlight + computing;
+  return plan.recordByteLength < WORTH_THREADS_BYTE_LENGTH ? 0 : computing;
+}
+
+function gateFor({ readsInFlight, readLatencyMs }: CopyOptions): ReadGateSpec | undefined {
+  if (readsInFlight === undefined && readLatencyMs === undefined) return undefined;
+  return readGateSpec(readsInFlight ?? UNBOUNDED_READS, readLatencyMs);
 }
 
 function placeLiterals(

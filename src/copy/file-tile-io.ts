@@ -1,5 +1,6 @@
 import { CorruptDataError } from '../errors.js';
 import { DescriptorCache } from '../io/descriptors.js';
+import type { ReadGate } from '../io/read-gate.js';
 
 import { closeFile, openForUpdate } from '../io/update.js';
 import { writeFully } from '../io/write.js';
@@ -16,10 +17,14 @@ export class FileTileIo implements TileIo {
     /** Paths of the outputs, which must exist. */
     private readonly targets: readonly string[],
     private readonly mode: 'write' | 'compare',
+    /** Sources are read through it, where there is one. */
+    private readonly gate?: ReadGate,
   ) {}
 
   read(source: number, target: Uint8Array, byteOffset: number): void {
-    this.descriptors.readInto(this.sources[source]!, target, byteOffset);
+    const read = (): void => this.descriptors.readInto(this.sources[source]!, target, byteOffset);
+    if (this.gate === undefined) read();
+    else this.gate.pass(read);
   }
 
   write(output: number, bytes: Uint8Array, byteOffset: number): void {

@@ -1,8 +1,9 @@
+import { ReadGate, type ReadGateSpec } from '../io/read-gate.js';
 import { FileTileIo } from './file-tile-io.js';
 import type { CopyPlan } from './plan.js';
 import { SlotTileIo } from './slots.js';
 import type { Work } from './threads.js';
-import { type Tile, TileCopier, type TileResult } from './tile.js';
+import { SLOW_MIN_READ_BYTE_LENGTH, type Tile, TileCopier, type TileResult } from './tile.js';
 
 /** Where the records of a plan go. Plain data: it is sent to threads. */
 export type TileTarget =
@@ -16,6 +17,8 @@ export interface RunnerSetup {
   plan: CopyPlan;
   target: TileTarget;
   withCrc: boolean;
+  /** For storage that takes long to answer: how many reads are under way at a time, of all threads together. */
+  gate?: ReadGateSpec | undefined;
 }
 
 export interface TileRequest {
@@ -31,11 +34,16 @@ export class TileWork implements Work<TileRequest, TileResult> {
   private readonly copier: TileCopier;
 
   constructor(private readonly setup: RunnerSetup) {
-    const { plan, target, withCrc } = setup;
+    const { plan, target, withCrc, gate } = setup;
     const { paths, mode } = target.kind === 'files' ? target : { paths: [], mode: 'write' as const };
-    this.io = new FileTileIo(plan.sources, paths, mode);
+    this.io = new FileTileIo(plan.sources, paths, mode, gate && new ReadGate(gate));
     this.slotIo = new SlotTileIo((source, bytes, byteOffset) => this.io.read(source, bytes, byteOffset));
-    this.copier = new TileCopier(plan, target.kind === 'files' ? this.io : this.slotIo, withCrc);
+    this.copier = new TileCopier(
+      plan,
+      target.kind === 'files' ? this.io : this.slotIo,
+      withCrc ? 'all' : 'none',
+      gate === undefined ? undefined : SLOW_MIN_READ_BYTE_LENGTH,
+    );
   }
 
   run({ tile, slot }: TileRequest): TileResult {

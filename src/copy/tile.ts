@@ -37,6 +37,17 @@ export interface TileResult {
   storageCrcs: RangeCrc[];
 }
 
+/** The bytes of one record, a block at a time. */
+export interface RecordBlocks {
+  /** How long a block should be, in bytes: by how the record's bytes lie in their sources. */
+  readonly byteLength: number;
+  /**
+   * The bytes `[from, to)` of the record, which are valid until the next read; and their CRC-32, where it fell off
+   * on the way. CRCs of source bytes go to `result`.
+   */
+  read(from: number, to: number, result: TileResult): { bytes: Uint8Array; crc: number | undefined };
+}
+
 /**
  * Bytes that are in hand at once: few enough for the processor's cache, so that their CRC costs little, and enough
  * to pay for the system calls.
@@ -46,8 +57,13 @@ const BLOCK_BYTE_LENGTH = 1 << 20;
 const MAX_BLOCK_BYTE_LENGTH = 8 << 20;
 /** A read of a source should not be shorter than this only because the block is small. */
 const MIN_READ_BYTE_LENGTH = 64 << 10;
+/** The same where a read costs milliseconds before its first byte comes. */
+export const SLOW_MIN_READ_BYTE_LENGTH = 1 << 20;
 /** Bytes between two wanted runs that are read and dropped rather than sought over. */
 const MAX_READ_GAP = 4096;
+
+/** Which CRC-32s are computed: none, those that tell whether the sources are intact, or those of records too. */
+export type CrcScope = 'none' | 'storages' | 'all';
 
 /** Copies tiles of one plan. Holds the buffers; one to a thread. */
 export class TileCopier {
@@ -57,7 +73,8 @@ export class TileCopier {
   constructor(
     private readonly plan: CopyPlan,
     private readonly io: TileIo,
-    private readonly withCrc: boolean,
+    private readonly crcScope: CrcScope,
+    private readonly minReadByteLength = MIN_READ_BYTE_LENGTH,
   ) {}
 
   copy(tile: Tile): TileResult {
@@ -72,32 +89,43 @@ export class TileCopier {
     return result;
   }
 
-  private copyRecordRange(record: number, start: number, end: number, result: TileResult): void {
+  /** A record's bytes block by block, for those who look at them instead of writing them. Used up one record at a time. */
+  blocksOf(record: number): RecordBlocks {
     const { records, pieces } = this.plan;
     const firstPiece = records.firstPiece[record]!;
     const pieceCount = records.pieceCount[record]!;
-    const blockByteLength = this.blockByteLength(firstPiece, pieceCount);
-    this.block = grown(this.block, Math.min(blockByteLength, end - start));
-    let recordCrc = 0;
     const parts = Array.from({ length: pieceCount }, (_, i) => pieceAt(pieces, firstPiece + i));
-    for (let from = start; from < end; from += blockByteLength) {
-      const to = Math.min(end, from + blockByteLength);
-      const block = this.block.subarray(0, to - from);
-      let blockCrc: number | undefined;
-      for (let i = 0; i < pieceCount; i++) {
-        const piece = firstPiece + i;
-        for (const part of clipPiece(parts[i]!, from, to)) {
-          blockCrc = this.fill(block, from, piece, part, result);
+    return {
+      byteLength: this.blockByteLength(firstPiece, pieceCount),
+      read: (from, to, result) => {
+        this.block = grown(this.block, to - from);
+        const bytes = this.block.subarray(0, to - from);
+        let crc: number | undefined;
+        for (let i = 0; i < pieceCount; i++) {
+          for (const part of clipPiece(parts[i]!, from, to)) {
+            crc = this.fill(bytes, from, firstPiece + i, part, result);
+          }
         }
-      }
-      if (this.withCrc) {
+        return { bytes, crc };
+      },
+    };
+  }
+
+  private copyRecordRange(record: number, start: number, end: number, result: TileResult): void {
+    const { records } = this.plan;
+    const blocks = this.blocksOf(record);
+    let recordCrc = 0;
+    for (let from = start; from < end; from += blocks.byteLength) {
+      const to = Math.min(end, from + blocks.byteLength);
+      const { bytes, crc } = blocks.read(from, to, result);
+      if (this.crcScope === 'all') {
         // A block that one run fills unchanged has the CRC of that run.
-        blockCrc ??= crc32(block);
+        const blockCrc = crc ?? crc32(bytes);
         recordCrc = from === start ? blockCrc : combineCrc32(recordCrc, blockCrc, to - from);
       }
-      this.io.write(records.output[record]!, block, records.byteOffset[record]! + from);
+      this.io.write(records.output[record]!, bytes, records.byteOffset[record]! + from);
     }
-    if (this.withCrc)
+    if (this.crcScope === 'all')
       result.recordCrcs.push({ index: record, start, byteLength: end - start, crc32: recordCrc });
   }
 
@@ -145,9 +173,11 @@ export class TileCopier {
     bytes: Uint8Array,
     result: TileResult,
   ): number | undefined {
-    if (!this.withCrc) return undefined;
+    if (this.crcScope === 'none') return undefined;
+    const isStated = this.plan.storages.hasCrc[storage] === 1;
+    if (this.crcScope === 'storages' && !isStated) return undefined;
     const crc = crc32(bytes);
-    if (this.plan.storages.hasCrc[storage] === 0) return crc;
+    if (!isStated) return crc;
     for (let i = result.storageCrcs.length - 1; i >= 0 && i >= result.storageCrcs.length - RECENT; i--) {
       const range = result.storageCrcs[i]!;
       if (range.index === storage && range.start + range.byteLength === start) {
@@ -172,7 +202,7 @@ export class TileCopier {
       reordered ||= remaining.length > 0;
     }
     if (reordered) return MAX_BLOCK_BYTE_LENGTH;
-    const wanted = Math.max(BLOCK_BYTE_LENGTH, interleaved * MIN_READ_BYTE_LENGTH);
+    const wanted = Math.max(BLOCK_BYTE_LENGTH, interleaved * this.minReadByteLength);
     return Math.min(MAX_BLOCK_BYTE_LENGTH, wanted);
   }
 }

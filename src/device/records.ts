@@ -1,7 +1,8 @@
 import { type Box, contiguousStride, elementCountOf } from '../checkpoint/box.js';
-import type { Checkpoint, TensorEntry } from '../checkpoint/checkpoint.js';
-import { TensorGatherer } from '../checkpoint/gather.js';
+import type { TensorEntry } from '../checkpoint/checkpoint.js';
+import { TensorGatherer, type TensorSource } from '../checkpoint/gather.js';
 import { type CopyPlan, CopyPlanBuilder } from '../copy/plan.js';
+import { UsageError } from '../errors.js';
 
 /**
  * Tensors, or boxes of them, as the bytes of which files: record i of the plan is tensor i, row-major, alone in
@@ -25,6 +26,8 @@ export interface RecordTensor {
 /** What to put into one record: a whole tensor, or a box of it. */
 export interface WantedBox {
   entry: TensorEntry;
+  /** Where the entry's chunks are: the checkpoint, or the tensors inside its objects. */
+  source: TensorSource;
   box?: Box;
 }
 
@@ -32,10 +35,12 @@ export interface WantedBox {
  * Plans tensors for a device. Entries must be resolved.
  * @throws CorruptDataError, FormatError with the FQN, where chunks do not tile a tensor.
  */
-export function planTensorRecords(checkpoint: Checkpoint, wanted: readonly WantedBox[]): TensorRecords {
+export function planTensorRecords(wanted: readonly WantedBox[]): TensorRecords {
   const plan = new CopyPlanBuilder();
-  const gatherer = new TensorGatherer(checkpoint, plan);
-  const tensors = wanted.map(({ entry, box }): RecordTensor => {
+  const gatherers = new Map<TensorSource, TensorGatherer>();
+  const tensors = wanted.map(({ entry, source, box }): RecordTensor => {
+    let gatherer = gatherers.get(source);
+    if (gatherer === undefined) gatherers.set(source, (gatherer = new TensorGatherer(source, plan)));
     const target = box ?? { offsets: entry.shape.map(() => 0), sizes: entry.shape };
     const byteLength = elementCountOf(target.sizes) * entry.dtype.itemSize;
     plan.beginRecord(plan.addOutput({ name: entry.fqn, byteLength }), 0, byteLength);
@@ -43,4 +48,16 @@ export function planTensorRecords(checkpoint: Checkpoint, wanted: readonly Wante
     return { fqn: entry.fqn, dtype: entry.dtype.name, shape: target.sizes };
   });
   return { plan: plan.build(), tensors };
+}
+
+/** @throws UsageError for records that cannot be compared one by one: in number, type or shape. */
+export function requireSameRecords(a: TensorRecords, b: TensorRecords): void {
+  const textOf = (tensor: RecordTensor | undefined): string =>
+    tensor === undefined ? 'nothing' : `${tensor.dtype} [${tensor.shape.join(', ')}]`;
+  for (let i = 0; i < Math.max(a.tensors.length, b.tensors.length); i++) {
+    const [expected, found] = [textOf(a.tensors[i]), textOf(b.tensors[i])];
+    if (expected === found) continue;
+    const fqn = (a.tensors[i] ?? b.tensors[i])!.fqn;
+    throw new UsageError('Only tensors of one type and shape can be compared', { expected, found, fqn });
+  }
 }

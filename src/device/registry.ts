@@ -1,4 +1,5 @@
 import { UnsupportedError } from '../errors.js';
+import { openCpuDevice } from './cpu.js';
 import type { Device, DeviceDescription, DeviceName } from './device.js';
 
 /** What `--device` takes. */
@@ -25,8 +26,17 @@ export type DeviceProbe =
   /** One sentence: what is missing, and how to get it. */
   | { available: false; missing: string };
 
+const cpuDriver: DeviceDriver = {
+  name: 'cpu',
+  probe: async () => {
+    const device = openCpuDevice({});
+    return { available: true, description: device.describe() };
+  },
+  open: async options => openCpuDevice(options),
+};
+
 /** In the order in which `auto` asks them for a GPU; the CPU comes last. */
-export const DRIVERS: readonly DeviceDriver[] = [];
+export const DRIVERS: readonly DeviceDriver[] = [cpuDriver];
 
 /**
  * Opens a device. `auto` takes the first that reports a real GPU, and the CPU where there is none.

@@ -119,11 +119,17 @@ function mergeHistograms(parts: readonly Histogram[]): Histogram {
 }
 
 /** The patterns that there are, from counts by pattern. */
-export function sparseHistogram(dense: ArrayLike<number>): Histogram {
-  const bits: number[] = [];
-  for (let pattern = 0; pattern < dense.length; pattern++) if (dense[pattern] !== 0) bits.push(pattern);
-  return {
-    bits: Uint16Array.from(bits),
-    counts: Float64Array.from(bits, pattern => dense[pattern]!),
-  };
+export function sparseHistogram(dense: Uint32Array | Float64Array): Histogram {
+  const bits = patternsOf(dense);
+  return { bits, counts: Float64Array.from(bits, pattern => dense[pattern]!) };
+}
+
+/** Positions of the counts that are not 0. */
+export function patternsOf(dense: Uint32Array | Float64Array): Uint16Array {
+  const patterns = new Uint16Array(dense.length);
+  let count = 0;
+  for (let pattern = 0; pattern < dense.length; pattern++) {
+    if (dense[pattern] !== 0) patterns[count++] = pattern;
+  }
+  return patterns.subarray(0, count);
 }

@@ -2,8 +2,8 @@ import { FileError } from '../errors.js';
 import { fileCalls } from './file-calls.js';
 import { fileError } from './source.js';
 
-/** One call takes at most this much: Linux ends a write after 2 GiB − 4 KiB, Node refuses more than 2 GiB − 1. */
-const MAX_WRITE_BYTE_LENGTH = 1 << 30;
+/** One call takes at most this much: larger writes of new pages are slower (docs/measurements.md). */
+const MAX_WRITE_BYTE_LENGTH = 1 << 20;
 
 /**
  * Writes all of `bytes` at `byteOffset` of an open file, through short writes.

@@ -38,6 +38,8 @@ export interface ConvertOptions {
   sync?: boolean;
   /** Threads that copy; 0 copies on the calling thread. */
   workers?: number;
+  /** Reads under way at a time, for storage that takes long to answer. Default: one a thread. */
+  readsInFlight?: number;
   signal?: AbortSignal;
   onProgress?: (progress: ConvertProgress) => void;
 }
@@ -214,6 +216,7 @@ async function convert(
   const copyOptions = {
     crc: options.crc ?? true,
     ...(options.workers === undefined ? {} : { workers: options.workers }),
+    ...(options.readsInFlight === undefined ? {} : { readsInFlight: options.readsInFlight }),
     ...(options.signal === undefined ? {} : { signal: options.signal }),
     onProgress: (progress: CopyProgress) => options.onProgress?.({ phase: 'copy', ...progress }),
   };

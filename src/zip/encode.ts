@@ -1,6 +1,7 @@
 import {
   type ArchiveLayout,
   dataDescriptorByteLength,
+  entryNameOf,
   hasWideOffset,
   hasWideSize,
   zip64FieldByteLength,
@@ -172,5 +173,5 @@ function flagsOf(byteLength: number): number {
 }
 
 function entryName(layout: ArchiveLayout, index: number): Uint8Array {
-  return encodeName(`${layout.root}/${layout.names[index]!}`);
+  return encodeName(entryNameOf(layout.root, layout.names[index]!));
 }

@@ -22,8 +22,8 @@ import {
  * the central directory and three end records.
  */
 export interface ArchiveLayout {
-  /** The top-level directory, without a slash. */
-  readonly root: string;
+  /** The top-level directory, without a slash; undefined where records have none above them. */
+  readonly root: string | undefined;
   /** Names below the root. */
   readonly names: readonly string[];
   /** The data of every record begin at a multiple of this. */
@@ -43,7 +43,8 @@ export interface LayoutRecord {
 }
 
 export interface LayoutOptions {
-  readonly root: string;
+  /** As in {@link ArchiveLayout}. Torch's archives have one; those of numpy have none. */
+  readonly root: string | undefined;
   readonly records: readonly LayoutRecord[];
   /** What PyTorch calls the storage alignment. */
   readonly alignment: number;
@@ -73,7 +74,7 @@ export function layoutArchive({ root, records, alignment }: LayoutOptions): Arch
   let directoryByteLength = 0;
   for (let i = 0; i < count; i++) {
     const { name, byteLength } = records[i]!;
-    const nameByteLength = utf8ByteLength(root) + 1 + utf8ByteLength(name);
+    const nameByteLength = utf8ByteLength(entryNameOf(root, name));
     if (nameByteLength > MAX_UINT16) throw refused(name, 'is too long', `${nameByteLength} bytes`);
     layout.byteLengths[i] = byteLength;
     layout.localHeaderByteOffsets[i] = at;
@@ -130,29 +131,38 @@ export function zip64FieldByteLength(byteLength: number, localHeaderByteOffset: 
   return payload === 0 ? 0 : EXTRA_FIELD.BYTE_LENGTH + payload;
 }
 
-function check(root: string, records: readonly LayoutRecord[], alignment: number): void {
+function check(root: string | undefined, records: readonly LayoutRecord[], alignment: number): void {
   if (!Number.isInteger(alignment) || alignment < 1 || alignment > MAX_ALIGNMENT) {
     throw new UsageError('The storage alignment is out of range', {
       expected: `1 to ${MAX_ALIGNMENT} bytes`,
       found: alignment,
     });
   }
-  if (root === '' || root.includes('/')) {
+  if (root === '' || root?.includes('/')) {
     throw new UsageError(`${JSON.stringify(root)} cannot be the top-level directory of an archive`);
   }
   if (records.length === 0) throw new UsageError('An archive needs at least one record');
   const seen = new Set<string>();
   for (const { name, byteLength } of records) {
-    const fault = name === '' || name.endsWith('/') ? 'is not a file name' : nameFault(`${root}/${name}`);
+    const fault =
+      name === '' || name.endsWith('/') ? 'is not a file name' : nameFault(entryNameOf(root, name));
     if (fault !== undefined) throw refused(name, fault);
     if (!Number.isSafeInteger(byteLength) || byteLength < 0) {
       throw refused(name, 'has an impossible length', `${byteLength} bytes`);
     }
-    seen.add(foldCase(name));
+    // Only torch's reader looks names up in either case, and it wants a top-level directory.
+    seen.add(root === undefined ? name : foldCase(name));
   }
   if (seen.size !== records.length) {
-    throw new UsageError('Two records have the same name, letters taken as equal in either case');
+    throw new UsageError(
+      `Two records have the same name${root === undefined ? '' : ', letters taken as equal in either case'}`,
+    );
   }
+}
+
+/** The full name of a record. */
+export function entryNameOf(root: string | undefined, name: string): string {
+  return root === undefined ? name : `${root}/${name}`;
 }
 
 function refused(name: string, fault: string, found?: string): UsageError {

@@ -1,7 +1,8 @@
 /**
  * `npm run bench -- [--gib 1] [--rounds 7] [--layouts rows,columns,grid,narrow] [--directory DIR] [--json FILE]
- * [--python PYTHON]`: times conversions against `cp` of the same bytes and, where torch is there, against torch's
- * own converter. All of a round run one after the other, rounds alternate, medians count.
+ * [--python PYTHON] [--cold]`: times conversions against `cp` of the same bytes and, where torch is there, against
+ * torch's own converter. All of a round run one after the other, rounds alternate, medians count. With `--cold` those
+ * without sync are also run from sources that are not in the page cache.
  */
 import { spawnSync } from 'node:child_process';
 import {
@@ -29,6 +30,7 @@ const { values: flags } = parseArgs({
     directory: { type: 'string', default: tmpdir() },
     json: { type: 'string' },
     python: { type: 'string', default: join(root, '.venv/bin/python') },
+    cold: { type: 'boolean', default: false },
     'torch-rounds': { type: 'string', default: '3' },
   },
 });
@@ -77,11 +79,12 @@ function timed(command: string, args: string[], syncPath?: string): Sample {
   return { seconds, rssMiB: kib === undefined ? undefined : Number(kib) / 1024 };
 }
 
+function filesOf(path: string): string[] {
+  return existsSync(join(path, '.metadata')) ? readdirSync(path).map(name => join(path, name)) : [path];
+}
+
 function syncAll(path: string): void {
-  const names = existsSync(join(path, '.metadata'))
-    ? readdirSync(path).map(name => join(path, name))
-    : [path];
-  for (const name of names) {
+  for (const name of filesOf(path)) {
     const fd = openSync(name, 'r+');
     fsyncSync(fd);
     closeSync(fd);
@@ -92,7 +95,19 @@ interface Contender {
   name: string;
   rounds: number;
   output: string;
+  /** Not timed. */
+  prepare?(): void;
   run(): Sample;
+}
+
+/** Drops the pages of a file, or of the files of a directory, from the page cache. */
+function evict(path: string): void {
+  for (const name of filesOf(path)) {
+    const { status, stderr } = spawnSync('dd', [`if=${name}`, 'iflag=nocache', 'count=0'], {
+      encoding: 'utf8',
+    });
+    if (status !== 0) throw new Error(stderr);
+  }
 }
 
 function contenders(directory: string, dcp: string, pth: string): Contender[] {
@@ -118,13 +133,22 @@ function contenders(directory: string, dcp: string, pth: string): Contender[] {
     run: () =>
       timed(flags.python, ['-m', 'torch.distributed.checkpoint.format_utils', mode, source, out], out),
   });
+  const cold = (contender: Contender, source: string): Contender => ({
+    ...contender,
+    name: `${contender.name}, cold`,
+    prepare: () => evict(source),
+  });
+  const unsynced: [Contender, string][] = [
+    [copy(false), pth],
+    [ours('dcp_to_torch', dcp, '--no-sync'), dcp],
+    [ours('torch_to_dcp', pth, '--no-sync'), pth],
+  ];
   return [
     copy(true),
     ours('dcp_to_torch', dcp),
     ours('torch_to_dcp', pth),
-    copy(false),
-    ours('dcp_to_torch', dcp, '--no-sync'),
-    ours('torch_to_dcp', pth, '--no-sync'),
+    ...unsynced.map(([contender]) => contender),
+    ...(flags.cold ? unsynced.map(([contender, source]) => cold(contender, source)) : []),
     ...(hasTorch ? [torch('dcp_to_torch', dcp), torch('torch_to_dcp', pth)] : []),
   ];
 }
@@ -138,6 +162,12 @@ interface Row {
   seconds: number;
   ratio: number;
   rss_mib: number | null;
+}
+
+/** The run of `cp` that a run is compared with: both sync or neither does, both are cold or neither is. */
+function baseOf(name: string): string {
+  if (name.endsWith(', cold')) return 'cp, cold';
+  return name === 'cp' || name.includes('--no-sync') ? 'cp' : 'cp + fsync';
 }
 
 const rows: Row[] = [];
@@ -157,19 +187,20 @@ for (const layout of flags.layouts.split(',')) {
     rmSync(join(directory, 'random'));
     const pth = join(directory, 'model.pth');
     timed(process.execPath, [join(root, 'bin/dcp.js'), 'convert', 'dcp_to_torch', dcp, pth, '--quiet']);
-    const all = contenders(directory, dcp, pth);
+    const all = contenders(directory, dcp, pth).filter(contender => contender.rounds > 0);
     const samples = new Map<string, Sample[]>(all.map(({ name }) => [name, []]));
     for (let round = 0; round < rounds; round++) {
       for (const contender of all) {
         if (round >= contender.rounds) continue;
         rmSync(contender.output, { recursive: true, force: true });
+        contender.prepare?.();
         samples.get(contender.name)!.push(contender.run());
       }
     }
     const secondsOf = (name: string): number => median(samples.get(name)!.map(({ seconds }) => seconds));
     for (const { name } of all) {
       const taken = samples.get(name)!;
-      const base = secondsOf(name === 'cp' || name.includes('--no-sync') ? 'cp' : 'cp + fsync');
+      const base = secondsOf(baseOf(name));
       const rss = taken.map(({ rssMiB }) => rssMiB).filter(value => value !== undefined);
       rows.push({
         layout,

@@ -38,7 +38,7 @@ async function threads(directory: string): Promise<void> {
 function runs(): void {
   process.stdout.write('\n| run, bytes | by words, GB/s | by blocks |\n| ---: | ---: | ---: |\n');
   for (const runByteLength of [4, 8, 16, 32, 48, 64, 96, 128, 192, 256, 512, 1024]) {
-    const count = (1 << 20) / runByteLength;
+    const count = Math.floor((1 << 20) / runByteLength);
     const source = new Uint8Array(1 << 20);
     const target = new Uint8Array(8 << 20);
     const step = { count, sourceStep: runByteLength, recordStep: 8 * runByteLength };

@@ -265,6 +265,36 @@ suite('gathering a tensor from its chunks', ({ each, test }) => {
   });
 });
 
+suite('gathering a selection', ({ each }) => {
+  /** Two ranks with columns 0–1 and 2–3 of a 3 × 4 tensor; the elements of the record, as above. */
+  const columns: ChunkRow[] = [
+    { offsets: [0, 0], sizes: [3, 2], stride: [2, 1] },
+    { offsets: [0, 2], sizes: [3, 2], stride: [2, 1], storage: 1 },
+  ];
+  each(
+    [
+      ['one row', [1, 0], [1, 4], [1, 1], [2, 3, 26, 27]],
+      ['every second column', [0, 0], [3, 2], [1, 2], [0, 24, 2, 26, 4, 28]],
+      ['every third column from 0', [0, 0], [3, 2], [1, 3], [0, 25, 2, 27, 4, 29]],
+      ['columns of one rank only', [0, 3], [3, 1], [1, 1], [25, 27, 29]],
+      ['rows two apart', [0, 1], [2, 2], [2, 1], [1, 24, 5, 28]],
+      ['nothing', [3, 0], [0, 4], [1, 1], []],
+    ] as const,
+    ([name]) => name,
+    ([, offsets, sizes, steps, elements]) => {
+      const { checkpoint, entry } = checkpointOf([3, 4], columns);
+      const builder = new CopyPlanBuilder();
+      const output = builder.addOutput({ name: 'o', byteLength: 0 });
+      builder.beginRecord(output, 0, 4 * elements.length);
+      new TensorGatherer(checkpoint, builder).addSelection(entry, { offsets, sizes, steps }, [sizes[1], 1]);
+      equal(
+        bytesOfRecord(builder.build()),
+        elements.flatMap(element => [0, 1, 2, 3].map(byte => 1000 + element * 4 + byte)),
+      );
+    },
+  );
+});
+
 suite('gathering a storage', ({ test }) => {
   test('whole, as it is', () => {
     const { checkpoint } = checkpointOf([1], []);

@@ -18,6 +18,7 @@ const CONVERT = {
   crc: true,
   sync: true,
   workers: undefined,
+  readsInFlight: undefined,
   quiet: false,
   json: false,
 };
@@ -54,6 +55,7 @@ const GOOD: [line: string, request: object][] = [
   ['convert --force dcp_to_torch a --quiet b', { ...CONVERT, force: true, quiet: true }],
   ['--force convert dcp_to_torch a b', { ...CONVERT, force: true }],
   ['convert dcp_to_torch a b --workers 0', { ...CONVERT, workers: 0 }],
+  ['convert dcp_to_torch a b --reads-in-flight 16', { ...CONVERT, readsInFlight: 16 }],
   ['convert dcp_to_torch a b --workers=256', { ...CONVERT, workers: 256 }],
   ['convert dcp_to_torch a b --force --force', { ...CONVERT, force: true }],
   ['convert dcp_to_torch a b --force=false', CONVERT],
@@ -105,6 +107,7 @@ const BAD: [line: string, message: RegExp, hint: RegExp][] = [
   ['convert dcp_to_torch a b --workers 1.5', /found 1\.5/, /^$/],
   ['convert dcp_to_torch a b --workers 257', /found 257/, /^$/],
   ['convert dcp_to_torch a b --workers 0x10', /found 0x10/, /^$/],
+  ['convert dcp_to_torch a b --reads-in-flight 0', /not a number of reads .*1 to 64, found 0/, /^$/],
   ['convert dcp_to_torch a b --workers 1 --workers 2', /--workers is given more than once/, /^$/],
 ];
 

@@ -93,7 +93,7 @@ function copyAll(plan: CopyPlan, sources: Uint8Array[], tiles: Iterable<Tile>) {
     plan.outputs.map(output => new Uint8Array(output.byteLength)),
   );
   const ledger = new CrcLedger(plan);
-  const copier = new TileCopier(plan, io, true);
+  const copier = new TileCopier(plan, io, 'all');
   for (const tile of tiles) {
     const { storageCrcs, recordCrcs } = copier.copy(tile);
     ledger.add(storageCrcs, recordCrcs);

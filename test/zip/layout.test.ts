@@ -138,7 +138,7 @@ suite('layoutArchive', ({ test, each }) => {
     ['alignment 0', { root: 'r', records: a, alignment: 0 }, /alignment.*found 0/],
     ['half an alignment', { root: 'r', records: a, alignment: 1.5 }, /alignment/],
     ['padding longer than its length field', { root: 'r', records: a, alignment: 65536 }, /alignment/],
-    ['no root', { root: '', records: a, alignment: 64 }, /top-level directory/],
+    ['an empty root', { root: '', records: a, alignment: 64 }, /top-level directory/],
     ['two roots in one', { root: 'a/b', records: a, alignment: 64 }, /top-level directory/],
     ['no records', { root: 'r', records: [], alignment: 64 }, /at least one record/],
     [

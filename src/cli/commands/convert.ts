@@ -1,6 +1,14 @@
 import { UsageError } from '../../errors.js';
 import type { Command, GivenArguments } from '../command.js';
-import { JSON_OPTION, requireNotStdin, STDOUT, WORKERS_OPTION, workersOf } from '../shared-options.js';
+import {
+  JSON_OPTION,
+  READS_IN_FLIGHT_OPTION,
+  readsInFlightOf,
+  requireNotStdin,
+  STDOUT,
+  WORKERS_OPTION,
+  workersOf,
+} from '../shared-options.js';
 import { suggest } from '../suggest.js';
 
 const MODES = ['dcp_to_torch', 'torch_to_dcp'] as const;
@@ -21,6 +29,7 @@ export interface ConvertRequest {
   crc: boolean;
   sync: boolean;
   workers: number | undefined;
+  readsInFlight: number | undefined;
   quiet: boolean;
   json: boolean;
 }
@@ -62,6 +71,7 @@ export const convertCommand: Command = {
         'Do not wait until the output is on the device; a crash of the machine may then leave it damaged',
     },
     WORKERS_OPTION,
+    READS_IN_FLIGHT_OPTION,
     {
       name: 'quiet',
       kind: 'flag',
@@ -122,6 +132,7 @@ function convertRequest(given: GivenArguments): ConvertRequest {
     crc: !flag('no-crc'),
     sync: !flag('no-sync'),
     workers: workersOf(given),
+    readsInFlight: readsInFlightOf(given),
     quiet: flag('quiet'),
     json: flag('json'),
   };

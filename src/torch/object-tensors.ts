@@ -1,0 +1,71 @@
+import { type Checkpoint, type ObjectEntry, TensorEntry } from '../checkpoint/checkpoint.js';
+import { ChunkTable } from '../checkpoint/chunks.js';
+import type { TensorSource } from '../checkpoint/gather.js';
+import { withContext } from '../errors.js';
+import type { PyValue } from '../pickle/values.js';
+import { walkValue } from '../pickle/walk.js';
+import { type StridedTensor, tensorFormOf } from './tensors.js';
+
+/** The strided tensors inside objects, as tensors of their own: for a TensorGatherer, in place of the checkpoint. */
+export interface ObjectTensors extends TensorSource {
+  /** Named `FQN!path`, as `rng!['cuda'][0]`. In the order of the objects; a tensor in several places once. */
+  readonly entries: readonly TensorEntry[];
+  /** The entry that stands for a tensor of an object's value. */
+  readonly entryOf: ReadonlyMap<PyValue, TensorEntry>;
+}
+
+/**
+ * The strided tensors inside the values of objects, which must be loaded: in tuples, in optimizer wrappers, in sparse
+ * tensors. Their bytes can be read once `checkpoint.resolve` has run, on whatever entries.
+ * @throws FormatError naming the object whose tensor is malformed.
+ */
+export function tensorsInObjects(checkpoint: Checkpoint, objects: readonly ObjectEntry[]): ObjectTensors {
+  const found: { entry: TensorEntry; tensor: StridedTensor }[] = [];
+  const entryOf = new Map<PyValue, TensorEntry>();
+  for (const { fqn, path, value } of objects) {
+    if (value === undefined) continue;
+    withContext({ fqn }, () => {
+      for (const walked of walkValue(value, part => stridedTensorOf(part) === undefined)) {
+        const tensor = stridedTensorOf(walked.value);
+        if (tensor === undefined || entryOf.has(walked.value)) continue;
+        const entry = new TensorEntry(`${fqn}!${walked.path}`, path, tensor.dtype, tensor.size);
+        entry.requiresGrad = tensor.requiresGrad;
+        entry.storage = tensor.storage.storage;
+        entryOf.set(walked.value, entry);
+        found.push({ entry, tensor });
+      }
+    });
+  }
+  return {
+    entries: found.map(({ entry }) => entry),
+    entryOf,
+    chunks: chunkTable(found),
+    storages: checkpoint.storages,
+    files: checkpoint.files,
+  };
+}
+
+function stridedTensorOf(value: PyValue): StridedTensor | undefined {
+  const form = tensorFormOf(value);
+  return form.kind === 'strided' ? form.tensor : undefined;
+}
+
+/** One chunk a tensor: the view of its storage. */
+function chunkTable(found: readonly { entry: TensorEntry; tensor: StridedTensor }[]): ChunkTable {
+  const dimensionTotal = found.reduce((sum, { entry }) => sum + entry.shape.length, 0);
+  const chunks = new ChunkTable(found.length, dimensionTotal);
+  let dimensionBase = 0;
+  for (const [chunk, { entry, tensor }] of found.entries()) {
+    chunks.setBox(chunk, dimensionBase, { offsets: tensor.size.map(() => 0), sizes: tensor.size });
+    chunks.setView(chunk, {
+      storage: tensor.storage.storage,
+      storageOffset: tensor.storageOffset,
+      stride: tensor.stride,
+      flags: tensor.flags,
+    });
+    entry.firstChunk = chunk;
+    entry.chunkCount = 1;
+    dimensionBase += tensor.size.length;
+  }
+  return chunks;
+}
