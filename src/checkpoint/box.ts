@@ -6,6 +6,11 @@ export interface Box {
   readonly sizes: readonly number[];
 }
 
+/** The box that is all of a shape. */
+export function wholeBox(shape: readonly number[]): Box {
+  return { offsets: shape.map(() => 0), sizes: shape };
+}
+
 /** Number of elements in a shape. 1 for a 0-d shape. */
 export function elementCountOf(sizes: readonly number[]): number {
   let count = 1;

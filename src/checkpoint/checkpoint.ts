@@ -9,7 +9,7 @@ import type { StorageTable } from './storage.js';
  * objects, and where their bytes lie. No tensor byte is read to make one.
  */
 export interface Checkpoint {
-  readonly format: 'dcp' | 'torch';
+  readonly format: CheckpointFormat;
   /** As the user named it. */
   readonly path: string;
   /** Data files; chunks and storages refer to them by position. */
@@ -22,6 +22,10 @@ export interface Checkpoint {
   readonly storages: StorageTable;
   /** Files that were read to open this (the index and, when they are at hand, the data files). */
   readonly provenance: Provenance;
+  /** Globals beyond torch's weights_only list that loaded objects name, by FQN; those of an index are in `provenance`. */
+  readonly objectGlobals?: ReadonlyMap<string, readonly string[]>;
+  /** Free text that safetensors headers hold beside tensors (`__metadata__`). */
+  readonly metadata?: ReadonlyMap<string, string>;
   /**
    * Finds where the bytes of these entries are: reads the little archives around stored tensors and fills the
    * view columns of `chunks`. Opening never does this.
@@ -43,8 +47,8 @@ export interface SourceFile {
 }
 
 export interface Provenance {
-  /** Which releases of torch write this, as text: `2.9 or newer`. */
-  readonly torchEra: string;
+  /** Which releases of torch write this, as text: `2.9 or newer`. Nothing tells that of safetensors. */
+  readonly torchEra?: string;
   /** `Metadata.version`, where present. */
   readonly metadataVersion?: string;
   /** Of the pickle of a torch file. */
@@ -52,6 +56,9 @@ export interface Provenance {
   /** Globals that the pickles of the index name, beyond those of the format itself. */
   readonly globals: readonly string[];
 }
+
+/** A file format that checkpoints are read from and written in. */
+export type CheckpointFormat = 'dcp' | 'torch' | 'safetensors';
 
 /** Strings are mapping keys as text, numbers are list positions: the form of DCP's `planner_data`. */
 export type EntryPath = readonly (string | number)[];

@@ -31,17 +31,15 @@ function highlighted(line: string, style: Style): string {
 const FORMATS: Record<InspectReport['format'], string> = {
   dcp: 'DCP directory',
   torch: 'torch.save file',
+  safetensors: 'safetensors',
 };
 
 function headerRows(report: InspectReport): [string, string][] {
-  const { tensors, parameters, byteLength, chunks, objects, format, completeness, warnings } = report;
+  const { tensors, parameters, byteLength, chunks, objects, format, warnings } = report;
   const inChunks = format === 'dcp' ? ` in ${formatCount(chunks, 'chunk')}` : '';
   return [
     ['path', report.path],
-    [
-      'format',
-      `${completeness === 'index_only' ? 'DCP index' : FORMATS[format]}, saved by torch ${report.torchEra}`,
-    ],
+    ['format', formatText(report)],
     ['complete', completenessText(report)],
     [
       'tensors',
@@ -52,6 +50,11 @@ function headerRows(report: InspectReport): [string, string][] {
     ...weightsOnlyRows(report),
     ...warnings.map(({ message }): [string, string] => ['WARNING', message]),
   ];
+}
+
+function formatText({ format, completeness, torchEra }: InspectReport): string {
+  const name = completeness === 'index_only' ? 'DCP index' : FORMATS[format];
+  return torchEra === null ? name : `${name}, saved by torch ${torchEra}`;
 }
 
 function dtypeRows({ dtypes }: InspectReport): [string, string][] {

@@ -1,5 +1,4 @@
-import type { Box } from '../checkpoint/box.js';
-import { contiguousStride, elementCountOf, strideOfCopy } from '../checkpoint/box.js';
+import { type Box, contiguousStride, elementCountOf, strideOfCopy, wholeBox } from '../checkpoint/box.js';
 import { type Checkpoint, type ObjectEntry, TensorEntry } from '../checkpoint/checkpoint.js';
 import { TensorGatherer } from '../checkpoint/gather.js';
 import type { CopyPlanBuilder } from '../copy/plan.js';
@@ -33,7 +32,7 @@ export class ItemPlanner {
         hint: 'Leave it out, or store it inside a tuple: torch then saves it as an object.',
       });
     }
-    const pickler = new TorchPickler(entry.fqn);
+    const pickler = new TorchPickler({ label: entry.fqn });
     const pickle = pickler.encode(entry);
     const storages = pickler.storages.map(storage => plannedStorage(this.gatherer, storage));
     return addTorchArchive(this.plan, output, byteOffset, {
@@ -45,10 +44,13 @@ export class ItemPlanner {
   }
 
   /**
-   * A whole tensor of a torch file, as torch saves it: the storage as it is if the tensor has as many elements,
-   * otherwise a copy that keeps the order of the strides.
+   * A whole tensor. One of a torch file as torch saves it: the storage as it is if the tensor has as many elements,
+   * otherwise a copy that keeps the order of the strides. Of other sources, contiguous.
    */
   addTensor(output: number, byteOffset: number, entry: TensorEntry): number {
+    if (entry.storage === undefined) {
+      return this.addShard(output, byteOffset, entry, wholeBox(entry.shape));
+    }
     const { chunks, storages } = this.checkpoint;
     const chunk = entry.firstChunk;
     const storage = chunks.storage[chunk]!;
@@ -80,7 +82,7 @@ export class ItemPlanner {
     view: TensorView,
     addPieces: () => void,
   ): number {
-    const pickle = new TorchPickler(entry.fqn, () => view).encode(entry);
+    const pickle = new TorchPickler({ label: entry.fqn, viewOf: () => view }).encode(entry);
     const byteLength = elementCountOf(entry.shape) * entry.dtype.itemSize;
     return addTorchArchive(this.plan, output, byteOffset, {
       root: ITEM_ROOT,

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
-import type { Box } from '../checkpoint/box.js';
+import { type Box, wholeBox } from '../checkpoint/box.js';
 import type { Checkpoint, Entry, TensorEntry } from '../checkpoint/checkpoint.js';
+import { requireDistinctNames } from '../checkpoint/names.js';
 import { type CopyPlan, CopyPlanBuilder } from '../copy/plan.js';
-import { FormatError, UnsupportedError } from '../errors.js';
 import { METADATA_NAME } from './directory.js';
 import { ItemPlanner } from './item-plan.js';
 import { encodeMetadata, type Place, type WrittenEntry } from './metadata-writer.js';
@@ -33,7 +33,7 @@ export interface DcpSaveOptions {
  */
 export function planDcpSave(checkpoint: Checkpoint, options: DcpSaveOptions): CopyPlan {
   const { entries } = checkpoint;
-  requireDistinctKeys(entries);
+  requireDistinctNames(entries, 'DCP');
   const plan = new CopyPlanBuilder();
   const items = new ItemPlanner(checkpoint, plan, options.withCrc);
   const files = new RankFiles(plan);
@@ -45,8 +45,7 @@ export function planDcpSave(checkpoint: Checkpoint, options: DcpSaveOptions): Co
   }
   for (const entry of entries) {
     if (entry.kind !== 'tensor') continue;
-    const whole: Box = { offsets: entry.shape.map(() => 0), sizes: entry.shape };
-    const shards = options.shardsOf?.(entry) ?? [{ rank: 0, box: whole }];
+    const shards = options.shardsOf?.(entry) ?? [{ rank: 0, box: wholeBox(entry.shape) }];
     const chunks = shards.map(({ rank, box }) => ({
       ...box,
       place: files.append(rank, (output, byteOffset) =>
@@ -91,40 +90,6 @@ class RankFiles {
     for (const { output, byteLength } of this.byRank.values()) {
       this.plan.setOutputByteLength(output, byteLength);
     }
-  }
-}
-
-function requireDistinctKeys(entries: readonly Entry[]): void {
-  const hint = 'Save {"model": value} instead.';
-  const seen = new Set<string>();
-  for (const entry of entries) {
-    if (entry.path.length === 0) {
-      throw new UnsupportedError(
-        'A DCP checkpoint needs names: the file holds one value that is not a mapping',
-        {
-          expected: 'a dict at the top',
-          found: entry.kind === 'tensor' ? 'a tensor' : 'an object',
-          hint,
-        },
-      );
-    }
-    if (typeof entry.path[0] === 'number') {
-      throw new UnsupportedError('A DCP checkpoint needs names: the file holds a list', {
-        expected: 'a dict at the top',
-        hint,
-      });
-    }
-    const key = entry.path.join('.');
-    if (seen.has(key)) {
-      throw new FormatError(
-        'Two values of the state dict have the same key once their path is written with dots',
-        {
-          fqn: key,
-          hint: 'DCP names a value by its flattened key; rename one of them.',
-        },
-      );
-    }
-    seen.add(key);
   }
 }
 

@@ -1,5 +1,5 @@
 import { elementCountOf } from '../checkpoint/box.js';
-import type { Checkpoint, Entry, ObjectEntry, TensorEntry } from '../checkpoint/checkpoint.js';
+import type { Checkpoint, CheckpointFormat, Entry, ObjectEntry, TensorEntry } from '../checkpoint/checkpoint.js';
 import { rankOfFile } from '../dcp/entries.js';
 import { DcpCheckpoint } from '../dcp/reader.js';
 import type { DTypeInfo } from '../dtype.js';
@@ -22,9 +22,10 @@ export type Completeness = 'complete' | 'ranks_missing' | 'files_missing' | 'fil
 export interface InspectReport {
   schema: 1;
   path: string;
-  format: 'dcp' | 'torch';
+  format: CheckpointFormat;
   completeness: Completeness;
-  torchEra: string;
+  /** Null for safetensors. */
+  torchEra: string | null;
   /** `Metadata.version`, where present. */
   version?: string;
   tensors: number;
@@ -112,7 +113,7 @@ async function report(checkpoint: Checkpoint, options: InspectOptions): Promise<
     path: checkpoint.path,
     format: checkpoint.format,
     completeness,
-    torchEra: checkpoint.provenance.torchEra,
+    torchEra: checkpoint.provenance.torchEra ?? null,
     ...(checkpoint.provenance.metadataVersion === undefined
       ? {}
       : { version: checkpoint.provenance.metadataVersion }),

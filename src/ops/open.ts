@@ -4,6 +4,9 @@ import { openDcp } from '../dcp/reader.js';
 import { FileError, FormatError, UnsupportedError } from '../errors.js';
 import { pathKind } from '../io/listing.js';
 import { FileSource, readRange } from '../io/source.js';
+import { isSafetensorsHead } from '../safetensors/header.js';
+import { INDEX_PATTERN } from '../safetensors/index-file.js';
+import { holdsSafetensors, openSafetensors } from '../safetensors/reader.js';
 import { openTorchFile } from '../torch/reader.js';
 
 const ZIP_MAGIC = [0x50, 0x4b, 0x03, 0x04];
@@ -15,25 +18,34 @@ const GZIP_MAGIC = [0x1f, 0x8b];
 const PROTO = 0x80;
 
 /**
- * Opens whatever is at a path: a DCP directory, a `.metadata` file on its own, or a torch.save file. Reads
+ * Opens whatever is at a path: a DCP directory, a `.metadata` file on its own, a torch.save file, a safetensors
+ * file or a directory of them. Reads
  * indexes only. The caller closes it.
  * @throws FileError for a missing path, FormatError and UnsupportedError that say what was found instead.
  */
 export async function openCheckpoint(path: string): Promise<Checkpoint> {
   const kind = pathKind(path);
   if (kind === 'missing') throw new FileError('There is nothing at this path', { path });
-  if (kind === 'directory') return openDcp(path);
+  if (kind === 'directory') return holdsOnlySafetensors(path) ? openSafetensors(path) : openDcp(path);
   if (kind !== 'file') {
-    throw new FileError(`It is a ${kind}`, { expected: 'a DCP directory or a torch.save file', path });
+    throw new FileError(`It is a ${kind}`, { expected: 'a DCP directory, a torch.save file or safetensors', path });
   }
-  return (await recogniseFile(path)) === 'torch' ? openTorchFile(path) : openDcp(path);
+  const format = await recogniseFile(path);
+  if (format === 'safetensors') return openSafetensors(path);
+  return format === 'torch' ? openTorchFile(path) : openDcp(path);
+}
+
+/** Whether a directory holds safetensors files, and no DCP checkpoint beside them. */
+export function holdsOnlySafetensors(directory: string): boolean {
+  return pathKind(`${directory}/${METADATA_NAME}`) === 'missing' && holdsSafetensors(directory);
 }
 
 /**
- * What a file is, by its name and its first bytes: a torch.save archive, or the index of a DCP checkpoint.
+ * What a file is, by its name and its first bytes: a torch.save archive, safetensors, or the index of a DCP
+ * checkpoint.
  * @throws FormatError and UnsupportedError that say what else it is.
  */
-export async function recogniseFile(path: string): Promise<'torch' | 'dcp-index'> {
+export async function recogniseFile(path: string): Promise<'torch' | 'dcp-index' | 'safetensors'> {
   // Before the bytes are looked at: each of its items is a zip archive.
   if (path.endsWith('.distcp')) {
     throw new UnsupportedError('A data file of a DCP checkpoint cannot be read without its index', {
@@ -41,7 +53,7 @@ export async function recogniseFile(path: string): Promise<'torch' | 'dcp-index'
       hint: 'Give the directory that holds it and .metadata.',
     });
   }
-  const head = await readHead(path);
+  const { head, byteLength } = await readHead(path);
   const startsWith = (magic: readonly number[]): boolean => magic.every((byte, i) => head[i] === byte);
   if (startsWith(ZIP_MAGIC)) return 'torch';
   if (startsWith(LEGACY_MAGIC)) {
@@ -56,18 +68,24 @@ export async function recogniseFile(path: string): Promise<'torch' | 'dcp-index'
       hint: 'Uncompress it first: gunzip.',
     });
   }
+  if (isSafetensorsHead(head, byteLength) || isSafetensorsName(path)) return 'safetensors';
   if (head[0] === PROTO && path.endsWith(METADATA_NAME)) return 'dcp-index';
   throw new FormatError('The file is no checkpoint that is known here', {
-    expected: 'a zip archive of torch.save, or a DCP directory',
+    expected: 'a zip archive of torch.save, a safetensors file, or a DCP directory',
     found: head.length === 0 ? 'an empty file' : `a file that begins with ${hex(head.subarray(0, 8))}`,
     path,
   });
 }
 
-async function readHead(path: string): Promise<Uint8Array> {
+function isSafetensorsName(path: string): boolean {
+  return path.endsWith('.safetensors') || INDEX_PATTERN.test(path);
+}
+
+async function readHead(path: string): Promise<{ head: Uint8Array; byteLength: number }> {
   const source = FileSource.open(path);
   try {
-    return await readRange(source, 0, Math.min(16, source.byteLength));
+    const { byteLength } = source;
+    return { head: await readRange(source, 0, Math.min(16, byteLength)), byteLength };
   } finally {
     source.close();
   }

@@ -1,5 +1,4 @@
 import type { Checkpoint } from '../checkpoint/checkpoint.js';
-import { DcpCheckpoint } from '../dcp/reader.js';
 import { UnsupportedError } from '../errors.js';
 import { isDangerousGlobal } from '../torch/globals.js';
 
@@ -17,10 +16,8 @@ export interface NamedGlobal {
 export function namedGlobals(checkpoint: Checkpoint): NamedGlobal[] {
   const first = new Map<string, string | undefined>();
   for (const name of checkpoint.provenance.globals) first.set(name, undefined);
-  if (checkpoint instanceof DcpCheckpoint) {
-    for (const [fqn, names] of checkpoint.objectGlobals) {
-      for (const name of names) if (!first.has(name)) first.set(name, fqn);
-    }
+  for (const [fqn, names] of checkpoint.objectGlobals ?? []) {
+    for (const name of names) if (!first.has(name)) first.set(name, fqn);
   }
   return [...first]
     .map(([name, fqn]) => ({

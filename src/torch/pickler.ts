@@ -1,4 +1,4 @@
-import { contiguousStride } from '../checkpoint/box.js';
+import { contiguousStride, elementCountOf } from '../checkpoint/box.js';
 import { ObjectEntry, TensorEntry } from '../checkpoint/checkpoint.js';
 import { VIEW_CONJUGATE, VIEW_NEGATIVE } from '../checkpoint/chunks.js';
 import { StorageReference } from '../checkpoint/storage.js';
@@ -17,8 +17,8 @@ import {
 
 /** A storage that a pickle refers to, in the order of first use: its position is its key `data/<position>`. */
 export type PickledStorage =
-  | { kind: 'tensor'; entry: TensorEntry; byteLength: number }
-  | { kind: 'storage'; reference: StorageReference; byteLength: number; label: string };
+  | { kind: 'tensor'; entry: TensorEntry; stride: readonly number[]; byteLength: number }
+  | { kind: 'storage'; row: number; dtype: DTypeInfo | undefined; byteLength: number; label: string };
 
 /** How a tensor views its storage when it is not simply contiguous: a DCP item keeps that. In elements. */
 export interface TensorView {
@@ -26,6 +26,17 @@ export interface TensorView {
   stride: readonly number[];
   /** VIEW_CONJUGATE, VIEW_NEGATIVE. */
   flags: number;
+  /** Row of the checkpoint's StorageTable that is written as it is, for all that view it. Else it has its own. */
+  storage?: { row: number; elementCount: number };
+}
+
+export interface PicklerOptions {
+  /** What messages call a storage that belongs to no tensor entry. */
+  label?: string;
+  /** Without it tensors are contiguous, each with a storage of its own. */
+  viewOf?: (entry: TensorEntry) => TensorView | undefined;
+  /** Write `Parameter` and `requires_grad` as the source has them. */
+  keepParameters?: boolean;
 }
 
 /**
@@ -35,16 +46,15 @@ export interface TensorView {
 export class TorchPickler {
   readonly storages: PickledStorage[] = [];
   private readonly storageKeys = new Map<number, PyStr>();
+  private readonly label: string;
   private readonly tensors = new Map<object, PyObject>();
   /** One object each, as the constants of torch's own code are: the memo follows identity. */
   private readonly storageTag = new PyStr('storage');
   private readonly cpu = new PyStr('cpu');
 
-  constructor(
-    /** What messages call a storage that belongs to no tensor entry. */
-    private readonly label = '',
-    private readonly viewOf?: (entry: TensorEntry) => TensorView,
-  ) {}
+  constructor(private readonly options: PicklerOptions = {}) {
+    this.label = options.label ?? '';
+  }
 
   encode(value: PyValue): Uint8Array {
     return encodePickle(value, { external: external => this.replace(external) });
@@ -62,10 +72,15 @@ export class TorchPickler {
     const known = this.tensors.get(entry.identity);
     if (known !== undefined) return known;
     const { dtype, shape } = entry;
-    const elementCount = shape.reduce((count, size) => count * size, 1);
+    const view = this.options.viewOf?.(entry) ?? contiguousView(shape);
+    const elementCount = view.storage?.elementCount ?? elementCountOf(shape);
     const byteLength = elementCount * dtype.itemSize;
-    const key = this.addStorage({ kind: 'tensor', entry, byteLength });
-    const view = this.viewOf?.(entry) ?? { storageOffset: 0, stride: contiguousStride(shape), flags: 0 };
+    const key =
+      view.storage === undefined
+        ? this.addStorage({ kind: 'tensor', entry, stride: view.stride, byteLength })
+        : this.sharedStorage(entry, view.storage.row, byteLength);
+    const { keepParameters = false } = this.options;
+    const isParameter = keepParameters && entry.typeName?.startsWith('Parameter') === true;
     const args: PyValue[] = [
       this.persistentId(
         key,
@@ -75,14 +90,15 @@ export class TorchPickler {
       view.storageOffset,
       new PyTuple([...shape]),
       new PyTuple([...view.stride]),
-      false,
-      new PyObject('reduce', new PyGlobal('collections', 'OrderedDict'), new PyTuple([])),
+      keepParameters && !isParameter && entry.requiresGrad,
+      emptyOrderedDict(),
     ];
     if (dtype.storageClass === undefined) args.push(dtypeGlobal(dtype));
     if (view.flags !== 0) args.push(viewMetadata(view.flags));
     const version = dtype.storageClass === undefined ? 3 : 2;
     const rebuild = new PyGlobal('torch._utils', `_rebuild_tensor_v${version}`);
-    const tensor = new PyObject('reduce', rebuild, new PyTuple(args));
+    const data = new PyObject('reduce', rebuild, new PyTuple(args));
+    const tensor = isParameter ? parameter(data, entry.requiresGrad) : data;
     this.tensors.set(entry.identity, tensor);
     return tensor;
   }
@@ -94,13 +110,24 @@ export class TorchPickler {
   private storage(reference: StorageReference): PyPersistentId {
     const { className, elementCount, location } = reference;
     const dtype = dtypeOfStorageClass(className);
-    let key = this.storageKeys.get(reference.storage);
-    if (key === undefined) {
-      const byteLength = elementCount * (dtype?.itemSize ?? 1);
-      key = this.addStorage({ kind: 'storage', reference, byteLength, label: this.label || reference.fqn });
-      this.storageKeys.set(reference.storage, key);
-    }
+    const key = this.keyOfRow(reference.storage, {
+      kind: 'storage',
+      row: reference.storage,
+      dtype,
+      byteLength: elementCount * (dtype?.itemSize ?? 1),
+      label: this.label || reference.fqn,
+    });
     return this.persistentId(key, dtype?.storageClass, elementCount, location);
+  }
+
+  private sharedStorage(entry: TensorEntry, row: number, byteLength: number): PyStr {
+    return this.keyOfRow(row, { kind: 'storage', row, dtype: entry.dtype, byteLength, label: entry.fqn });
+  }
+
+  private keyOfRow(row: number, storage: PickledStorage): PyStr {
+    let key = this.storageKeys.get(row);
+    if (key === undefined) this.storageKeys.set(row, (key = this.addStorage(storage)));
+    return key;
   }
 
   private addStorage(storage: PickledStorage): PyStr {
@@ -125,6 +152,20 @@ export class TorchPickler {
       ]),
     );
   }
+}
+
+function contiguousView(shape: readonly number[]): TensorView {
+  return { storageOffset: 0, stride: contiguousStride(shape), flags: 0 };
+}
+
+function emptyOrderedDict(): PyObject {
+  return new PyObject('reduce', new PyGlobal('collections', 'OrderedDict'), new PyTuple([]));
+}
+
+/** `_rebuild_parameter(data, requires_grad, hooks)`, `torch/nn/parameter.py`. */
+function parameter(data: PyObject, requiresGrad: boolean): PyObject {
+  const rebuild = new PyGlobal('torch._utils', '_rebuild_parameter');
+  return new PyObject('reduce', rebuild, new PyTuple([data, requiresGrad, emptyOrderedDict()]));
 }
 
 function dtypeGlobal(dtype: DTypeInfo): PyGlobal {

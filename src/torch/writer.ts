@@ -1,9 +1,9 @@
 import type { Checkpoint } from '../checkpoint/checkpoint.js';
 import { TensorGatherer } from '../checkpoint/gather.js';
 import { type CopyPlan, CopyPlanBuilder } from '../copy/plan.js';
-import { dtypeOfStorageClass } from '../dtype.js';
 import type { PyValue } from '../pickle/values.js';
 import { addTorchArchive, archiveRootOf, type PlannedStorage } from './archive-plan.js';
+import { StoredViews } from './stored-views.js';
 import { type PickledStorage, TorchPickler } from './pickler.js';
 
 export interface TorchSavePlan {
@@ -14,9 +14,9 @@ export interface TorchSavePlan {
 }
 
 /**
- * Plans a torch.save file of `tree`, whose leaves are entries of `checkpoint`; tensors come out contiguous and
- * each with a storage of its own, as from torch's own converter. Tensor entries must be resolved, object
- * entries loaded.
+ * Plans a torch.save file of `tree`, whose leaves are entries of `checkpoint`. Tensors of a torch file keep
+ * the storages that they share; all others come out contiguous and each with a storage of its own, as from torch's
+ * own converter. Tensor entries must be resolved, object entries loaded.
  *
  * `path` is the name that the file will have: torch names the archive's top-level directory after it.
  * @throws CorruptDataError, FormatError naming the tensor whose chunks do not tile it.
@@ -29,7 +29,24 @@ export function planTorchSave(
 ): TorchSavePlan {
   const builder = new CopyPlanBuilder();
   const gatherer = new TensorGatherer(checkpoint, builder);
-  const pickler = new TorchPickler();
+  const storageCount = addTorchFile(builder, gatherer, checkpoint, tree, path, options.withCrc);
+  return { plan: builder.build(), replicaCount: gatherer.replicaCount, storageCount };
+}
+
+/** Adds such a file to a plan that may have other outputs. Returns the number of its storages. */
+export function addTorchFile(
+  builder: CopyPlanBuilder,
+  gatherer: TensorGatherer,
+  checkpoint: Checkpoint,
+  tree: PyValue,
+  path: string,
+  withCrc: boolean,
+): number {
+  const views = new StoredViews(checkpoint);
+  const pickler = new TorchPickler({
+    viewOf: entry => views.of(entry),
+    keepParameters: checkpoint.format === 'torch',
+  });
   const pickle = pickler.encode(tree);
   const name = path.slice(path.lastIndexOf('/') + 1);
   const output = builder.addOutput({ name, byteLength: 0 });
@@ -37,14 +54,10 @@ export function planTorchSave(
     root: archiveRootOf(path),
     pickle,
     storages: pickler.storages.map(storage => plannedStorage(gatherer, storage)),
-    withCrc: options.withCrc,
+    withCrc,
   });
   builder.setOutputByteLength(output, byteLength);
-  return {
-    plan: builder.build(),
-    replicaCount: gatherer.replicaCount,
-    storageCount: pickler.storages.length,
-  };
+  return pickler.storages.length;
 }
 
 /** How the bytes of a pickled storage get into its record. */
@@ -53,11 +66,8 @@ export function plannedStorage(gatherer: TensorGatherer, storage: PickledStorage
   return {
     byteLength,
     addPieces: () => {
-      if (storage.kind === 'tensor') gatherer.addTensor(storage.entry);
-      else {
-        const { storage: row, className } = storage.reference;
-        gatherer.addStorage(row, dtypeOfStorageClass(className), byteLength, storage.label);
-      }
+      if (storage.kind === 'tensor') gatherer.addTensor(storage.entry, storage.stride);
+      else gatherer.addStorage(storage.row, storage.dtype, byteLength, storage.label);
     },
   };
 }

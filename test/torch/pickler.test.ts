@@ -15,7 +15,7 @@ function entry(name: string, dtype = 'float32', shape: number[] = [2, 3]): Tenso
 
 /** What the pickle says of the tensor under a key: function, arguments, and the parts of its storage's id. */
 function written(tree: PyValue, key: string, viewOf?: () => TensorView) {
-  const pickler = new TorchPickler('label', viewOf);
+  const pickler = new TorchPickler({ label: 'label', ...(viewOf === undefined ? {} : { viewOf }) });
   const { value } = decodePickle(pickler.encode(tree));
   const { callable, args } = (value as PyDict).getText(key) as PyObject;
   const [id, ...rest] = args.items;
@@ -110,7 +110,7 @@ suite('writing tensors into pickles', ({ test, each }) => {
     const bytes = new StorageReference(8, 'UntypedStorage', 'torch.storage', 3, 'cpu');
     const object = new ObjectEntry('x', ['x']);
     object.value = tuple(gpu, bytes, gpu);
-    const pickler = new TorchPickler('x');
+    const pickler = new TorchPickler({ label: 'x' });
     const { value } = decodePickle(pickler.encode(object));
     equal((value as PyTuple).items.map(plain), [
       ['storage', 'torch.HalfStorage', '0', 'cuda:0', 4],
