@@ -53,6 +53,14 @@ export class ChunkTable {
     }
   }
 
+  /** Makes room for boxes of one number of dimensions; whoever calls it writes them into `offsets` and `sizes`. */
+  setBoxes(first: number, count: number, dimensionBase: number, dimensionCount: number): void {
+    for (let i = 0; i < count; i++) {
+      this.dimensionBase[first + i] = dimensionBase + i * dimensionCount;
+      this.dimensionCount[first + i] = dimensionCount;
+    }
+  }
+
   boxOf(chunk: number): Box {
     return { offsets: this.slice(this.offsets, chunk), sizes: this.slice(this.sizes, chunk) };
   }

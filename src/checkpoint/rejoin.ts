@@ -53,7 +53,8 @@ export class TreeJoiner {
     for (let end = name.lastIndexOf('.'); end >= 0; end = end === 0 ? -1 : name.lastIndexOf('.', end - 1)) {
       const key = name.slice(0, end);
       const child = children.get(key);
-      const rest = child !== undefined && isContainer(child) ? this.find(child, name.slice(end + 1)) : undefined;
+      const rest =
+        child !== undefined && isContainer(child) ? this.find(child, name.slice(end + 1)) : undefined;
       if (rest !== undefined) return [key, ...rest];
     }
     return children.has(name) ? undefined : [name];

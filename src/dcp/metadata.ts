@@ -1,11 +1,13 @@
 import type { Box } from '../checkpoint/box.js';
 import { type DTypeInfo, dtypeOf } from '../dtype.js';
-import { FormatError, withContext } from '../errors.js';
+import { FormatError } from '../errors.js';
 import { type ClassHandler, decodePickle } from '../pickle/decode.js';
 import { PyDict } from '../pickle/dict.js';
 import { PyExternal, PyGlobal, PyList, PyObject, PyTuple, type PyValue, textOf } from '../pickle/values.js';
 import { globalsBeyondTorch } from '../torch/globals.js';
 import { sizeOf } from '../torch/size.js';
+import { ChunkList } from './chunk-list.js';
+import { StorageData, type StorageKey, type StoragePlace } from './storage-data.js';
 
 /**
  * The index of a DCP directory, `.metadata`: one pickled `Metadata` object. Its classes moved between modules;
@@ -16,7 +18,7 @@ export interface DcpMetadata {
   stateDictMetadata: [key: PyValue, fqn: string, value: TensorStorageMetadata | BytesStorageMetadata][];
   /** FQN → path; undefined where it was saved without flattening. Elements keep their identity as str objects. */
   plannerData: Map<string, readonly PyValue[]> | undefined;
-  storageData: [MetadataIndex, StorageInfo][];
+  storageData: StorageData;
   storageMeta: StorageMeta | undefined;
   version: string | undefined;
   /** Globals that the pickle names beyond the classes of the format. */
@@ -26,11 +28,13 @@ export interface DcpMetadata {
 // Shared by all instances until their state is set: an index of a million chunks makes a million of each.
 const NO_NUMBERS: number[] = [];
 const NO_TEXTS: string[] = [];
+const NO_CHUNKS = new ChunkList();
 const NO_FIELDS = new PyDict();
 
 /** A class of the format under the names that torch releases pickled it. */
 abstract class Folded extends PyExternal {
-  protected readonly external = true;
+  // Told to the compiler only: no instance need hold it.
+  declare protected readonly external: true;
   abstract override setState(state: PyValue): void;
 }
 
@@ -38,7 +42,7 @@ export class TensorStorageMetadata extends Folded {
   /** Set by the state, which an index that passed `decodeMetadata` has. */
   dtype!: DTypeInfo;
   size = NO_NUMBERS;
-  chunks: ChunkStorageMetadata[] = [];
+  chunks = NO_CHUNKS;
   requiresGrad = false;
 
   setState(state: PyValue): void {
@@ -52,10 +56,11 @@ export class TensorStorageMetadata extends Folded {
     this.size = requireSize(fields.getText('size'), 'TensorStorageMetadata.size');
     const chunks = fields.getText('chunks');
     if (!(chunks instanceof PyList)) throw wrongField('TensorStorageMetadata.chunks');
-    this.chunks = chunks.items.map(chunk => {
-      if (chunk instanceof ChunkStorageMetadata) return chunk;
-      throw wrongField('TensorStorageMetadata.chunks');
-    });
+    this.chunks = new ChunkList();
+    for (const chunk of chunks.items) {
+      if (!(chunk instanceof ChunkStorageMetadata)) throw wrongField('TensorStorageMetadata.chunks');
+      this.chunks.push(chunk);
+    }
   }
 }
 
@@ -90,12 +95,15 @@ export class TensorProperties extends Folded {
   }
 }
 
-/** Key of `storage_data`. Equality is that of (fqn, offset); `index` is a hint. */
-export class MetadataIndex extends Folded {
-  fqn = '';
-  /** Undefined for objects. */
+class MetadataIndex extends Folded implements StorageKey {
+  /** Set by the state. */
+  fqn!: string;
   offset: number[] | undefined;
   index: number | undefined;
+
+  constructor(private readonly collected: CollectedStorageData) {
+    super();
+  }
 
   setState(state: PyValue): void {
     const fields = requireFields(state, 'MetadataIndex');
@@ -107,16 +115,48 @@ export class MetadataIndex extends Folded {
     const index = fields.getText('index');
     if (typeof index === 'number') this.index = index;
   }
+
+  override takeValue(dict: PyDict, value: PyValue): boolean {
+    return this.collected.take(dict, this, value);
+  }
 }
 
-/** Where an item lies. */
-export class StorageInfo extends Folded {
-  relativePath = '';
-  /** Bytes. */
+/** Takes the rows of `storage_data` while the dict is built: neither keys nor values are kept. */
+class CollectedStorageData {
+  private dict: PyDict | undefined;
+  private readonly data = new StorageData();
+
+  /** False for what is not a row, not complete yet, or of another dict. */
+  take(dict: PyDict, key: MetadataIndex, value: PyValue): boolean {
+    if (!(value instanceof StorageInfo) || value.relativePath === undefined || key.fqn === undefined) {
+      return false;
+    }
+    this.dict ??= dict;
+    if (dict !== this.dict) return false;
+    this.data.add(key, value);
+    return true;
+  }
+
+  /** All rows of `dict`. */
+  rowsOf(dict: PyDict): StorageData {
+    const data = dict === this.dict ? this.data : new StorageData();
+    for (const [key, value] of dict.entries()) {
+      if (!(key instanceof MetadataIndex) || !(value instanceof StorageInfo)) {
+        throw wrongField('Metadata.storage_data');
+      }
+      if (key.fqn === undefined) throw wrongField('MetadataIndex');
+      if (value.relativePath === undefined) throw wrongField('_StorageInfo');
+      data.add(key, value);
+    }
+    return data;
+  }
+}
+
+class StorageInfo extends Folded implements StoragePlace {
+  /** Set by the state. */
+  relativePath!: string;
   offset = 0;
-  /** Bytes, as stored. */
   length = 0;
-  /** Stream transforms to undo, in this order: `stream.zstd/1`. */
   transformDescriptors = NO_TEXTS;
 
   setState(state: PyValue): void {
@@ -157,7 +197,7 @@ class MetadataObject extends Folded {
   }
 }
 
-type Handler = new () => Folded;
+type Handler = new (collected: CollectedStorageData) => Folded;
 
 const OLD = 'torch.distributed._shard.checkpoint';
 const NEW = 'torch.distributed.checkpoint';
@@ -193,11 +233,16 @@ const FORMAT_GLOBALS =
 /** The first opcode of every pickle that torch writes, with the protocol's number behind it. */
 const PROTO = 0x80;
 
-const CLASS_HANDLERS = new Map<string, ClassHandler>([
-  ...[...CLASSES].map(([name, Class]): [string, ClassHandler] => [name, { create: () => new Class() }]),
-  // A size is its tuple of numbers: an index of a million chunks has three million of them.
-  ['torch.Size', { create: ({ items: [size] }) => (size instanceof PyTuple ? size : undefined) }],
-]);
+function classHandlers(collected: CollectedStorageData): Map<string, ClassHandler> {
+  return new Map<string, ClassHandler>([
+    ...[...CLASSES].map(([name, Class]): [string, ClassHandler] => [
+      name,
+      { create: () => new Class(collected) },
+    ]),
+    // A size is its tuple of numbers: an index of a million chunks has three million of them.
+    ['torch.Size', { create: ({ items: [size] }) => (size instanceof PyTuple ? size : undefined) }],
+  ]);
+}
 
 /** Beyond this a `.metadata` is not read: the pickle of a million chunks has about 250 MB. */
 export const MAX_METADATA_BYTE_LENGTH = 2 ** 31 - 1;
@@ -214,9 +259,10 @@ export function decodeMetadata(bytes: Uint8Array): DcpMetadata {
     });
   }
   const globals = new Set<string>();
+  const collected = new CollectedStorageData();
   const { value } = decodePickle(bytes, {
     keepStringIdentity: 'loaded',
-    classHandlers: CLASS_HANDLERS,
+    classHandlers: classHandlers(collected),
     onGlobal: global => globals.add(global.path),
   });
   if (!(value instanceof MetadataObject)) {
@@ -230,7 +276,7 @@ export function decodeMetadata(bytes: Uint8Array): DcpMetadata {
   return {
     stateDictMetadata: stateDictMetadata(value.fields.getText('state_dict_metadata')),
     plannerData: plannerData(value.fields.getText('planner_data')),
-    storageData: storageData(value.fields.getText('storage_data')),
+    storageData: storageData(value.fields.getText('storage_data'), collected),
     storageMeta: meta instanceof StorageMeta ? meta : undefined,
     version,
     globals: globalsBeyondTorch(globals).filter(path => !CLASSES.has(path) && !FORMAT_GLOBALS.test(path)),
@@ -259,25 +305,17 @@ function plannerData(value: PyValue | undefined): DcpMetadata['plannerData'] {
   for (const [key, path] of value.entries()) {
     const fqn = textOf(key);
     if (fqn === undefined || !(path instanceof PyTuple)) throw wrongField('Metadata.planner_data');
-    withContext({ fqn }, () => {
-      const isPath = path.items.every(step => isCount(step) || textOf(step) !== undefined);
-      if (!isPath || path.items.length === 0) throw wrongField('Metadata.planner_data');
-    });
+    if (path.items.length === 0 || !path.items.every(isStep)) {
+      throw wrongField('Metadata.planner_data').addContext({ fqn });
+    }
     paths.set(fqn, path.items);
   }
   return paths;
 }
 
-function storageData(value: PyValue | undefined): DcpMetadata['storageData'] {
+function storageData(value: PyValue | undefined, collected: CollectedStorageData): StorageData {
   if (!(value instanceof PyDict)) throw wrongField('Metadata.storage_data');
-  const rows: DcpMetadata['storageData'] = [];
-  for (const [index, info] of value.entries()) {
-    if (!(index instanceof MetadataIndex) || !(info instanceof StorageInfo)) {
-      throw wrongField('Metadata.storage_data');
-    }
-    rows.push([index, info]);
-  }
-  return rows;
+  return collected.rowsOf(value);
 }
 
 /** The fields of a dataclass's state by name; one that an old pickle lacks is undefined. */
@@ -290,6 +328,11 @@ function requireSize(value: PyValue | undefined, what: string): number[] {
   const size = sizeOf(value);
   if (size === undefined) throw wrongField(what);
   return size;
+}
+
+/** Whether `value` can stand in a path: a position of a list, or a key as text. */
+function isStep(value: PyValue): boolean {
+  return isCount(value) || textOf(value) !== undefined;
 }
 
 /** Whether `value` is an int ≥ 0 that a number holds exactly. */

@@ -1,11 +1,7 @@
 import { FormatError } from '../errors.js';
-import {
-  BytesStorageMetadata,
-  type DcpMetadata,
-  type MetadataIndex,
-  type StorageInfo,
-  TensorStorageMetadata,
-} from './metadata.js';
+import { ChunkList } from './chunk-list.js';
+import { BytesStorageMetadata, type DcpMetadata, TensorStorageMetadata } from './metadata.js';
+import { StorageData } from './storage-data.js';
 
 /** The index that one rank wrote for itself, `__R.metadata` (`use_collectives=False`, torch 2.9 and newer). */
 export interface RankMetadata {
@@ -23,7 +19,7 @@ export interface RankMetadata {
  */
 export function mergeRankMetadata(indexes: readonly RankMetadata[]): DcpMetadata {
   const rows = new Map<string, { rank: number; row: DcpMetadata['stateDictMetadata'][number] }>();
-  const storageData: [MetadataIndex, StorageInfo][] = [];
+  const storageData = new StorageData();
   const globals = new Set<string>();
   let plannerData: Map<string, DcpMetadata['stateDictMetadata'][number][0][]> | undefined;
   for (const { rank, metadata } of indexes) {
@@ -40,10 +36,10 @@ export function mergeRankMetadata(indexes: readonly RankMetadata[]): DcpMetadata
       chunkBase.set(fqn, merged.chunks.length);
       for (const chunk of stored.chunks) merged.chunks.push(chunk);
     }
-    for (const [index, info] of metadata.storageData) {
+    for (const [key, place] of metadata.storageData) {
       // The hint counts the chunks of its own rank.
-      if (index.index !== undefined) index.index += chunkBase.get(index.fqn) ?? 0;
-      storageData.push([index, info]);
+      const base = chunkBase.get(key.fqn) ?? 0;
+      storageData.add(key.index === undefined ? key : { ...key, index: key.index + base }, place);
     }
     for (const [fqn, path] of metadata.plannerData ?? []) {
       plannerData ??= new Map();
@@ -71,7 +67,7 @@ function copyOf(
   copy.dtype = stored.dtype;
   copy.size = stored.size;
   copy.requiresGrad = stored.requiresGrad;
-  copy.chunks = [...stored.chunks];
+  copy.chunks = ChunkList.of(stored.chunks);
   return copy;
 }
 

@@ -51,7 +51,7 @@ export async function openDcp(path: string): Promise<DcpCheckpoint> {
 export async function readFileNames(directory: string): Promise<string[]> {
   try {
     const { metadata } = await readIndexFiles(directory);
-    return [...new Set(metadata.storageData.map(([, info]) => info.relativePath))];
+    return [...metadata.storageData.relativePaths];
   } catch (error) {
     if (error instanceof DcpError) return [];
     throw error;

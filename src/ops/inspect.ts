@@ -1,5 +1,11 @@
 import { elementCountOf } from '../checkpoint/box.js';
-import type { Checkpoint, CheckpointFormat, Entry, ObjectEntry, TensorEntry } from '../checkpoint/checkpoint.js';
+import type {
+  Checkpoint,
+  CheckpointFormat,
+  Entry,
+  ObjectEntry,
+  TensorEntry,
+} from '../checkpoint/checkpoint.js';
 import { rankOfFile } from '../dcp/entries.js';
 import { DcpCheckpoint } from '../dcp/reader.js';
 import type { DTypeInfo } from '../dtype.js';

@@ -28,7 +28,10 @@ export async function openCheckpoint(path: string): Promise<Checkpoint> {
   if (kind === 'missing') throw new FileError('There is nothing at this path', { path });
   if (kind === 'directory') return holdsOnlySafetensors(path) ? openSafetensors(path) : openDcp(path);
   if (kind !== 'file') {
-    throw new FileError(`It is a ${kind}`, { expected: 'a DCP directory, a torch.save file or safetensors', path });
+    throw new FileError(`It is a ${kind}`, {
+      expected: 'a DCP directory, a torch.save file or safetensors',
+      path,
+    });
   }
   const format = await recogniseFile(path);
   if (format === 'safetensors') return openSafetensors(path);

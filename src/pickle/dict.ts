@@ -2,6 +2,7 @@ import { decodeLatin1 } from '../bytes.js';
 import { FormatError, LimitError } from '../errors.js';
 import {
   PyByteArray,
+  PyExternal,
   PyFloat,
   PyFrozenSet,
   PyGlobal,
@@ -56,7 +57,10 @@ export class PyDict {
 
   /** The value under a str key. */
   getText(name: string): PyValue | undefined {
-    return this.get(name);
+    const { flat } = this;
+    if (flat.length > 2 * LINEAR_ENTRIES) return this.get(name);
+    for (let i = 0; i < flat.length; i += 2) if (plainText(flat[i]!) === name) return flat[i + 1];
+    return undefined;
   }
 
   set(key: PyValue, value: PyValue): void {
@@ -70,8 +74,8 @@ export class PyDict {
   }
 
   /**
-   * Sets the keys and values that lie in turn in `values[start, end)`. Keys for which `isNew` is true are known
-   * not to be there yet.
+   * Sets the keys and values that lie in turn in `values[start, end)`, as a pickle does: keys may take their values
+   * themselves. Keys for which `isNew` is true are known not to be there yet.
    */
   setAlternating(
     values: readonly PyValue[],
@@ -85,6 +89,7 @@ export class PyDict {
     }
     for (let i = start; i < end; i += 2) {
       const key = values[i]!;
+      if (key instanceof PyExternal && key.takeValue?.(this, values[i + 1]!) === true) continue;
       if (this.index === undefined && isNew?.(key)) this.append(key, values[i + 1]!);
       else this.set(key, values[i + 1]!);
     }

@@ -154,6 +154,11 @@ export abstract class PyExternal {
   appendItem?(item: PyValue): void;
   /** Takes an item of SETITEM or SETITEMS, likewise. */
   setItem?(key: PyValue, value: PyValue): void;
+  /**
+   * Takes the value that it is the key of, so that the dict keeps neither; false leaves both to the dict. Called
+   * where SETITEM or SETITEMS would put them there.
+   */
+  takeValue?(dict: PyDict, value: PyValue): boolean;
 }
 
 /** The text of a str, whichever form it has; undefined for everything else. */

@@ -1,3 +1,4 @@
+import { contiguousStride } from '../checkpoint/box.js';
 import {
   type Checkpoint,
   type Entry,
@@ -7,7 +8,6 @@ import {
   TensorEntry,
 } from '../checkpoint/checkpoint.js';
 import { ChunkTable } from '../checkpoint/chunks.js';
-import { contiguousStride } from '../checkpoint/box.js';
 import { StorageTable } from '../checkpoint/storage.js';
 import { FileError, FormatError, LimitError, withContext } from '../errors.js';
 import { listNames, pathKind } from '../io/listing.js';
@@ -16,13 +16,7 @@ import { FileSource, readRange } from '../io/source.js';
 import { PyDict } from '../pickle/dict.js';
 import { readSafetensorsHeader } from './file.js';
 import type { SafetensorsHeader } from './header.js';
-import {
-  decodeIndex,
-  INDEX_NAME,
-  INDEX_PATTERN,
-  MAX_INDEX_BYTE_LENGTH,
-  SINGLE_NAME,
-} from './index-file.js';
+import { decodeIndex, INDEX_NAME, INDEX_PATTERN, MAX_INDEX_BYTE_LENGTH, SINGLE_NAME } from './index-file.js';
 import { joinTensors, SHARDING_KEY, type StoredTensor, storedTensors } from './stored-tensors.js';
 
 const EXTENSION = '.safetensors';
@@ -52,7 +46,11 @@ export async function openSafetensors(path: string): Promise<SafetensorsCheckpoi
   }
   return new SafetensorsCheckpoint(
     path,
-    names.map((name, file) => ({ path: `${directory}/${name}`, name, byteLength: snapshots[file]!.byteLength })),
+    names.map((name, file) => ({
+      path: `${directory}/${name}`,
+      name,
+      byteLength: snapshots[file]!.byteLength,
+    })),
     headers,
     indexSnapshot === undefined ? snapshots : [indexSnapshot, ...snapshots],
   );
@@ -75,7 +73,9 @@ function findFiles(path: string): FoundFiles {
     const slash = path.lastIndexOf('/');
     const directory = slash < 0 ? '.' : slash === 0 ? '' : path.slice(0, slash);
     const name = path.slice(slash + 1);
-    return INDEX_PATTERN.test(name) ? { directory, indexName: name, names: [] } : { directory, names: [name] };
+    return INDEX_PATTERN.test(name)
+      ? { directory, indexName: name, names: [] }
+      : { directory, names: [name] };
   }
   const directory = path.replace(/(?<=.)\/+$/, '');
   const all = listNames(directory);

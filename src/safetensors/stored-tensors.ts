@@ -43,7 +43,16 @@ export function storedTensors({ metadata, tensors }: SafetensorsHeader, file: nu
         fqn,
       });
     }
-    return { fqn, dtype, offsets, sizes: shape, file, byteOffset, byteLength, isSharded: offsetsOf !== undefined };
+    return {
+      fqn,
+      dtype,
+      offsets,
+      sizes: shape,
+      file,
+      byteOffset,
+      byteLength,
+      isSharded: offsetsOf !== undefined,
+    };
   });
 }
 
@@ -90,7 +99,9 @@ export function joinTensors(stored: readonly StoredTensor[], files: readonly Sou
         });
       }
     }
-    const shape = first.sizes.map((_, d) => Math.max(...chunks.map(({ offsets, sizes }) => offsets[d]! + sizes[d]!)));
+    const shape = first.sizes.map((_, d) =>
+      Math.max(...chunks.map(({ offsets, sizes }) => offsets[d]! + sizes[d]!)),
+    );
     return { fqn, dtype: first.dtype, shape, chunks };
   });
 }

@@ -17,7 +17,8 @@ export class StoredViews {
       if (entry.kind !== 'tensor' || entry.storage === undefined || seen.has(entry.identity)) continue;
       seen.add(entry.identity);
       const users = this.usersOf.get(entry.storage);
-      if (users === undefined) this.usersOf.set(entry.storage, { dtype: entry.dtype, count: 1, isMixed: false });
+      if (users === undefined)
+        this.usersOf.set(entry.storage, { dtype: entry.dtype, count: 1, isMixed: false });
       else {
         users.count++;
         users.isMixed ||= users.dtype !== entry.dtype;

@@ -3,8 +3,8 @@ import { TensorGatherer } from '../checkpoint/gather.js';
 import { type CopyPlan, CopyPlanBuilder } from '../copy/plan.js';
 import type { PyValue } from '../pickle/values.js';
 import { addTorchArchive, archiveRootOf, type PlannedStorage } from './archive-plan.js';
-import { StoredViews } from './stored-views.js';
 import { type PickledStorage, TorchPickler } from './pickler.js';
+import { StoredViews } from './stored-views.js';
 
 export interface TorchSavePlan {
   plan: CopyPlan;

@@ -1,12 +1,7 @@
+import { ChunkList } from '../../src/dcp/chunk-list.js';
 import { indexEntries, rankOfFile } from '../../src/dcp/entries.js';
-import {
-  BytesStorageMetadata,
-  ChunkStorageMetadata,
-  type DcpMetadata,
-  MetadataIndex,
-  StorageInfo,
-  TensorStorageMetadata,
-} from '../../src/dcp/metadata.js';
+import { BytesStorageMetadata, type DcpMetadata, TensorStorageMetadata } from '../../src/dcp/metadata.js';
+import { StorageData, type StorageKey, type StoragePlace } from '../../src/dcp/storage-data.js';
 import { dtypeOf } from '../../src/dtype.js';
 import type { PyValue } from '../../src/pickle/values.js';
 import { equal, is, suite, throws } from '../suite.js';
@@ -16,18 +11,16 @@ const DATA = '__0_0.distcp';
 type BoxRow = [offsets: number[], sizes: number[]];
 
 function tensor(size: number[], boxes: BoxRow[] = [[size.map(() => 0), size]]): TensorStorageMetadata {
-  const chunks = boxes.map(([offsets, sizes]) =>
-    Object.assign(new ChunkStorageMetadata(), { offsets, sizes }),
-  );
+  const chunks = ChunkList.of(boxes.map(([offsets, sizes]) => ({ offsets, sizes })));
   return Object.assign(new TensorStorageMetadata(), { dtype: dtypeOf('float32'), size, chunks });
 }
 
-type PlaceRow = [fqn: string, offset: number[] | undefined, info?: Partial<StorageInfo>, index?: number];
+type PlaceRow = [fqn: string, offset: number[] | undefined, info?: Partial<StoragePlace>, index?: number];
 
-function place([fqn, offset, info = {}, index]: PlaceRow): [MetadataIndex, StorageInfo] {
+function place([fqn, offset, info = {}, index]: PlaceRow): [StorageKey, StoragePlace] {
   return [
-    Object.assign(new MetadataIndex(), { fqn, offset, index }),
-    Object.assign(new StorageInfo(), { relativePath: DATA, offset: 0, length: 8, ...info }),
+    { fqn, offset, index },
+    { relativePath: DATA, offset: 0, length: 8, transformDescriptors: [], ...info },
   ];
 }
 
@@ -39,7 +32,7 @@ function metadata(
   return {
     stateDictMetadata: Object.entries(stored).map(([fqn, value]) => [fqn, fqn, value]),
     plannerData: plannerData === undefined ? undefined : new Map(Object.entries(plannerData)),
-    storageData: places.map(place),
+    storageData: StorageData.of(places.map(place)),
     storageMeta: undefined,
     version: undefined,
     globals: [],

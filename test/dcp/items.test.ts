@@ -80,7 +80,7 @@ suite('what items hold', ({ test, each }) => {
   function itemOf(fixture: string, fqn: string) {
     const path = fixturePath(fixture);
     const { storageData } = decodeMetadata(readFileSync(join(path, '.metadata')));
-    const { offset, length } = storageData.find(([index]) => index.fqn === fqn)![1];
+    const { offset, length } = [...storageData].find(([key]) => key.fqn === fqn)![1];
     const bytes = readFileSync(join(path, '__0_0.distcp'));
     return {
       item: { byteOffset: offset, byteLength: length },

@@ -53,7 +53,7 @@ suite('decoding .metadata', ({ test, each }) => {
     equal(
       metadata.stateDictMetadata.map(([, fqn, stored]) => {
         if (!(stored instanceof TensorStorageMetadata)) return [fqn, stored instanceof BytesStorageMetadata];
-        const boxes = stored.chunks.map(({ offsets, sizes }) => [offsets, sizes]);
+        const boxes = Array.from(stored.chunks, ({ offsets, sizes }) => [offsets, sizes]);
         return [fqn, stored.dtype.name, stored.size, stored.requiresGrad, boxes];
       }),
       [
@@ -75,14 +75,17 @@ suite('decoding .metadata', ({ test, each }) => {
       ],
     );
     equal(
-      metadata.storageData.map(([{ fqn, offset, index }, { relativePath, offset: start, length }]) => [
-        fqn,
-        offset,
-        index,
-        relativePath,
-        start,
-        length,
-      ]),
+      Array.from(
+        metadata.storageData,
+        ([{ fqn, offset, index }, { relativePath, offset: start, length }]) => [
+          fqn,
+          offset,
+          index,
+          relativePath,
+          start,
+          length,
+        ],
+      ),
       [
         ['step', undefined, undefined, '__0_0.distcp', 0, 431],
         ['note', undefined, undefined, '__0_0.distcp', 431, 431],
@@ -141,7 +144,7 @@ suite('decoding .metadata', ({ test, each }) => {
       ['w'],
     );
     equal(plannerData, new Map([['w', ['w']]]));
-    is(storageData[0]![1].length, 1577);
+    is(storageData.byteLength(0), 1577);
   });
 });
 

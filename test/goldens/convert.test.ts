@@ -155,7 +155,7 @@ function requireItems(path: string, source: Described): void {
   is(storageData.length, leaves.length);
   let end = 0;
   for (const [i, leaf] of [...objects, ...tensors].entries()) {
-    const [index, info] = storageData[i]!;
+    const [index, info] = [storageData.keyOf(i), storageData.placeOf(i)];
     equal([index.fqn, info.relativePath, info.offset], [leaf.path.join('.'), '__0_0.distcp', end]);
     end += info.length;
     const item = unzipArchive(bytes.subarray(info.offset, end));

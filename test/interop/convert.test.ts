@@ -24,7 +24,8 @@ const TORCH_IS_WRONG: Readonly<Record<string, string>> = {
 /** Cases whose index torch's reader is handed by fixtures/flows/index_files.py: by itself it cannot read it. */
 const ANY_INDEX: Readonly<Record<string, string>> = {
   'single of torch 1.13.1': 'classes of modules that were moved since',
-  'rank_metadata of torch 2.14.1': 'one process reads the index of one rank, and leaves the rest uninitialised',
+  'rank_metadata of torch 2.14.1':
+    'one process reads the index of one rank, and leaves the rest uninitialised',
 };
 
 /** Cases with equal values whose pickle differs from torch's, and the cause. */
