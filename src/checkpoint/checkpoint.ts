@@ -57,8 +57,11 @@ export interface Provenance {
   readonly globals: readonly string[];
 }
 
-/** A file format that checkpoints are read from and written in. */
-export type CheckpointFormat = 'dcp' | 'torch' | 'safetensors';
+/**
+ * A file format that checkpoints are read from and written in. `torchscript` is a program with its weights, of which
+ * only the weights are seen here.
+ */
+export type CheckpointFormat = 'dcp' | 'torch' | 'torchscript' | 'safetensors';
 
 /** Strings are mapping keys as text, numbers are list positions: the form of DCP's `planner_data`. */
 export type EntryPath = readonly (string | number)[];

@@ -32,6 +32,7 @@ const FORMATS: Record<InspectReport['format'], string> = {
   dcp: 'DCP directory',
   torch: 'torch.save file',
   safetensors: 'safetensors',
+  torchscript: 'TorchScript archive',
 };
 
 function headerRows(report: InspectReport): [string, string][] {

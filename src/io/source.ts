@@ -71,8 +71,11 @@ export class FileSource implements ByteSource {
     private readonly fd: number,
   ) {}
 
-  /** @throws FileError when the path cannot be opened or is not a regular file. */
-  static open(path: string): FileSource {
+  /**
+   * @param name what messages call it, where that is not its path
+   * @throws FileError when the path cannot be opened or is not a regular file.
+   */
+  static open(path: string, name = path): FileSource {
     let fd: number;
     try {
       fd = openSync(path, 'r');
@@ -87,7 +90,7 @@ export class FileSource implements ByteSource {
         path,
       });
     }
-    return new FileSource(path, status.size, fd);
+    return new FileSource(name, status.size, fd);
   }
 
   readInto(target: Uint8Array, byteOffset: number): void {

@@ -1,11 +1,21 @@
 import { closeSync, mkdirSync, openSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { LimitError } from '../errors.js';
 import { fileError } from './source.js';
 import { ownerState, parseTemporaryName, temporaryName } from './temporary-name.js';
 import { writeFully } from './write.js';
 
 const STEM = 'spool';
+
+/** Real checkpoints shrink to a half at best; what is made to fill a disk shrinks to a thousandth. */
+const SAFE_RATIO = 200;
+const ALWAYS_SAFE_BYTE_LENGTH = 2 ** 30;
+
+/** How much a compressed file of this length may become before it counts as made to fill the disk. */
+export function safeInflatedByteLength(compressedByteLength: number): number {
+  return Math.max(ALWAYS_SAFE_BYTE_LENGTH, compressedByteLength * SAFE_RATIO);
+}
 
 /**
  * A file in the temporary area (TMPDIR) for bytes that have no random access where they are: compressed records are
@@ -18,17 +28,21 @@ export class Spool {
     readonly path: string,
     private readonly directory: string,
     private readonly fd: number,
+    private readonly maxByteLength: number,
   ) {}
 
-  /** @throws FileError where the temporary area cannot be written. */
-  static create(): Spool {
+  /**
+   * @param maxByteLength how much it takes; see {@link safeInflatedByteLength}
+   * @throws FileError where the temporary area cannot be written.
+   */
+  static create(maxByteLength = Number.POSITIVE_INFINITY): Spool {
     const area = tmpdir();
     try {
       removeDeadSpools(area);
       const directory = join(area, temporaryName(STEM));
       mkdirSync(directory, { mode: 0o700 });
       const path = join(directory, 'inflated');
-      return new Spool(path, directory, openSync(path, 'wx', 0o600));
+      return new Spool(path, directory, openSync(path, 'wx', 0o600), maxByteLength);
     } catch (error) {
       throw fileError('make a temporary file', area, error);
     }
@@ -38,7 +52,19 @@ export class Spool {
     return this.length;
   }
 
+  /** @throws LimitError where so many bytes more are too many. */
+  expect(byteLength: number): void {
+    if (this.length + byteLength <= this.maxByteLength) return;
+    throw new LimitError('The compressed data become longer than is safe to follow', {
+      expected: `${this.maxByteLength} bytes at most`,
+      found: `${this.length + byteLength} bytes or more`,
+      hint: 'If you trust the file, uncompress it yourself and give the result.',
+    });
+  }
+
+  /** @throws LimitError as {@link expect} does. FileError where the disk is full. */
   append(bytes: Uint8Array): void {
+    this.expect(bytes.length);
     writeFully(this.fd, bytes, this.length, this.path);
     this.length += bytes.length;
   }

@@ -6,10 +6,11 @@ import type { ByteSink } from '../copy/stream.js';
 import { METADATA_NAME } from '../dcp/directory.js';
 import { openDcp } from '../dcp/reader.js';
 import { planDcpSave } from '../dcp/writer.js';
-import { CorruptDataError, FileError, InterruptedError, UsageError } from '../errors.js';
+import { CorruptDataError, FileError, InterruptedError, UsageError, withContext } from '../errors.js';
 import { type PathKind, pathKind } from '../io/listing.js';
 import { lookAt } from '../io/paths.js';
 import { type FileSnapshot, requireUnchanged, takeSnapshot } from '../io/snapshot.js';
+import { requireNoTorchScript } from '../torch/archive.js';
 import { openTorchFile } from '../torch/reader.js';
 import { planTorchSave } from '../torch/writer.js';
 import { type Destination, directoryDestination, fileDestination, streamDestination } from './destination.js';
@@ -148,6 +149,7 @@ export async function torchSaveToDcp(
   const snapshot = takeSnapshot(source);
   const checkpoint = await openTorchFile(source);
   try {
+    withContext({ path: source }, () => requireNoTorchScript(checkpoint.format === 'torchscript'));
     return await convert('torch_to_dcp', checkpoint, target, [snapshot], [], options, () => ({
       plan: planDcpSave(checkpoint, { withCrc: options.crc ?? true }),
       replicaCount: 0,
@@ -287,7 +289,7 @@ function requireDirectory(source: string): void {
 async function requireTorchFile(source: string): Promise<void> {
   const pathIs = pathKind(source);
   requireThere(source, pathIs);
-  const kind = pathIs === 'file' ? await recogniseFile(source) : pathIs;
+  const kind = pathIs === 'file' ? (await recogniseFile(source)).as : pathIs;
   if (kind === 'torch') return;
   const isDcp = kind === 'dcp-index' || kind === 'directory';
   throw new FileError(`The source is a ${kind === 'dcp-index' ? 'DCP index' : kind}`, {

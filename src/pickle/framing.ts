@@ -12,6 +12,8 @@ export interface Framing {
   fetched: SlotSet;
   /** Why the pickle cannot be followed to a STOP. */
   error: DcpError | undefined;
+  /** Where the bytes end too early: how many there must be at least to go on. Undefined: more would not help. */
+  neededByteLength: number | undefined;
 }
 
 /** Arguments of fixed size. */
@@ -22,6 +24,15 @@ const FIXED_BYTE_LENGTH: Readonly<Partial<Record<ArgumentKind, number>>> = {
   int32: 4,
   uint32: 4,
   float64: 8,
+};
+
+/** Lengths in front of data. */
+const PREFIX_BYTE_LENGTH: Readonly<Partial<Record<ArgumentKind, number>>> = {
+  bytes8: 1,
+  bytes32: 4,
+  signed32: 4,
+  bytes64: 8,
+  length64: 8,
 };
 
 const REFUSED: Readonly<Record<string, string>> = {
@@ -49,18 +60,25 @@ export function frameOpcodes(bytes: Uint8Array, start: number, memoSlots: number
   const fetched = new SlotSet(memoSlots);
   const memo = new MemoNumbers();
   let opcodeOffset = start;
+  let neededByteLength: number | undefined;
   try {
     for (let at = start; ; ) {
       opcodeOffset = at;
-      if (at >= bytes.length) throw new FormatError('The pickle ends without STOP');
+      if (at >= bytes.length) {
+        neededByteLength = at + 1;
+        throw new FormatError('The pickle ends without STOP');
+      }
       const code = bytes[at++]!;
       const argument = at;
       const length = step[code]!;
       at = length === VARIABLE ? argumentEnd(bytes, code, at) : at + length;
-      if (at > bytes.length) throw endsInside(code);
+      if (at > bytes.length) {
+        neededByteLength = at;
+        throw endsInside(bytes, code, argument, at);
+      }
       switch (code) {
         case 0x2e: // STOP
-          return { start, end: at, fetched, error: undefined };
+          return { start, end: at, fetched, error: undefined, neededByteLength };
         case 0x94: // MEMOIZE
           memo.next();
           break;
@@ -87,11 +105,11 @@ export function frameOpcodes(bytes: Uint8Array, start: number, memoSlots: number
   } catch (error) {
     if (!(error instanceof DcpError)) throw error;
     const context = { byteOffset: opcodeOffset };
-    return { start, end: opcodeOffset, fetched, error: error.addContext(context) };
+    return { start, end: opcodeOffset, fetched, error: error.addContext(context), neededByteLength };
   }
 }
 
-/** Where the argument that begins at `at` ends. @throws FormatError where that is beyond the bytes. */
+/** Where the argument that begins at `at` ends: beyond the bytes where they end too early. */
 function argumentEnd(bytes: Uint8Array, code: number, at: number): number {
   const opcode = OPCODE_BY_CODE[code];
   if (opcode === undefined) {
@@ -101,52 +119,55 @@ function argumentEnd(bytes: Uint8Array, code: number, at: number): number {
   if (refusal !== undefined) throw new UnsupportedError(`Cannot read opcode ${opcode.name}: ${refusal}`);
   switch (opcode.argument) {
     case 'line':
-      return lineEnd(bytes, code, at);
+      return lineEnd(bytes, at);
     case 'lines':
-      return lineEnd(bytes, code, lineEnd(bytes, code, at));
-    case 'length64':
-      // The bytes of a frame hold opcodes: they are not stepped over.
-      checkLength(bytes, code, at, 8, readUint64LE);
-      return at + 8;
+      return lineEnd(bytes, lineEnd(bytes, at));
+    case 'length64': {
+      // The bytes of a frame hold opcodes: they are not stepped over, but they must be there.
+      const end = dataEnd(bytes, at, 8, readUint64LE);
+      return end > bytes.length ? end : at + 8;
+    }
     case 'bytes8':
-      return at + 1 + checkLength(bytes, code, at, 1, (b, i) => b[i]!);
+      return dataEnd(bytes, at, 1, (b, i) => b[i]!);
     case 'bytes32':
-      return at + 4 + checkLength(bytes, code, at, 4, readUint32LE);
+      return dataEnd(bytes, at, 4, readUint32LE);
     case 'signed32':
-      return at + 4 + checkLength(bytes, code, at, 4, readInt32LE);
+      return dataEnd(bytes, at, 4, readInt32LE);
     default:
-      return at + 8 + checkLength(bytes, code, at, 8, readUint64LE);
+      return dataEnd(bytes, at, 8, readUint64LE);
   }
 }
 
-/** Reads a length of `prefix` bytes and checks that so many bytes follow it. */
-function checkLength(
+/** Where data end whose length is a prefix of `prefix` bytes. */
+function dataEnd(
   bytes: Uint8Array,
-  code: number,
   at: number,
   prefix: number,
   read: (bytes: Uint8Array, byteOffset: number) => number,
 ): number {
-  const left = bytes.length - at - prefix;
-  if (left < 0) throw endsInside(code);
+  const start = at + prefix;
+  if (start > bytes.length) return start;
   const length = read(bytes, at);
-  if (length < 0 || length > left) {
-    throw new FormatError(`The pickle ends inside the data of ${opcodeName(code)}`, {
-      expected: `${length} bytes`,
-      found: `${left} bytes left`,
-    });
-  }
-  return length;
+  if (length < 0) throw new FormatError('Data of a negative length', { found: `${length} bytes` });
+  return start + length;
 }
 
-function lineEnd(bytes: Uint8Array, code: number, at: number): number {
+/** A line that does not end in these bytes needs one more at least. */
+function lineEnd(bytes: Uint8Array, at: number): number {
   const newline = bytes.indexOf(0x0a, at);
-  if (newline < 0) throw endsInside(code);
-  return newline + 1;
+  return newline < 0 ? bytes.length + 1 : newline + 1;
 }
 
-function endsInside(code: number): FormatError {
-  return new FormatError(`The pickle ends inside the argument of ${opcodeName(code)}`);
+function endsInside(bytes: Uint8Array, code: number, argument: number, end: number): FormatError {
+  const kind = OPCODE_BY_CODE[code]!.argument;
+  const prefix = PREFIX_BYTE_LENGTH[kind];
+  if (prefix === undefined || argument + prefix > bytes.length) {
+    return new FormatError(`The pickle ends inside the argument of ${opcodeName(code)}`);
+  }
+  return new FormatError(`The pickle ends inside the data of ${opcodeName(code)}`, {
+    expected: `${end - argument - prefix} bytes`,
+    found: `${bytes.length - argument - prefix} bytes left`,
+  });
 }
 
 /** The slot number of GET and PUT: decimal text, with its newline at `end - 1`. */

@@ -9,65 +9,141 @@ import {
 import { ChunkTable } from '../checkpoint/chunks.js';
 import { type Leaf, leavesOf } from '../checkpoint/flatten.js';
 import { StorageTable } from '../checkpoint/storage.js';
-import { withContext, withContextAsync } from '../errors.js';
-import { FileSource } from '../io/source.js';
-import { Spool } from '../io/spool.js';
+import { FormatError, withContext, withContextAsync } from '../errors.js';
+import { type ByteSource, FileSource, readRange } from '../io/source.js';
+import { Spool, safeInflatedByteLength } from '../io/spool.js';
 import type { PyValue } from '../pickle/values.js';
 import type { ArchiveRecord } from '../zip/archive.js';
-import { locateRecord, streamRecord } from '../zip/reader.js';
-import { readTorchArchive, type TorchArchive } from './archive.js';
+import { gunzipPieces } from '../zip/inflate.js';
+import { readPieces, streamRecord } from '../zip/reader.js';
+import type { TorchContainer } from './container.js';
 import { globalsBeyondTorch } from './globals.js';
-import { ArchiveStorages } from './storages.js';
+import { openLegacyContainer } from './legacy.js';
+import { HEAD_BYTE_LENGTH, isGzip, isLegacyTorch, isZip } from './magic.js';
 import { type StridedTensor, tensorFormOf } from './tensors.js';
-import { unpickleArchive } from './unpickle.js';
+import { openZipContainer } from './zip-container.js';
 
 /**
- * Opens a torch.save file (zip container, torch 1.6 and newer). Reads its directory and its pickle; storages
- * stay where they are.
- * @throws FileError, FormatError, UnsupportedError with path and record.
+ * Opens a torch.save file, in the zip container (torch 1.6 and newer) or the one before it, or a TorchScript
+ * archive; inside gzip too. Reads its directory and its pickles; storages stay where they are, but what gzip
+ * holds is first inflated, whole, into the temporary area.
+ * @throws FileError, FormatError, UnsupportedError, CorruptDataError, LimitError with path and record.
  */
 export async function openTorchFile(path: string): Promise<Checkpoint> {
-  const source = FileSource.open(path);
+  const file = new TorchFile(path);
   try {
-    return await withContextAsync(
-      { path },
-      async () => new TorchCheckpoint(path, await readTorchArchive(source)),
-    );
+    return await withContextAsync({ path }, async () => {
+      await file.uncompress();
+      const storages = new StorageTable();
+      const head = await readHead(file.source);
+      const open = isLegacyTorch(head) ? openLegacyContainer : openZipContainer;
+      return new TorchCheckpoint(path, file, await open(file.source, storages), storages);
+    });
   } catch (error) {
-    source.close();
+    file.close();
     throw error;
   }
 }
 
-class TorchCheckpoint implements Checkpoint {
-  readonly format = 'torch';
+function readHead(source: ByteSource): Promise<Uint8Array> {
+  return readRange(source, 0, Math.min(HEAD_BYTE_LENGTH, source.byteLength));
+}
+
+/** The bytes of one torch file: the file itself, and spool files for what is compressed in or around it. */
+class TorchFile {
+  /** Where the container is: the file, or what was inflated of it. */
+  source: ByteSource;
   readonly files: SourceFile[];
+  private readonly spools: Spool[] = [];
+  private inflated: { spool: Spool; file: number } | undefined;
+
+  constructor(path: string) {
+    const source = FileSource.open(path);
+    this.source = source;
+    this.files = [{ path, name: path.slice(path.lastIndexOf('/') + 1), byteLength: source.byteLength }];
+  }
+
+  /** Puts what gzip holds, if the file is of gzip, in the file's place. */
+  async uncompress(): Promise<void> {
+    const { source } = this;
+    const [{ name, byteLength }] = this.files as [SourceFile];
+    if (!isGzip(await readHead(source))) return;
+    const spool = this.addSpool(source.byteLength);
+    const pieces = gunzipPieces(readPieces(source, 0, source.byteLength), { path: source.name });
+    let head: Uint8Array = new Uint8Array(0);
+    for await (const piece of pieces) {
+      spool.append(piece);
+      if (head.length >= HEAD_BYTE_LENGTH) continue;
+      head = Buffer.concat([head, piece.subarray(0, HEAD_BYTE_LENGTH)]);
+      // As soon as can be: what is something else need not be inflated to its end.
+      if (head.length >= HEAD_BYTE_LENGTH) requireContainer(head);
+    }
+    requireContainer(head);
+    this.files[0] = { path: spool.path, name, byteLength };
+    this.source = FileSource.open(spool.path, source.name);
+    source.close();
+  }
+
+  /** Compressed records have no random access: they are inflated once, into a spool file. */
+  async inflate(record: ArchiveRecord): Promise<{ file: number; byteOffset: number }> {
+    this.inflated ??= this.spoolOfRecords();
+    const { spool, file } = this.inflated;
+    spool.expect(record.byteLength);
+    const byteOffset = spool.byteLength;
+    await streamRecord(this.source, record, bytes => spool.append(bytes));
+    return { file, byteOffset };
+  }
+
+  private spoolOfRecords(): { spool: Spool; file: number } {
+    const spool = this.addSpool(this.source.byteLength);
+    const file = this.files.push({ path: spool.path, name: 'inflated records', byteLength: undefined }) - 1;
+    return { spool, file };
+  }
+
+  private addSpool(compressedByteLength: number): Spool {
+    const spool = Spool.create(safeInflatedByteLength(compressedByteLength));
+    this.spools.push(spool);
+    return spool;
+  }
+
+  close(): void {
+    this.source.close();
+    for (const spool of this.spools) spool.remove();
+  }
+}
+
+function requireContainer(head: Uint8Array): void {
+  if (isZip(head) || isLegacyTorch(head)) return;
+  throw new FormatError('The gzip file holds no torch.save file', {
+    found: head.length === 0 ? 'nothing' : `bytes that begin with ${hex(head.subarray(0, 8))}`,
+    hint: 'Uncompress it and look at what is in it: gunzip.',
+  });
+}
+
+function hex(bytes: Uint8Array): string {
+  return Array.from(bytes, byte => byte.toString(16).padStart(2, '0')).join(' ');
+}
+
+class TorchCheckpoint implements Checkpoint {
+  readonly format: TorchContainer['format'];
+  readonly files: readonly SourceFile[];
   readonly entries: Entry[] = [];
   readonly tree: PyValue;
   readonly chunks: ChunkTable;
-  readonly storages = new StorageTable();
   readonly provenance: Checkpoint['provenance'];
-  private readonly archiveStorages: ArchiveStorages;
   private placed = false;
-  private spool: Spool | undefined;
 
   constructor(
     readonly path: string,
-    private readonly archive: TorchArchive,
+    private readonly file: TorchFile,
+    private readonly container: TorchContainer,
+    readonly storages: StorageTable,
   ) {
-    const { source } = archive;
-    this.files = [{ path, name: path.slice(path.lastIndexOf('/') + 1), byteLength: source.byteLength }];
-    const archiveStorages = new ArchiveStorages(archive, this.storages, 0);
-    this.archiveStorages = archiveStorages;
-    const { value, globals } = withContext({ entry: 'data.pkl' }, () =>
-      unpickleArchive(archive, archiveStorages),
-    );
+    const { format, value, globals, torchEra, pickleProtocol } = container;
+    this.format = format;
+    this.files = file.files;
     this.tree = value;
-    this.provenance = {
-      torchEra: torchEra(archive),
-      globals: globalsBeyondTorch(globals),
-      pickleProtocol: pickleProtocolOf(archive.pickle),
-    };
+    this.provenance = { torchEra, globals: globalsBeyondTorch(globals), pickleProtocol };
     const views = this.collectEntries();
     if (this.entries.length === 1 && this.entries[0]!.path.length === 0) this.tree = this.entries[0]!;
     this.chunks = this.chunkTable(views);
@@ -120,40 +196,20 @@ class TorchCheckpoint implements Checkpoint {
     return chunks;
   }
 
-  /** Views are known from the pickle; what is left to find is where each record's data begin. */
+  /** Views are known from the pickle; what is left to find is where the bytes of each storage begin. */
   async resolve(): Promise<void> {
     if (this.placed) return;
     this.placed = true;
-    const { source } = this.archive;
-    await withContextAsync({ path: this.path }, async () => {
-      for (const { storage, record } of this.archiveStorages.records) {
-        if (record.method === 'stored') {
-          this.storages.place(storage, 0, await locateRecord(source, record));
-        } else {
-          await this.inflate(storage, record);
-        }
-      }
-    });
-  }
-
-  /** Deflated records have no random access: they are inflated once, into a spool file. */
-  private async inflate(storage: number, record: ArchiveRecord): Promise<void> {
-    if (this.spool === undefined) {
-      this.spool = Spool.create();
-      this.files.push({ path: this.spool.path, name: 'inflated records', byteLength: undefined });
-    }
-    const { spool } = this;
-    const byteOffset = spool.byteLength;
-    await streamRecord(this.archive.source, record, bytes => spool.append(bytes));
-    this.storages.place(storage, 1, byteOffset);
+    await withContextAsync({ path: this.path }, () =>
+      this.container.placeStorages(record => this.file.inflate(record)),
+    );
   }
 
   /** Opening read the one pickle, and with it every object. Their storages are placed by `resolve`. */
   async loadObjects(): Promise<void> {}
 
   close(): void {
-    this.archive.source.close();
-    this.spool?.remove();
+    this.file.close();
   }
 }
 
@@ -183,18 +239,4 @@ function uniqueFqn(path: EntryPath, fqns: Map<string, number>): string {
   const count = (fqns.get(text) ?? 0) + 1;
   fqns.set(text, count);
   return count === 1 ? text : `${text}#${count}`;
-}
-
-/** What the opcode PROTO says; pickles of protocols 0 and 1 have none. */
-function pickleProtocolOf(pickle: Uint8Array): number {
-  return pickle[0] === PROTO ? pickle[1]! : 0;
-}
-
-const PROTO = 0x80;
-
-/** Which releases write an archive of this shape; docs/formats.md, "Which release wrote what". */
-function torchEra(archive: TorchArchive): string {
-  if (archive.formatVersion !== undefined) return '2.7 or newer';
-  if (archive.hasSerializationId) return '2.1 to 2.6';
-  return archive.hasByteOrder ? '2.1' : '1.6 to 2.0';
 }

@@ -1,86 +1,102 @@
 import { StorageReference, type StorageTable } from '../checkpoint/storage.js';
+import type { DTypeInfo } from '../dtype.js';
 import { FormatError, UnsupportedError } from '../errors.js';
-import { PyGlobal, type PyPersistentId, PyTuple, type PyValue, textOf } from '../pickle/values.js';
+import type { PyPersistentId, PyValue } from '../pickle/values.js';
 import type { ArchiveRecord } from '../zip/archive.js';
 import { storageRecord, type TorchArchive } from './archive.js';
-import { storageDType } from './tensors.js';
+import { decodePersistentId, type StorageId } from './persistent-id.js';
+import { dtypeOfClass } from './tensors.js';
 
 /**
- * What a persistent id of a torch archive says:
- * `("storage", <storage class>, <key>, <location>, <element count>)`; an untyped storage counts bytes.
- * Source: `persistent_id` in `torch/serialization.py`.
+ * The storages that one pickle refers to. Each key is one storage, added to the table when it is first met; where
+ * its bytes are is the container's to say.
  */
-interface StorageId {
-  classModule: string;
-  className: string;
-  key: string;
-  location: string;
-  elementCount: number;
-}
-
-/** @throws FormatError, UnsupportedError where the id is not one of a storage. */
-function decodeStorageId(id: PyValue): StorageId {
-  if (!(id instanceof PyTuple) || textOf(id.items[0]) !== 'storage') {
-    throw new UnsupportedError('The pickle refers to something outside it that is not a storage', {
-      expected: 'a tuple that begins with "storage"',
-    });
-  }
-  const [, storageClass, key, location, elementCount] = id.items;
-  const keyText = textOf(key);
-  const locationText = textOf(location);
-  if (
-    !(storageClass instanceof PyGlobal) ||
-    keyText === undefined ||
-    locationText === undefined ||
-    typeof elementCount !== 'number' ||
-    elementCount < 0
-  ) {
-    throw new FormatError('A storage is referred to in a way that torch does not write', {
-      expected: '("storage", class, key, location, element count)',
-    });
-  }
-  return {
-    classModule: storageClass.module,
-    className: storageClass.name,
-    key: keyText,
-    location: locationText,
-    elementCount,
-  };
-}
-
-/**
- * The storages that the pickle of one archive refers to. Each key is one storage, added to the table when it is
- * first met; `fileByteOffset` is where the archive begins in its file.
- */
-export class ArchiveStorages {
+export abstract class PickledStorages {
   private readonly byKey = new Map<string, StorageReference>();
+
+  constructor(
+    protected readonly table: StorageTable,
+    protected readonly file: number,
+    /** What the pickle is, if it is the item of one object. */
+    private readonly fqn = '',
+  ) {}
+
+  /** For the pickle decoder: what a persistent id means. */
+  load(persistentId: PyPersistentId): PyValue {
+    const id = decodePersistentId(persistentId.id);
+    if (id.kind === 'class') return id.class;
+    const storage = this.reference(id);
+    return id.view === undefined ? storage : this.viewOf(storage, id.view);
+  }
+
+  /** Adds a storage that was not met before to the table; returns its row. */
+  protected abstract add(id: StorageId, byteLength: number): number;
+
+  /** Adds a part of a storage, that begins `byteOffset` bytes behind its start; returns its row. */
+  protected addView(_row: number, _byteOffset: number, _byteLength: number): number {
+    throw new UnsupportedError('The pickle refers to a part of a storage', {
+      expected: 'whole storages, as in every zip archive of torch.save',
+    });
+  }
+
+  private reference(id: StorageId): StorageReference {
+    const known = this.byKey.get(id.key);
+    if (known === undefined) {
+      const byteLength = id.elementCount * itemTypeOf(id).itemSize;
+      return this.remember(id.key, this.add(id, byteLength), id, id.elementCount);
+    }
+    if (known.elementCount !== id.elementCount || known.className !== id.className) {
+      throw new FormatError(`Storage ${id.key} is described in two ways`, {
+        expected: `${known.elementCount} elements of ${known.className}`,
+        found: `${id.elementCount} elements of ${id.className}`,
+      });
+    }
+    return known;
+  }
+
+  private viewOf(whole: StorageReference, view: NonNullable<StorageId['view']>): StorageReference {
+    const known = this.byKey.get(view.key);
+    if (known !== undefined) return known;
+    const { itemSize } = itemTypeOf(whole);
+    const byteLength = view.elementCount * itemSize;
+    const row = this.addView(whole.storage, view.offset * itemSize, byteLength);
+    return this.remember(view.key, row, whole, view.elementCount);
+  }
+
+  private remember(
+    key: string,
+    row: number,
+    { className, classModule, location }: Pick<StorageId, 'className' | 'classModule' | 'location'>,
+    elementCount: number,
+  ): StorageReference {
+    const reference = new StorageReference(row, className, classModule, elementCount, location, this.fqn);
+    this.byKey.set(key, reference);
+    return reference;
+  }
+}
+
+function itemTypeOf({ classModule, className }: Pick<StorageId, 'classModule' | 'className'>): DTypeInfo {
+  return dtypeOfClass(classModule, className);
+}
+
+/** Storages in the records of a zip archive. */
+export class ArchiveStorages extends PickledStorages {
   /** Storages whose place is still to be read from the archive's local headers. */
   readonly records: { storage: number; record: ArchiveRecord }[] = [];
 
   constructor(
-    private readonly archive: TorchArchive,
-    private readonly table: StorageTable,
-    private readonly file: number,
-    /** What the archive holds, if it is the item of one object. */
-    private readonly fqn = '',
-  ) {}
+    private readonly archive: Pick<TorchArchive, 'archive' | 'bigEndian'>,
+    table: StorageTable,
+    file: number,
+    fqn = '',
+    /** Records of storages are named so, with the key behind it. */
+    private readonly recordPrefix = 'data/',
+  ) {
+    super(table, file, fqn);
+  }
 
-  /** For the pickle decoder: the storage that a persistent id means. */
-  load(persistentId: PyPersistentId): StorageReference {
-    const id = decodeStorageId(persistentId.id);
-    const known = this.byKey.get(id.key);
-    if (known !== undefined) {
-      if (known.elementCount !== id.elementCount || known.className !== id.className) {
-        throw new FormatError(`Storage ${id.key} is described in two ways`, {
-          expected: `${known.elementCount} elements of ${known.className}`,
-          found: `${id.elementCount} elements of ${id.className}`,
-        });
-      }
-      return known;
-    }
-    const dtype = storageDType(new StorageReference(0, id.className, id.classModule, 0, ''));
-    const byteLength = id.elementCount * dtype.itemSize;
-    const record = storageRecord(this.archive.archive, id.key, byteLength);
+  protected override add({ key }: StorageId, byteLength: number): number {
+    const record = storageRecord(this.archive.archive, this.recordPrefix + key, byteLength);
     const storage = this.table.add({
       file: this.file,
       byteOffset: 0,
@@ -89,15 +105,6 @@ export class ArchiveStorages {
       bigEndian: this.archive.bigEndian,
     });
     this.records.push({ storage, record });
-    const reference = new StorageReference(
-      storage,
-      id.className,
-      id.classModule,
-      id.elementCount,
-      id.location,
-      this.fqn,
-    );
-    this.byKey.set(id.key, reference);
-    return reference;
+    return storage;
   }
 }

@@ -142,13 +142,15 @@ function requireInside({ storage, storageOffset, size, stride, dtype }: StridedT
 }
 
 /** The element type of a typed storage; bytes for an untyped one. */
-export function storageDType(storage: StorageReference): DTypeInfo {
-  const dtype =
-    storage.className === 'UntypedStorage' ? dtypeOf('uint8') : dtypeOfStorageClass(storage.className);
+export function storageDType({ classModule, className }: StorageReference): DTypeInfo {
+  return dtypeOfClass(classModule, className);
+}
+
+/** {@link storageDType} by the names of the class. @throws UnsupportedError where torch has no such class. */
+export function dtypeOfClass(module: string, name: string): DTypeInfo {
+  const dtype = name === 'UntypedStorage' ? dtypeOf('uint8') : dtypeOfStorageClass(name);
   if (dtype === undefined) {
-    throw new UnsupportedError('Unknown storage class', {
-      found: `${storage.classModule}.${storage.className}`,
-    });
+    throw new UnsupportedError('Unknown storage class', { found: `${module}.${name}` });
   }
   return dtype;
 }

@@ -1,17 +1,17 @@
 import { type ClassHandler, decodePickle } from '../pickle/decode.js';
 import { PyGlobal, type PyValue, textOf } from '../pickle/values.js';
-import type { TorchArchive } from './archive.js';
 import { COMPUTED_GETATTR } from './globals.js';
-import type { ArchiveStorages } from './storages.js';
+import type { PickledStorages } from './storages.js';
 
 /**
- * Decodes `data.pkl` of an archive, with its storages as leaves and strings as torch's loader would have them.
+ * Decodes the pickle of a torch file, with its storages as leaves and strings as torch's loader would have them. It
+ * begins at `start`, the first byte where nothing is said.
  * `globals`: all classes and functions that it names, `module.name`; attributes of anything but a class by its
  * public name count as {@link COMPUTED_GETATTR}.
  */
 export function unpickleArchive(
-  { pickle }: TorchArchive,
-  storages: ArchiveStorages,
+  { pickle, start = 0 }: { pickle: Uint8Array; start?: number },
+  storages: PickledStorages,
 ): { value: PyValue; globals: Set<string> } {
   const globals = new Set<string>();
   const getattr: ClassHandler = {
@@ -24,6 +24,7 @@ export function unpickleArchive(
     },
   };
   const { value } = decodePickle(pickle, {
+    start,
     keepStringIdentity: 'loaded',
     persistentLoad: id => storages.load(id),
     onGlobal: global => globals.add(global.path),

@@ -1,55 +1,65 @@
-import type { Inflate } from 'fflate';
+import { pipeline, Readable, type Transform } from 'node:stream';
+import { createGunzip, createInflateRaw } from 'node:zlib';
 import { CorruptDataError, type ErrorContext } from '../errors.js';
 
-/**
- * What fflate is given at once. It inflates all that it is given before it hands anything out, up to 1032
- * times as much: with 16 KiB a hostile stream costs 16 MiB of memory at a time.
- */
-const PUSH_BYTE_LENGTH = 16 * 1024;
+/** What is inflated at a time, and so what a hostile stream costs in memory. */
+const CHUNK_BYTE_LENGTH = 256 * 1024;
 
 /**
- * Inflates a raw deflate stream (RFC 1951), given in pieces, of exactly `byteLength` inflated bytes.
+ * Inflates a raw deflate stream (RFC 1951), given in pieces, of exactly `byteLength` inflated bytes. The pieces
+ * that come out stay valid. Memory does not grow with the stream.
  *
- * @throws CorruptDataError where the stream is damaged, or makes more or fewer bytes: it stops at the first
- *   byte too many.
+ * @throws CorruptDataError where the stream is damaged, or makes more or fewer bytes: it stops at the first piece
+ *   with a byte too many.
  */
 export async function* inflatePieces(
   deflated: AsyncIterable<Uint8Array>,
   byteLength: number,
   context: ErrorContext,
 ): AsyncGenerator<Uint8Array> {
-  let made: Uint8Array[] = [];
-  // Loaded only for archives that somebody zipped again: torch deflates nothing.
-  const fflate = await import('fflate');
-  const inflate = new fflate.Inflate(bytes => {
-    if (bytes.length > 0) made.push(bytes);
-  });
   let total = 0;
-  for await (const piece of deflated) {
-    for (let at = 0; at < piece.length; at += PUSH_BYTE_LENGTH) {
-      push(inflate, piece.subarray(at, at + PUSH_BYTE_LENGTH), context);
-      for (const bytes of made) {
-        total += bytes.length;
-        if (total > byteLength) throw wrongLength(byteLength, `${total} bytes or more`, context);
-        yield bytes;
-      }
-      made = [];
-    }
+  const inflate = createInflateRaw({ chunkSize: CHUNK_BYTE_LENGTH });
+  for await (const piece of through(deflated, inflate, 'The deflated data are damaged', context)) {
+    total += piece.length;
+    if (total > byteLength) throw wrongLength(byteLength, `${total} bytes or more`, context);
+    yield piece;
   }
   if (total < byteLength) throw wrongLength(byteLength, `${total} bytes`, context);
 }
 
-/** fflate reports damage by errors of its own, and some damage by errors of the language. */
-function push(inflate: Inflate, bytes: Uint8Array, context: ErrorContext): void {
+/**
+ * Inflates a gzip stream (RFC 1952), given in pieces, of one member or several; their CRC-32s are checked. How long
+ * it becomes is not known before its end: the caller sets the limit. Otherwise as {@link inflatePieces}.
+ *
+ * @throws CorruptDataError where the stream is damaged or ends early.
+ */
+export function gunzipPieces(
+  gzipped: AsyncIterable<Uint8Array>,
+  context: ErrorContext,
+): AsyncGenerator<Uint8Array> {
+  const gunzip = createGunzip({ chunkSize: CHUNK_BYTE_LENGTH });
+  return through(gzipped, gunzip, 'The gzip data are damaged', context);
+}
+
+async function* through(
+  pieces: AsyncIterable<Uint8Array>,
+  inflate: Transform,
+  damaged: string,
+  context: ErrorContext,
+): AsyncGenerator<Uint8Array> {
   try {
-    inflate.push(bytes);
+    // What fails on the way, reading included, comes out of the loop below.
+    pipeline(Readable.from(pieces), inflate, () => {});
+    yield* inflate as AsyncIterable<Uint8Array>;
   } catch (cause) {
-    throw new CorruptDataError('The deflated data are damaged', {
-      found: cause instanceof Error ? cause.message : String(cause),
-      cause,
-      ...context,
-    });
+    if (!isZlibError(cause)) throw cause;
+    throw new CorruptDataError(damaged, { found: cause.message, cause, ...context });
   }
+}
+
+/** Zlib's errors carry the name of one of its constants as their code. */
+function isZlibError(error: unknown): error is Error {
+  return error instanceof Error && /^Z_/.test(String((error as NodeJS.ErrnoException).code));
 }
 
 function wrongLength(byteLength: number, found: string, context: ErrorContext): CorruptDataError {

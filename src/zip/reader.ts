@@ -120,7 +120,8 @@ async function streamFrom(
   checkCrc(source, record, crc);
 }
 
-async function* readPieces(
+/** The bytes `[start, start + byteLength)` in order, in pieces of at most 1 MiB. */
+export async function* readPieces(
   source: ByteSource,
   start: number,
   byteLength: number,

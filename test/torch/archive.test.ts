@@ -80,12 +80,12 @@ suite('torch.save archives', ({ each, test }) => {
 suite('storages in archives', ({ test }) => {
   test('a record is looked up by its key, and must be as long as its tensors say', async () => {
     const { archive } = await open({});
-    is(storageRecord(archive, '0', 16).name, 'data/0');
-    throws(() => storageRecord(archive, '0', 20), {
+    is(storageRecord(archive, 'data/0', 16).name, 'data/0');
+    throws(() => storageRecord(archive, 'data/0', 20), {
       code: 'format',
       message: /another length.*20 bytes.*16 bytes.*data\/0/,
     });
-    throws(() => storageRecord(archive, '1', 16), {
+    throws(() => storageRecord(archive, 'data/1', 16), {
       code: 'format',
       message: /the archive lacks.*record data\/1/,
     });
