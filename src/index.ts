@@ -6,7 +6,14 @@
  */
 
 export type { Box } from './checkpoint/box.js';
-export type { Checkpoint, Entry, EntryPath, Provenance, SourceFile } from './checkpoint/checkpoint.js';
+export type {
+  Checkpoint,
+  CheckpointFormat,
+  Entry,
+  EntryPath,
+  Provenance,
+  SourceFile,
+} from './checkpoint/checkpoint.js';
 export { ObjectEntry, TensorEntry } from './checkpoint/checkpoint.js';
 export {
   type LocalBox,
@@ -39,9 +46,13 @@ export {
   UsageError,
 } from './errors.js';
 export {
+  type ConvertFormats,
+  type ConvertMode,
   type ConvertOptions,
   type ConvertProgress,
   type ConvertResult,
+  convert,
+  convertToStream,
   dcpToTorchSave,
   dcpToTorchStream,
   torchSaveToDcp,
@@ -57,6 +68,8 @@ export {
 } from './ops/inspect.js';
 export type { Loss, LossKind } from './ops/losses.js';
 export { openCheckpoint } from './ops/open.js';
+export type { Part } from './ops/parts.js';
+export type { DroppedTie, TiePolicy } from './ops/safetensors-save.js';
 export type { NamedGlobal } from './ops/safety.js';
 export type { Warning, WarningKind } from './ops/warnings.js';
 export { PyDict } from './pickle/dict.js';

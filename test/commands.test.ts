@@ -132,8 +132,12 @@ suite('commands.md: JSON fields', ({ each }) => {
 
 suite('commands.md: names', ({ each }) => {
   const lossKinds: Record<LossKind, true> = {
+    object: true,
+    element_type: true,
+    tied: true,
     shared_storage: true,
     tensor_type: true,
+    nesting: true,
     mapping_type: true,
     key_type: true,
     empty_mapping: true,
@@ -141,6 +145,7 @@ suite('commands.md: names', ({ each }) => {
     requires_grad: true,
     device: true,
     list_gap: true,
+    header_text: true,
   };
   const warningKinds: Record<WarningKind, true> = { torn_overwrite: true, leftover: true };
   const errorCodes: Record<ErrorCode | 'internal', true> = {

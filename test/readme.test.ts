@@ -242,8 +242,12 @@ suite('library examples', ({ test }) => {
 
 suite('README: losses', ({ test }) => {
   const KINDS: Record<LossKind, true> = {
+    object: true,
+    element_type: true,
+    tied: true,
     shared_storage: true,
     tensor_type: true,
+    nesting: true,
     mapping_type: true,
     key_type: true,
     empty_mapping: true,
@@ -251,6 +255,7 @@ suite('README: losses', ({ test }) => {
     requires_grad: true,
     device: true,
     list_gap: true,
+    header_text: true,
   };
   const rows = tableRows(sectionOf(readme, '## What is lost'));
   const documented = new Set(

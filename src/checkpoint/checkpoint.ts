@@ -9,7 +9,8 @@ import type { StorageTable } from './storage.js';
  * objects, and where their bytes lie. No tensor byte is read to make one.
  */
 export interface Checkpoint {
-  readonly format: CheckpointFormat;
+  /** `torchscript`: a program with its weights, of which only the weights are seen here. */
+  readonly format: CheckpointFormat | 'torchscript';
   /** As the user named it. */
   readonly path: string;
   /** Data files; chunks and storages refer to them by position. */
@@ -57,11 +58,8 @@ export interface Provenance {
   readonly globals: readonly string[];
 }
 
-/**
- * A file format that checkpoints are read from and written in. `torchscript` is a program with its weights, of which
- * only the weights are seen here.
- */
-export type CheckpointFormat = 'dcp' | 'torch' | 'torchscript' | 'safetensors';
+/** A file format that checkpoints are read from and written in. */
+export type CheckpointFormat = 'dcp' | 'torch' | 'safetensors';
 
 /** Strings are mapping keys as text, numbers are list positions: the form of DCP's `planner_data`. */
 export type EntryPath = readonly (string | number)[];

@@ -14,6 +14,8 @@ export class OrderedOutput {
   private readonly pending: { byteOffset: number; bytes: () => Uint8Array }[];
   private nextPending = 0;
   private position = 0;
+  /** The last bytes, if they are of a record: see {@link finish}. */
+  private held: Uint8Array | undefined;
 
   constructor(
     private readonly plan: CopyPlan,
@@ -41,7 +43,7 @@ export class OrderedOutput {
       const start = record === tile.firstRecord ? tile.startByte : 0;
       const end = record === tile.lastRecord ? tile.endByte : records.byteLength[record]!;
       await this.addLiteralsBefore(records.byteOffset[record]! + start);
-      if (end > start) await this.put(bytes.subarray(at, at + end - start));
+      if (end > start) await this.putRecordBytes(bytes.subarray(at, at + end - start));
       at += end - start;
       // The record's CRC is needed by the literal behind it.
       this.ledger.add(
@@ -53,18 +55,26 @@ export class OrderedOutput {
   }
 
   /**
-   * Writes what follows the last record, after `check` has passed: without the end record of the archive nobody
-   * takes the stream for whole.
+   * Writes what follows the last record, after `check` has passed: without the end record of an archive, or the last
+   * byte of a format that ends with its data, nobody takes the stream for whole.
    */
   async finish(check: () => void): Promise<CrcReport> {
     const crc = this.withCrc
       ? this.ledger.checkStorages()
       : { checked: 0, partlyRead: 0, withoutCrc: this.plan.storages.count };
     check();
+    if (this.held !== undefined) await this.sink(this.held);
     await this.addLiteralsBefore(Number.POSITIVE_INFINITY);
     const expected = this.plan.outputs[0]!.byteLength;
     if (this.position !== expected) throw new Error(`streamed ${this.position} of ${expected} bytes`);
     return crc;
+  }
+
+  private async putRecordBytes(bytes: Uint8Array): Promise<void> {
+    if (this.position + bytes.length < this.plan.outputs[0]!.byteLength) return this.put(bytes);
+    this.held = bytes.slice(-1);
+    await this.put(bytes.subarray(0, -1));
+    this.position++;
   }
 
   private async addLiteralsBefore(byteOffset: number): Promise<void> {
@@ -77,6 +87,7 @@ export class OrderedOutput {
   }
 
   private async put(bytes: Uint8Array): Promise<void> {
+    if (bytes.length === 0) return;
     this.position += bytes.length;
     await this.sink(bytes);
   }

@@ -1,24 +1,20 @@
-import type { Checkpoint, ObjectEntry, TensorEntry } from '../checkpoint/checkpoint.js';
+import type { Checkpoint, CheckpointFormat, ObjectEntry, TensorEntry } from '../checkpoint/checkpoint.js';
 import { type CopyProgress, type CopyReport, compareWithPlan } from '../copy/copy.js';
 import type { CrcReport } from '../copy/ledger.js';
 import type { CopyPlan } from '../copy/plan.js';
 import type { ByteSink } from '../copy/stream.js';
-import { METADATA_NAME } from '../dcp/directory.js';
-import { openDcp } from '../dcp/reader.js';
-import { planDcpSave } from '../dcp/writer.js';
-import { CorruptDataError, FileError, InterruptedError, UsageError, withContext } from '../errors.js';
-import { type PathKind, pathKind } from '../io/listing.js';
+import { CorruptDataError, FileError, InterruptedError, UsageError } from '../errors.js';
 import { lookAt } from '../io/paths.js';
 import { type FileSnapshot, requireUnchanged, takeSnapshot } from '../io/snapshot.js';
-import { requireNoTorchScript } from '../torch/archive.js';
-import { openTorchFile } from '../torch/reader.js';
-import { planTorchSave } from '../torch/writer.js';
-import { type Destination, directoryDestination, fileDestination, streamDestination } from './destination.js';
-import { restoreIntKeys } from './int-keys.js';
-import { type Loss, lossesOfDcpSave, lossesOfTorchSave } from './losses.js';
-import { recogniseFile } from './open.js';
+import { readAssets } from './assets.js';
+import { type Destination, streamDestination } from './destination.js';
+import type { Loss } from './losses.js';
+import { type Part, selectPart } from './parts.js';
+import type { DroppedTie, TiePolicy } from './safetensors-save.js';
 import { type NamedGlobal, namedGlobals, requireAcceptable } from './safety.js';
-import { tornWarning, type Warning } from './warnings.js';
+import { formatOfSource, openSource, requireSource } from './source.js';
+import { isSafetensorsFileName, TARGETS } from './targets.js';
+import type { Warning } from './warnings.js';
 
 export interface ConvertOptions {
   /** Replace a destination that exists. */
@@ -31,7 +27,15 @@ export interface ConvertOptions {
   strict?: boolean;
   /** Carry through names of functions that run commands or code. They are never run here. */
   allowUnsafeGlobals?: boolean;
-  /** `dcp_to_torch`: give optimizer states the int keys that their `param_groups` name. */
+  /** Only the weights, or only what an optimizer keeps. Default `all`. */
+  part?: Part;
+  /** To a directory of safetensors: bytes of tensors in a file at most. Default 5 GB. */
+  maxShardByteLength?: number;
+  /** To safetensors, which hold a tensor once: what to do with tied ones. Default `drop`. */
+  ties?: TiePolicy;
+  /** To a directory of safetensors: a directory whose config and tokenizer files are to be copied into it. */
+  copyAssets?: string;
+  /** To a torch.save file: give optimizer states the int keys that their `param_groups` name. */
   restoreIntKeys?: boolean;
   /** Compute and check CRC-32s. Default true. */
   crc?: boolean;
@@ -47,8 +51,10 @@ export interface ConvertOptions {
 
 export type ConvertProgress = { phase: 'open' | 'plan' | 'finish' } | ({ phase: 'copy' } & CopyProgress);
 
+export type ConvertMode = `${CheckpointFormat}_to_${CheckpointFormat}`;
+
 export interface ConvertResult {
-  mode: 'dcp_to_torch' | 'torch_to_dcp';
+  mode: ConvertMode;
   /** `planned`: a dry run. `up_to_date`: the destination is this source converted already. */
   status: 'converted' | 'up_to_date' | 'planned';
   source: string;
@@ -65,6 +71,8 @@ export interface ConvertResult {
   /** Chunks left out because another rank's chunk holds the same box. */
   replicas: number;
   losses: Loss[];
+  /** Tensors that safetensors are without, because another one is the same. */
+  ties: DroppedTie[];
   warnings: Warning[];
   globals: NamedGlobal[];
   /** Whether `torch.load(weights_only=True)` accepts all that the source's pickles name. */
@@ -75,146 +83,203 @@ export interface ConvertResult {
   leftBehind: string[];
 }
 
+/** Which formats to convert from and to. What is left out is told by the source and by the destination's name. */
+export interface ConvertFormats {
+  from?: CheckpointFormat;
+  to?: CheckpointFormat;
+}
+
 /**
- * Converts a DCP directory to one torch.save file, as `dcp_to_torch_save` of torch does, in flat memory.
+ * Converts a checkpoint of any format to any, in flat memory: opens the source, selects, plans the target, copies.
+ * `to` must be given where source and name leave more than one reading: a directory may hold DCP or safetensors.
  *
  * @throws UsageError for a destination that may not be used, FileError, FormatError, UnsupportedError,
  * CorruptDataError (holes, overlaps, damaged bytes), InterruptedError. After any of them the destination is
  * what it was.
+ */
+export async function convert(
+  source: string,
+  destination: string,
+  options: ConvertOptions & ConvertFormats = {},
+): Promise<ConvertResult> {
+  options.onProgress?.({ phase: 'open' });
+  const from = options.from ?? (await formatOfSource(source));
+  const to = options.to ?? formatOfDestination(from, destination);
+  await requireSource(source, from);
+  const target = TARGETS[to].destinationAt(destination, options);
+  return convertTo(source, target, from, to, options);
+}
+
+/**
+ * {@link convert} into a stream, to a torch.save file or a safetensors file: the same bytes as to a file, in order,
+ * with nothing on the local disk. What fails after the first bytes leaves the stream without its end, so that no
+ * reader takes it for whole.
+ *
+ * @param sink takes the bytes piece by piece, in order; resolves when they are no longer needed.
+ */
+export async function convertToStream(
+  source: string,
+  sink: ByteSink,
+  options: Omit<ConvertOptions, 'force' | 'skipExisting'> & ConvertFormats & { to: 'torch' | 'safetensors' },
+): Promise<ConvertResult> {
+  options.onProgress?.({ phase: 'open' });
+  const from = options.from ?? (await formatOfSource(source));
+  await requireSource(source, from);
+  return convertTo(source, streamDestination(sink), from, options.to, options);
+}
+
+/**
+ * {@link convert} of a DCP directory to one torch.save file, as `dcp_to_torch_save` of torch does.
+ * @throws as {@link convert}.
  */
 export async function dcpToTorchSave(
   source: string,
   destination: string,
   options: ConvertOptions = {},
 ): Promise<ConvertResult> {
-  const target = fileDestination(destination, options);
-  return dcpToTorch(source, target, options);
+  return convert(source, destination, { ...options, from: 'dcp', to: 'torch' });
 }
 
-/**
- * {@link dcpToTorchSave} into a stream: the same bytes as to a file, in order, with nothing on the local disk. What
- * fails after the first bytes leaves the stream without its end record, so that no reader takes it for whole.
- *
- * @param sink takes the bytes piece by piece, in order; resolves when they are no longer needed.
- */
+/** {@link convertToStream} of a DCP directory to one torch.save file. */
 export async function dcpToTorchStream(
   source: string,
   sink: ByteSink,
   options: Omit<ConvertOptions, 'force' | 'skipExisting'> = {},
 ): Promise<ConvertResult> {
-  return dcpToTorch(source, streamDestination(sink), options);
-}
-
-async function dcpToTorch(
-  source: string,
-  target: Destination,
-  options: ConvertOptions,
-): Promise<ConvertResult> {
-  options.onProgress?.({ phase: 'open' });
-  requireDirectory(source);
-  const checkpoint = await openDcp(source);
-  try {
-    checkpoint.requireFiles();
-    const warnings = tornWarning(checkpoint, options.strict ?? false);
-    const snapshots = [
-      ...checkpoint.indexSnapshots,
-      ...checkpoint.fileSnapshots.filter(file => file !== undefined),
-    ];
-    return await convert('dcp_to_torch', checkpoint, target, snapshots, warnings, options, () => {
-      const tree = options.restoreIntKeys === true ? restoreIntKeys(checkpoint.tree) : checkpoint.tree;
-      const { plan, replicaCount } = planTorchSave(checkpoint, tree, target.archivePath, {
-        withCrc: options.crc ?? true,
-      });
-      return { plan, replicaCount, losses: lossesOfTorchSave(checkpoint) };
-    });
-  } finally {
-    checkpoint.close();
-  }
+  return convertToStream(source, sink, { ...options, from: 'dcp', to: 'torch' });
 }
 
 /**
- * Converts a torch.save file to a DCP directory of one rank, as `torch_save_to_dcp` of torch does, in flat memory.
- * The directory may exist, and may hold the source.
- *
- * @throws as {@link dcpToTorchSave}.
+ * {@link convert} of a torch.save file to a DCP directory of one rank, as `torch_save_to_dcp` of torch does. The
+ * directory may exist, and may hold the source.
+ * @throws as {@link convert}.
  */
 export async function torchSaveToDcp(
   source: string,
   destination: string,
   options: ConvertOptions = {},
 ): Promise<ConvertResult> {
-  options.onProgress?.({ phase: 'open' });
-  await requireTorchFile(source);
-  const target = directoryDestination(destination, options);
-  const snapshot = takeSnapshot(source);
-  const checkpoint = await openTorchFile(source);
+  return convert(source, destination, { ...options, from: 'torch', to: 'dcp' });
+}
+
+/** Names that can only be those of torch.save files. */
+const TORCH_FILE_NAME = /\.(pth|pt|ckpt|bin|tar)$/;
+
+/**
+ * The format that a destination's name means for a source of a format: that of its ending; for a directory the one
+ * other format that has directories.
+ * @throws UsageError where that leaves no reading or several.
+ */
+export function formatOfDestination(from: CheckpointFormat, destination: string): CheckpointFormat {
+  const readings: CheckpointFormat[] = TORCH_FILE_NAME.test(destination)
+    ? ['torch']
+    : isSafetensorsFileName(destination)
+      ? ['safetensors']
+      : ['dcp', 'safetensors'];
+  const others = readings.filter(format => format !== from);
+  if (others.length === 1) return others[0]!;
+  const modes = (others.length === 0 ? readings : others).map(format => `${from}_to_${format}`);
+  throw new UsageError('The names do not tell what to convert to', {
+    expected: `a mode: ${modes.join(' or ')}`,
+    path: destination,
+  });
+}
+
+/** What all conversions share: open, select, plan, copy, prove that nothing changed meanwhile, put in place. */
+async function convertTo(
+  source: string,
+  target: Destination,
+  from: CheckpointFormat,
+  to: CheckpointFormat,
+  options: ConvertOptions,
+): Promise<ConvertResult> {
+  requireFitting(options, to, target.kind);
+  const assets = options.copyAssets === undefined ? [] : await readAssets(options.copyAssets);
+  const { strict = false, crc = true } = options;
+  const opened = await openSource(source, from, { strict });
+  const snapshots = [...opened.snapshots, ...assets.map(({ snapshot }) => snapshot)];
   try {
-    withContext({ path: source }, () => requireNoTorchScript(checkpoint.format === 'torchscript'));
-    return await convert('torch_to_dcp', checkpoint, target, [snapshot], [], options, () => ({
-      plan: planDcpSave(checkpoint, { withCrc: options.crc ?? true }),
-      replicaCount: 0,
-      losses: lossesOfDcpSave(checkpoint),
-    }));
+    const checkpoint = select(opened.checkpoint, options);
+    const tensors = checkpoint.entries.filter((entry): entry is TensorEntry => entry.kind === 'tensor');
+    const objects = checkpoint.entries.filter((entry): entry is ObjectEntry => entry.kind === 'object');
+    options.onProgress?.({ phase: 'plan' });
+    await checkpoint.loadObjects(objects);
+    const globals = namedGlobals(checkpoint);
+    requireAcceptable(checkpoint.path, globals, {
+      allowUnsafe: options.allowUnsafeGlobals ?? false,
+      strict,
+    });
+    await checkpoint.resolve(tensors);
+    requireNotAborted(options.signal);
+    const { plan, replicaCount, losses, ties } = TARGETS[to].plan(checkpoint, target, {
+      withCrc: crc,
+      restoreIntKeys: options.restoreIntKeys ?? false,
+      maxShardByteLength: options.maxShardByteLength,
+      ties: options.ties,
+      assets,
+    });
+    const { status, report, leftBehind } = await carryOut(plan, target, snapshots, options);
+    return {
+      mode: `${from}_to_${to}`,
+      status,
+      source: checkpoint.path,
+      destination: target.path,
+      tensors: tensors.length,
+      objects: objects.length,
+      byteLength: plan.recordByteLength,
+      outputs: plan.outputs.map(({ name, byteLength }) => ({ name, byteLength })),
+      ...(report === undefined ? {} : { crc: report.crc, workers: report.workers }),
+      crcChecked: report !== undefined && crc && report.crc.withoutCrc + report.crc.partlyRead === 0,
+      replicas: replicaCount,
+      losses,
+      ties,
+      warnings: [...opened.warnings, ...target.warnings],
+      globals,
+      loadsWithWeightsOnly: globals.length === 0,
+      leftBehind,
+    };
   } finally {
-    checkpoint.close();
+    opened.checkpoint.close();
   }
 }
 
-interface Planned {
-  plan: CopyPlan;
-  replicaCount: number;
-  losses: Loss[];
+/** Every step from the opened checkpoint to the one that is written: a checkpoint in, a checkpoint out. */
+function select(checkpoint: Checkpoint, { part = 'all' }: ConvertOptions): Checkpoint {
+  return selectPart(checkpoint, part);
 }
 
-/** What both directions share: prepare, plan, copy, prove that nothing changed meanwhile, put in place. */
-async function convert(
-  mode: ConvertResult['mode'],
-  checkpoint: Checkpoint,
+/** @throws UsageError for options that say nothing about such a target. */
+function requireFitting(options: ConvertOptions, to: CheckpointFormat, kind: Destination['kind']): void {
+  const refuse = (option: string, expected: string): never => {
+    throw new UsageError(`${option} does not go with this destination`, { expected });
+  };
+  const isSafetensors = to === 'safetensors';
+  const isShards = isSafetensors && kind === 'directory';
+  const { maxShardByteLength } = options;
+  if (options.restoreIntKeys === true && to !== 'torch') refuse('restoreIntKeys', 'a torch.save file');
+  if (options.ties !== undefined && !isSafetensors) refuse('ties', 'safetensors');
+  if (maxShardByteLength !== undefined && !isShards)
+    refuse('maxShardByteLength', 'a directory of safetensors');
+  if (options.copyAssets !== undefined && !isShards) refuse('copyAssets', 'a directory of safetensors');
+  if (maxShardByteLength !== undefined && !(maxShardByteLength > 0)) {
+    throw new UsageError('maxShardByteLength is no number of bytes', { found: maxShardByteLength });
+  }
+}
+
+interface Outcome {
+  status: ConvertResult['status'];
+  report?: CopyReport;
+  leftBehind: string[];
+}
+
+async function carryOut(
+  plan: CopyPlan,
   target: Destination,
   snapshots: readonly FileSnapshot[],
-  warnings: readonly Warning[],
   options: ConvertOptions,
-  makePlan: () => Planned,
-): Promise<ConvertResult> {
-  const tensors = checkpoint.entries.filter((entry): entry is TensorEntry => entry.kind === 'tensor');
-  const objects = checkpoint.entries.filter((entry): entry is ObjectEntry => entry.kind === 'object');
-  options.onProgress?.({ phase: 'plan' });
-  await checkpoint.loadObjects(objects);
-  const globals = namedGlobals(checkpoint);
-  requireAcceptable(checkpoint.path, globals, {
-    allowUnsafe: options.allowUnsafeGlobals ?? false,
-    strict: options.strict ?? false,
-  });
-  await checkpoint.resolve(tensors);
-  requireNotAborted(options.signal);
-  const { plan, replicaCount, losses } = makePlan();
-
-  const result = (
-    status: ConvertResult['status'],
-    report?: CopyReport,
-    leftBehind: string[] = [],
-  ): ConvertResult => ({
-    mode,
-    status,
-    source: checkpoint.path,
-    destination: target.path,
-    tensors: tensors.length,
-    objects: objects.length,
-    byteLength: plan.recordByteLength,
-    outputs: plan.outputs.map(({ name, byteLength }) => ({ name, byteLength })),
-    ...(report === undefined ? {} : { crc: report.crc, workers: report.workers }),
-    crcChecked:
-      report !== undefined && (options.crc ?? true) && report.crc.withoutCrc + report.crc.partlyRead === 0,
-    replicas: replicaCount,
-    losses,
-    warnings: [...warnings, ...target.warnings],
-    globals,
-    loadsWithWeightsOnly: globals.length === 0,
-    leftBehind,
-  });
-
+): Promise<Outcome> {
   if (options.force === true) requireNoSource(await target.replacedPaths(plan), snapshots);
-  if (options.dryRun === true) return result('planned');
+  if (options.dryRun === true) return { status: 'planned', leftBehind: [] };
   const copyOptions = {
     crc: options.crc ?? true,
     ...(options.workers === undefined ? {} : { workers: options.workers }),
@@ -225,14 +290,14 @@ async function convert(
   if (options.skipExisting === true && target.exists()) {
     const report = await proveUpToDate(plan, target, copyOptions);
     requireUnchanged(snapshots);
-    return result('up_to_date', report);
+    return { status: 'up_to_date', report, leftBehind: [] };
   }
-  const { report, leftBehind } = await target.deliver(plan, copyOptions, () => {
+  const delivery = await target.deliver(plan, copyOptions, () => {
     options.onProgress?.({ phase: 'finish' });
     requireUnchanged(snapshots);
     requireNotAborted(options.signal);
   });
-  return result('converted', report, leftBehind);
+  return { status: 'converted', ...delivery };
 }
 
 function requireNotAborted(signal: AbortSignal | undefined): void {
@@ -272,35 +337,6 @@ async function proveUpToDate(
       cause: error,
     });
   }
-}
-
-function requireDirectory(source: string): void {
-  const kind = pathKind(source);
-  // A `.metadata` on its own is opened too: what follows says that the data are not at hand.
-  if (kind === 'directory' || (kind === 'file' && source.endsWith(METADATA_NAME))) return;
-  requireThere(source, kind);
-  throw new FileError(`The source is a ${kind}`, {
-    expected: 'a DCP directory',
-    path: source,
-    ...(kind === 'file' ? { hint: 'To convert a torch.save file: dcp convert torch_to_dcp.' } : {}),
-  });
-}
-
-async function requireTorchFile(source: string): Promise<void> {
-  const pathIs = pathKind(source);
-  requireThere(source, pathIs);
-  const kind = pathIs === 'file' ? (await recogniseFile(source)).as : pathIs;
-  if (kind === 'torch') return;
-  const isDcp = kind === 'dcp-index' || kind === 'directory';
-  throw new FileError(`The source is a ${kind === 'dcp-index' ? 'DCP index' : kind}`, {
-    expected: 'a torch.save file',
-    path: source,
-    ...(isDcp ? { hint: 'To convert a DCP directory: dcp convert dcp_to_torch.' } : {}),
-  });
-}
-
-function requireThere(source: string, kind: PathKind): void {
-  if (kind === 'missing') throw new FileError('There is nothing at this path', { path: source });
 }
 
 /** The output must not take the place of a file that it is made from, nor remove one with an old checkpoint. */

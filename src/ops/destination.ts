@@ -9,11 +9,15 @@ import type { IndexNames } from '../io/merging.js';
 import { OutputDirectory } from '../io/output-directory.js';
 import { OutputFile } from '../io/output-file.js';
 import type { WritableFile } from '../io/temporary-file.js';
+import { INDEX_NAME, SINGLE_NAME } from '../safetensors/index-file.js';
+import { readShardNames } from '../safetensors/reader.js';
 import { clearDeadRuns } from './leftovers.js';
+import { STATE_JSON_NAME, STATE_NAME } from './state-file.js';
 import type { Warning } from './warnings.js';
 
 /** Where a conversion goes. */
 export interface Destination {
+  readonly kind: 'file' | 'directory' | 'stream';
   readonly path: string;
   /** The file name after which torch would name the archive inside a torch.save file. */
   readonly archivePath: string;
@@ -47,7 +51,13 @@ interface PendingOutput {
   discard(): void;
 }
 
-interface DestinationOptions {
+/** How a format shares a directory: by which name it is whole, and what goes with an old checkpoint in it. */
+export interface DirectoryLayout extends IndexNames {
+  /** The data files that the old index names, relative to the directory. */
+  readOldNames(directory: string): Promise<string[]>;
+}
+
+export interface DestinationOptions {
   force?: boolean;
   skipExisting?: boolean;
   dryRun?: boolean;
@@ -56,10 +66,11 @@ interface DestinationOptions {
 
 /** @throws UsageError at once where the name is taken and neither force nor skipExisting was asked for. */
 export function fileDestination(path: string, options: DestinationOptions): Destination {
-  const warnings = options.dryRun === true ? [] : clearDeadRuns(path, INDEX);
+  const warnings = options.dryRun === true ? [] : clearDeadRuns(path, DCP_LAYOUT);
   const exists = (): boolean => pathKind(path) === 'file';
   if (exists() && options.force !== true && options.skipExisting !== true) throw alreadyThere(path);
   return {
+    kind: 'file',
     path,
     archivePath: path,
     warnings,
@@ -86,14 +97,19 @@ export function fileDestination(path: string, options: DestinationOptions): Dest
   };
 }
 
-/** A directory for a DCP checkpoint; other files in it stay. @throws as {@link fileDestination}. */
-export function directoryDestination(path: string, options: DestinationOptions): Destination {
+/** A directory for a checkpoint; other files in it stay. @throws as {@link fileDestination}. */
+export function directoryDestination(
+  path: string,
+  layout: DirectoryLayout,
+  options: DestinationOptions,
+): Destination {
   const base = path.replace(/(?<=.)\/+$/, '');
-  const warnings = options.dryRun === true ? [] : clearDeadRuns(base, INDEX);
-  const exists = (): boolean => pathKind(`${base}/${METADATA_NAME}`) === 'file';
+  const warnings = options.dryRun === true ? [] : clearDeadRuns(base, layout);
+  const exists = (): boolean => pathKind(`${base}/${layout.indexName}`) === 'file';
   if (exists() && options.force !== true && options.skipExisting !== true) throw alreadyThere(path);
-  const oldNames = async (): Promise<string[]> => (exists() ? await readFileNames(base) : []);
+  const oldNames = async (): Promise<string[]> => (exists() ? await layout.readOldNames(base) : []);
   return {
+    kind: 'directory',
     path,
     archivePath: path,
     warnings,
@@ -104,7 +120,8 @@ export function directoryDestination(path: string, options: DestinationOptions):
     deliver: async (plan, copyOptions, check) => {
       const removeAfterwards = await oldNames();
       const directory = OutputDirectory.create(base, {
-        ...INDEX,
+        indexName: layout.indexName,
+        isIndex: layout.isIndex,
         force: options.force ?? false,
         sync: options.sync ?? true,
       });
@@ -135,6 +152,7 @@ export function directoryDestination(path: string, options: DestinationOptions):
 /** A stream: there is nothing to replace, and nothing to take back. */
 export function streamDestination(sink: ByteSink): Destination {
   return {
+    kind: 'stream',
     path: '-',
     // Torch names the archive so when it saves to a file object.
     archivePath: 'archive',
@@ -177,10 +195,17 @@ async function deliver(
 }
 
 const RANK_INDEX = /^__\d+\.metadata$/;
-/** What makes a directory hold a checkpoint. */
-const INDEX: IndexNames = {
+export const DCP_LAYOUT: DirectoryLayout = {
   indexName: METADATA_NAME,
   isIndex: name => name === METADATA_NAME || RANK_INDEX.test(name),
+  readOldNames: readFileNames,
+};
+
+/** A model in one file (`model.safetensors`) is a whole too, and would be taken for the model beside the new index. */
+export const SAFETENSORS_LAYOUT: DirectoryLayout = {
+  indexName: INDEX_NAME,
+  isIndex: name => name === INDEX_NAME || name === SINGLE_NAME,
+  readOldNames: async directory => [...(await readShardNames(directory)), STATE_NAME, STATE_JSON_NAME],
 };
 
 function preallocateOrDiscard(action: () => void, discard: () => void): void {

@@ -65,6 +65,12 @@ export const FILE_FORMS: readonly FileForm[] = [
   },
   { name: 'gzip file', test: ({ head }) => isGzip(head), opens: torchFile },
   {
+    name: 'safetensors file',
+    test: ({ path, head, byteLength }) =>
+      isSafetensorsHead(head, byteLength) || path.endsWith('.safetensors') || INDEX_PATTERN.test(path),
+    opens: { as: 'safetensors', open: openSafetensors },
+  },
+  {
     name: 'torch.save file of 2016 or 2017',
     test: ({ head }) => isTorchTar(head),
     refusal: {

@@ -1,11 +1,5 @@
 import { elementCountOf } from '../checkpoint/box.js';
-import type {
-  Checkpoint,
-  CheckpointFormat,
-  Entry,
-  ObjectEntry,
-  TensorEntry,
-} from '../checkpoint/checkpoint.js';
+import type { Checkpoint, Entry, ObjectEntry, TensorEntry } from '../checkpoint/checkpoint.js';
 import { rankOfFile } from '../dcp/entries.js';
 import { DcpCheckpoint } from '../dcp/reader.js';
 import type { DTypeInfo } from '../dtype.js';
@@ -28,7 +22,7 @@ export type Completeness = 'complete' | 'ranks_missing' | 'files_missing' | 'fil
 export interface InspectReport {
   schema: 1;
   path: string;
-  format: CheckpointFormat;
+  format: Checkpoint['format'];
   completeness: Completeness;
   /** Null for safetensors. */
   torchEra: string | null;

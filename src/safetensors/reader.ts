@@ -9,7 +9,7 @@ import {
 } from '../checkpoint/checkpoint.js';
 import { ChunkTable } from '../checkpoint/chunks.js';
 import { StorageTable } from '../checkpoint/storage.js';
-import { FileError, FormatError, LimitError, withContext } from '../errors.js';
+import { DcpError, FileError, FormatError, LimitError, withContext } from '../errors.js';
 import { listNames, pathKind } from '../io/listing.js';
 import { type FileSnapshot, takeSnapshot } from '../io/snapshot.js';
 import { FileSource, readRange } from '../io/source.js';
@@ -59,6 +59,16 @@ export async function openSafetensors(path: string): Promise<SafetensorsCheckpoi
 /** Whether a directory looks like one of safetensors files: it has an index, or such a file. */
 export function holdsSafetensors(directory: string): boolean {
   return listNames(directory).some(name => INDEX_PATTERN.test(name) || name.endsWith(EXTENSION));
+}
+
+/** The files that a directory's index names; none where it cannot be read. */
+export async function readShardNames(directory: string): Promise<string[]> {
+  try {
+    return [...new Set((await readIndex(`${directory}/${INDEX_NAME}`)).values())];
+  } catch (error) {
+    if (error instanceof DcpError) return [];
+    throw error;
+  }
 }
 
 interface FoundFiles {

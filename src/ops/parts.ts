@@ -1,0 +1,60 @@
+import type { Checkpoint, Entry } from '../checkpoint/checkpoint.js';
+import { selectEntries } from '../checkpoint/select.js';
+import { UsageError } from '../errors.js';
+
+/** Which entries of a training state: the weights, the optimizer's state, or everything. */
+export type Part = 'model' | 'optim' | 'all';
+export const PARTS: readonly Part[] = ['model', 'optim', 'all'];
+
+/** Keys under which trainers keep an optimizer: torch's tutorials, torchtitan, accelerate, Lightning, Megatron, … */
+const OPTIM_KEY = /^optim(izer)?s?(_states?)?(_dict)?$/i;
+const MODEL_KEY = /^(model(_state)?(_dict)?|module|state_dict)$/i;
+/** What trainers keep beside both. */
+const OTHER_KEY =
+  /^((lr_)?schedulers?|lr_schedulers|dataloader|train_state|trainer|rng(_states?)?|callbacks|loops|hparams)$/i;
+/** A name on which the two keys of an optimizer's own state dict stand. */
+const OPTIM_STATE_KEYS = ['state', 'param_groups'] as const;
+
+/**
+ * The wanted part of a checkpoint, told by the first keys of each path: that of a model or an optimizer is the first
+ * one, or the second (`{"app": {"model": …}}`). Where no key says "model", the model is every entry that is neither of
+ * an optimizer nor of anything else that trainers keep.
+ * @throws UsageError where there is nothing of the part.
+ */
+export function selectPart(checkpoint: Checkpoint, part: Part): Checkpoint {
+  if (part === 'all') return checkpoint;
+  const { entries } = checkpoint;
+  const roots = new Set(entries.map(entry => stepsOf(entry)[0]));
+  const isOptimizerAlone = OPTIM_STATE_KEYS.every(key => roots.has(key));
+  const kinds = new Map(entries.map(entry => [entry, isOptimizerAlone ? 'optim' : kindOf(entry)]));
+  const hasModelKey = [...kinds.values()].includes('model');
+  const isWanted = (entry: Entry): boolean => {
+    const kind = kinds.get(entry);
+    return (
+      kind === part || (part === 'model' && !hasModelKey && kind === 'unnamed' && entry.kind === 'tensor')
+    );
+  };
+  const selected = selectEntries(checkpoint, isWanted);
+  if (selected.entries.length > 0) return selected;
+  const found = [...roots].slice(0, 8).join(', ') + (roots.size > 8 ? ', …' : '');
+  throw new UsageError(`The checkpoint has no part "${part}"`, {
+    expected:
+      part === 'optim' ? 'a key such as optim or optimizer' : 'a key such as model, or tensors elsewhere',
+    found: found === '' ? 'no entries' : found,
+    path: checkpoint.path,
+  });
+}
+
+function kindOf(entry: Entry): 'model' | 'optim' | 'other' | 'unnamed' {
+  for (const step of stepsOf(entry).slice(0, 2)) {
+    if (OPTIM_KEY.test(step)) return 'optim';
+    if (MODEL_KEY.test(step)) return 'model';
+    if (OTHER_KEY.test(step)) return 'other';
+  }
+  return 'unnamed';
+}
+
+/** Names of safetensors and of flat checkpoints hold the path in one text. */
+function stepsOf({ fqn }: Entry): string[] {
+  return fqn.split('.', 2);
+}
