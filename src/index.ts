@@ -66,6 +66,12 @@ export {
   type InspectReport,
   inspectCheckpoint,
 } from './ops/inspect.js';
+export {
+  type CheckpointList,
+  type ListedCheckpoint,
+  type ListedState,
+  listCheckpoints,
+} from './ops/list-checkpoints.js';
 export type { Loss, LossKind } from './ops/losses.js';
 export { openCheckpoint } from './ops/open.js';
 export type { Part } from './ops/parts.js';

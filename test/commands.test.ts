@@ -147,7 +147,7 @@ suite('commands.md: names', ({ each }) => {
     list_gap: true,
     header_text: true,
   };
-  const warningKinds: Record<WarningKind, true> = { torn_overwrite: true, leftover: true };
+  const warningKinds: Record<WarningKind, true> = { torn_overwrite: true, leftover: true, descended: true };
   const errorCodes: Record<ErrorCode | 'internal', true> = {
     usage: true,
     file: true,

@@ -8,6 +8,7 @@ import { lookAt } from '../io/paths.js';
 import { type FileSnapshot, requireUnchanged, takeSnapshot } from '../io/snapshot.js';
 import { readAssets } from './assets.js';
 import { type Destination, streamDestination } from './destination.js';
+import { descendedWarning, locateCheckpoint } from './locate.js';
 import type { Loss } from './losses.js';
 import { type Part, selectPart } from './parts.js';
 import type { DroppedTie, TiePolicy } from './safetensors-save.js';
@@ -93,21 +94,23 @@ export interface ConvertFormats {
  * Converts a checkpoint of any format to any, in flat memory: opens the source, selects, plans the target, copies.
  * `to` must be given where source and name leave more than one reading: a directory may hold DCP or safetensors.
  *
+ * @param given the source, or a directory that holds one checkpoint and no other.
  * @throws UsageError for a destination that may not be used, FileError, FormatError, UnsupportedError,
  * CorruptDataError (holes, overlaps, damaged bytes), InterruptedError. After any of them the destination is
  * what it was.
  */
 export async function convert(
-  source: string,
+  given: string,
   destination: string,
   options: ConvertOptions & ConvertFormats = {},
 ): Promise<ConvertResult> {
   options.onProgress?.({ phase: 'open' });
+  const source = locateCheckpoint(given);
   const from = options.from ?? (await formatOfSource(source));
   const to = options.to ?? formatOfDestination(from, destination);
   await requireSource(source, from);
   const target = TARGETS[to].destinationAt(destination, options);
-  return convertTo(source, target, from, to, options);
+  return convertTo(source, target, from, to, options, descendedWarning(given, source));
 }
 
 /**
@@ -118,14 +121,22 @@ export async function convert(
  * @param sink takes the bytes piece by piece, in order; resolves when they are no longer needed.
  */
 export async function convertToStream(
-  source: string,
+  given: string,
   sink: ByteSink,
   options: Omit<ConvertOptions, 'force' | 'skipExisting'> & ConvertFormats & { to: 'torch' | 'safetensors' },
 ): Promise<ConvertResult> {
   options.onProgress?.({ phase: 'open' });
+  const source = locateCheckpoint(given);
   const from = options.from ?? (await formatOfSource(source));
   await requireSource(source, from);
-  return convertTo(source, streamDestination(sink), from, options.to, options);
+  return convertTo(
+    source,
+    streamDestination(sink),
+    from,
+    options.to,
+    options,
+    descendedWarning(given, source),
+  );
 }
 
 /**
@@ -192,6 +203,7 @@ async function convertTo(
   from: CheckpointFormat,
   to: CheckpointFormat,
   options: ConvertOptions,
+  warnings: readonly Warning[],
 ): Promise<ConvertResult> {
   requireFitting(options, to, target.kind);
   const assets = options.copyAssets === undefined ? [] : await readAssets(options.copyAssets);
@@ -233,7 +245,7 @@ async function convertTo(
       replicas: replicaCount,
       losses,
       ties,
-      warnings: [...opened.warnings, ...target.warnings],
+      warnings: [...warnings, ...opened.warnings, ...target.warnings],
       globals,
       loadsWithWeightsOnly: globals.length === 0,
       leftBehind,

@@ -4,7 +4,15 @@ import { rankOfFile } from '../dcp/entries.js';
 import { DcpCheckpoint } from '../dcp/reader.js';
 import type { DTypeInfo } from '../dtype.js';
 import { toPythonLiteral } from '../pickle/literal.js';
+import {
+  type Completeness,
+  completenessOf,
+  type InspectedFile,
+  inspectFiles,
+  missingRanksOf,
+} from './completeness.js';
 import { globMatcher } from './glob.js';
+import { descendedWarning } from './locate.js';
 import { openCheckpoint } from './open.js';
 import { type NamedGlobal, namedGlobals } from './safety.js';
 import { tornWarning, type Warning } from './warnings.js';
@@ -16,8 +24,7 @@ export interface InspectOptions {
   chunks?: boolean;
 }
 
-/** What is at hand of a checkpoint. */
-export type Completeness = 'complete' | 'ranks_missing' | 'files_missing' | 'files_short' | 'index_only';
+export type { Completeness, InspectedFile } from './completeness.js';
 
 export interface InspectReport {
   schema: 1;
@@ -46,15 +53,6 @@ export interface InspectReport {
   loadsWithWeightsOnly: boolean | null;
   warnings: Warning[];
   entries: InspectedEntry[];
-}
-
-export interface InspectedFile {
-  relativePath: string;
-  /** Null where the file is not at hand. */
-  byteLength: number | null;
-  /** Only where the file is shorter: where the last item ends that the index places in it. */
-  requiredByteLength?: number;
-  rank: number | null;
 }
 
 export interface InspectedEntry {
@@ -92,7 +90,8 @@ const MAX_LITERAL_LENGTH = 60;
 export async function inspectCheckpoint(path: string, options: InspectOptions = {}): Promise<InspectReport> {
   const checkpoint = await openCheckpoint(path);
   try {
-    return await report(checkpoint, options);
+    const result = await report(checkpoint, options);
+    return { ...result, warnings: [...descendedWarning(path, checkpoint.path), ...result.warnings] };
   } finally {
     checkpoint.close();
   }
@@ -103,7 +102,8 @@ async function report(checkpoint: Checkpoint, options: InspectOptions): Promise<
   const tensors = entries.filter((entry): entry is TensorEntry => entry.kind === 'tensor');
   const objects = entries.filter((entry): entry is ObjectEntry => entry.kind === 'object');
   const files = inspectFiles(checkpoint);
-  const completeness = completenessOf(checkpoint, files);
+  const missingRanks = missingRanksOf(checkpoint);
+  const completeness = completenessOf(checkpoint);
   if (completeness === 'complete') await checkpoint.loadObjects(objects);
   const globals = namedGlobals(checkpoint);
   const isWanted = options.keys === undefined ? () => true : globMatcher(options.keys);
@@ -124,7 +124,7 @@ async function report(checkpoint: Checkpoint, options: InspectOptions): Promise<
     objects: objects.length,
     chunks: checkpoint.format === 'dcp' ? sum(tensors, tensor => tensor.chunkCount) : tensors.length,
     ranks: checkpoint.format === 'dcp' ? ranks.size : 1,
-    ...missingRanksOf(checkpoint),
+    ...(missingRanks.length === 0 ? {} : { missingRanks }),
     files,
     globals,
     loadsWithWeightsOnly:
@@ -139,34 +139,6 @@ async function report(checkpoint: Checkpoint, options: InspectOptions): Promise<
 /** The restricted unpickler of torch knows the opcodes of protocols up to 3. */
 function isProtocolOfWeightsOnly({ provenance }: Checkpoint): boolean {
   return (provenance.pickleProtocol ?? 2) <= 3;
-}
-
-function inspectFiles(checkpoint: Checkpoint): InspectedFile[] {
-  const ends = checkpoint instanceof DcpCheckpoint ? checkpoint.itemEnds() : undefined;
-  return checkpoint.files.map((file, i) => {
-    const { name, byteLength } = file;
-    const end = ends?.[i];
-    const isShort = byteLength !== undefined && end !== undefined && byteLength < end;
-    return {
-      relativePath: name,
-      byteLength: byteLength ?? null,
-      ...(isShort ? { requiredByteLength: end } : {}),
-      rank: rankOfFile(file) ?? null,
-    };
-  });
-}
-
-function completenessOf(checkpoint: Checkpoint, files: readonly InspectedFile[]): Completeness {
-  if (!(checkpoint instanceof DcpCheckpoint)) return 'complete';
-  if (checkpoint.directory === undefined) return 'index_only';
-  if (missingRanksOf(checkpoint).missingRanks !== undefined) return 'ranks_missing';
-  if (files.some(file => file.byteLength === null)) return 'files_missing';
-  return files.some(file => file.requiredByteLength !== undefined) ? 'files_short' : 'complete';
-}
-
-function missingRanksOf(checkpoint: Checkpoint): Pick<InspectReport, 'missingRanks'> {
-  const missing = checkpoint instanceof DcpCheckpoint ? (checkpoint.rankIndexes?.missing ?? []) : [];
-  return missing.length === 0 ? {} : { missingRanks: [...missing] };
 }
 
 function inspectEntry(checkpoint: Checkpoint, entry: Entry, withChunks: boolean): InspectedEntry {

@@ -2,7 +2,7 @@ import { findTornOverwrite } from '../dcp/directory.js';
 import type { DcpCheckpoint } from '../dcp/reader.js';
 import { CorruptDataError } from '../errors.js';
 
-export type WarningKind = 'torn_overwrite' | 'leftover';
+export type WarningKind = 'torn_overwrite' | 'leftover' | 'descended';
 
 export interface Warning {
   kind: WarningKind;

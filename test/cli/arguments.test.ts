@@ -22,7 +22,14 @@ const CONVERT = {
   quiet: false,
   json: false,
 };
-const INSPECT = { command: 'inspect', path: 'a', keys: undefined, chunks: false, json: false };
+const INSPECT = {
+  command: 'inspect',
+  path: 'a',
+  keys: undefined,
+  chunks: false,
+  latestComplete: false,
+  json: false,
+};
 
 /** A command line of words without spaces. */
 const parse = (line: string) => parseWords(line.split(' ').filter(word => word !== ''));
@@ -63,6 +70,7 @@ const GOOD: [line: string, request: object][] = [
   ['convert dcp_to_torch a -- --force', { ...CONVERT, destination: '--force' }],
   ['convert dcp_to_torch 007 1e3', { ...CONVERT, source: '007', destination: '1e3' }],
   ['inspect a', INSPECT],
+  ['inspect a --latest-complete', { ...INSPECT, latestComplete: true }],
   ['inspect a --chunks --json', { ...INSPECT, chunks: true, json: true }],
   ['inspect a --keys *.weight', { ...INSPECT, keys: ['*.weight'] }],
   ['inspect --keys w --keys=-b* a', { ...INSPECT, keys: ['w', '-b*'] }],
