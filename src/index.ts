@@ -77,6 +77,8 @@ export { openCheckpoint } from './ops/open.js';
 export type { Part } from './ops/parts.js';
 export type { DroppedTie, TiePolicy } from './ops/safetensors-save.js';
 export type { NamedGlobal } from './ops/safety.js';
+export type { LostEntry } from './ops/salvage.js';
+export { type WaitOptions, waitForCheckpoint } from './ops/wait.js';
 export type { Warning, WarningKind } from './ops/warnings.js';
 export { PyDict } from './pickle/dict.js';
 export * from './pickle/values.js';

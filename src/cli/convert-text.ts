@@ -1,6 +1,7 @@
 import type { ConvertResult } from '../ops/convert.js';
 import type { Loss } from '../ops/losses.js';
 import type { NamedGlobal } from '../ops/safety.js';
+import type { LostEntry } from '../ops/salvage.js';
 import { printableDeep } from '../tui/printable.js';
 import { wrapWords } from '../tui/text-width.js';
 import { formatCount, formatDuration, formatExactBytes, formatRate } from '../tui/units.js';
@@ -36,6 +37,10 @@ export function convertText(
   } else {
     rows.push([result.status === 'converted' ? 'written' : 'compared', outputText(result)]);
     rows.push(['time', timeText(result, seconds)], ['checksums', checksumText(result, crc)]);
+  }
+  for (const entry of result.lost.slice(0, MAX_LOST)) rows.push(['LOST', lostText(entry)]);
+  if (result.lost.length > MAX_LOST) {
+    rows.push(['LOST', `and ${formatCount(result.lost.length - MAX_LOST)} more (--json lists all)`]);
   }
   for (const loss of result.losses) rows.push(['not kept', lossText(loss)]);
   const lines = labelled(rows, columns === undefined ? undefined : columns - INDENT);
@@ -89,6 +94,12 @@ function checksumText({ crc }: ConvertResult, wanted: boolean): string {
   if (withoutCrc > 0)
     parts.push(`${formatCount(withoutCrc, 'storage')} saved without checksums, so not checked`);
   return parts.length === 0 ? 'no bytes to check' : parts.join('; ');
+}
+
+const MAX_LOST = 20;
+
+function lostText({ fqn, relativePath, reason }: LostEntry): string {
+  return `${fqn}: ${reason}${relativePath === undefined ? '' : `, ${relativePath}`}`;
 }
 
 function lossText({ kind, count, first, reason }: Loss): string {

@@ -2,7 +2,7 @@ import { InterruptedError } from '../errors.js';
 import type { ByteSink, ConvertOptions, ConvertResult } from '../index.js';
 import type { ConvertRequest } from './commands/convert.js';
 import { convertText, noticeText } from './convert-text.js';
-import { EXIT_DONE } from './exit-codes.js';
+import { EXIT_DONE, EXIT_PROBLEMS } from './exit-codes.js';
 import { listenForEnding } from './interruption.js';
 import { successDocument } from './json-document.js';
 import type { Output } from './output.js';
@@ -36,7 +36,7 @@ export async function runConvert(request: ConvertRequest, output: Output, screen
       const text = convertText(result, { seconds, crc: request.crc, columns, style: styleFor(colors) });
       await (toStdout ? output.notice(text) : output.result(text));
     }
-    return EXIT_DONE;
+    return result.lost.length === 0 ? EXIT_DONE : EXIT_PROBLEMS;
   } catch (error) {
     throw error instanceof InterruptedError && ending.exitCode !== undefined
       ? new EndedBySignal(ending.exitCode, error)
@@ -64,7 +64,7 @@ async function convert(
 ): Promise<ConvertResult> {
   const { dcpToTorchSave, dcpToTorchStream, torchSaveToDcp } = await import('../ops/convert.js');
   const { mode, source, destination, force, skipExisting, dryRun, strict, allowUnsafeGlobals } = request;
-  const { restoreIntKeys, crc, sync, workers, readsInFlight } = request;
+  const { restoreIntKeys, salvage, waitMs, crc, sync, workers, readsInFlight } = request;
   const options: ConvertOptions = {
     force,
     skipExisting,
@@ -72,8 +72,10 @@ async function convert(
     strict,
     allowUnsafeGlobals,
     restoreIntKeys,
+    salvage,
     crc,
     sync,
+    ...(waitMs === undefined ? {} : { waitMs }),
     ...(workers === undefined ? {} : { workers }),
     ...(readsInFlight === undefined ? {} : { readsInFlight }),
     ...hooks,

@@ -9,6 +9,7 @@
  * | 143  | ended by SIGTERM                                                              |
  */
 export const EXIT_DONE = 0;
+export const EXIT_PROBLEMS = 1;
 export const EXIT_FAILED = 2;
 
 /** 128 and the number of the signal, as shells have it. */

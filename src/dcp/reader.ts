@@ -58,6 +58,13 @@ export async function readFileNames(directory: string): Promise<string[]> {
   }
 }
 
+/** Where an item lies: position among the files, and bytes. */
+export interface ItemPlace {
+  file: number;
+  byteOffset: number;
+  byteLength: number;
+}
+
 export class DcpCheckpoint implements Checkpoint {
   readonly format = 'dcp';
   readonly files: SourceFile[];
@@ -172,6 +179,23 @@ export class DcpCheckpoint implements Checkpoint {
     for (const { file, byteOffset, byteLength } of this.objectItems.values())
       reach(file, byteOffset + byteLength);
     return ends;
+  }
+
+  placeOfChunk(chunk: number): ItemPlace {
+    const { itemFile, itemByteOffset, itemByteLength } = this.chunks;
+    return { file: itemFile[chunk]!, byteOffset: itemByteOffset[chunk]!, byteLength: itemByteLength[chunk]! };
+  }
+
+  placeOfObject(entry: ObjectEntry): ItemPlace {
+    return this.objectItems.get(entry)!;
+  }
+
+  /** Lets a chunk lie where another one of the same box lies. */
+  takeReplica(chunk: number, replica: number): void {
+    const { itemFile, itemByteOffset, itemByteLength } = this.chunks;
+    itemFile[chunk] = itemFile[replica]!;
+    itemByteOffset[chunk] = itemByteOffset[replica]!;
+    itemByteLength[chunk] = itemByteLength[replica]!;
   }
 
   async resolve(entries: readonly TensorEntry[]): Promise<void> {

@@ -3,6 +3,7 @@ import { type CopyProgress, type CopyReport, compareWithPlan } from '../copy/cop
 import type { CrcReport } from '../copy/ledger.js';
 import type { CopyPlan } from '../copy/plan.js';
 import type { ByteSink } from '../copy/stream.js';
+import { DcpCheckpoint } from '../dcp/reader.js';
 import { CorruptDataError, FileError, InterruptedError, UsageError } from '../errors.js';
 import { lookAt } from '../io/paths.js';
 import { type FileSnapshot, requireUnchanged, takeSnapshot } from '../io/snapshot.js';
@@ -13,8 +14,10 @@ import type { Loss } from './losses.js';
 import { type Part, selectPart } from './parts.js';
 import type { DroppedTie, TiePolicy } from './safetensors-save.js';
 import { type NamedGlobal, namedGlobals, requireAcceptable } from './safety.js';
+import { type LostEntry, type Salvaged, salvage } from './salvage.js';
 import { formatOfSource, openSource, requireSource } from './source.js';
 import { isSafetensorsFileName, TARGETS } from './targets.js';
+import { waitForCheckpoint } from './wait.js';
 import type { Warning } from './warnings.js';
 
 export interface ConvertOptions {
@@ -30,6 +33,10 @@ export interface ConvertOptions {
   allowUnsafeGlobals?: boolean;
   /** Only the weights, or only what an optimizer keeps. Default `all`. */
   part?: Part;
+  /** From DCP: write what is provably whole though files are missing or damaged, and list the rest as `lost`. */
+  salvage?: boolean;
+  /** Wait so many milliseconds at most until a save into the source is complete. */
+  waitMs?: number;
   /** To a directory of safetensors: bytes of tensors in a file at most. Default 5 GB. */
   maxShardByteLength?: number;
   /** To safetensors, which hold a tensor once: what to do with tied ones. Default `drop`. */
@@ -50,7 +57,9 @@ export interface ConvertOptions {
   onProgress?: (progress: ConvertProgress) => void;
 }
 
-export type ConvertProgress = { phase: 'open' | 'plan' | 'finish' } | ({ phase: 'copy' } & CopyProgress);
+export type ConvertProgress =
+  | { phase: 'wait' | 'open' | 'plan' | 'finish' }
+  | ({ phase: 'copy' } & CopyProgress);
 
 export type ConvertMode = `${CheckpointFormat}_to_${CheckpointFormat}`;
 
@@ -72,6 +81,8 @@ export interface ConvertResult {
   /** Chunks left out because another rank's chunk holds the same box. */
   replicas: number;
   losses: Loss[];
+  /** With `salvage`: what is not whole in the source, and so is not in the output. */
+  lost: LostEntry[];
   /** Tensors that safetensors are without, because another one is the same. */
   ties: DroppedTie[];
   warnings: Warning[];
@@ -104,8 +115,7 @@ export async function convert(
   destination: string,
   options: ConvertOptions & ConvertFormats = {},
 ): Promise<ConvertResult> {
-  options.onProgress?.({ phase: 'open' });
-  const source = locateCheckpoint(given);
+  const source = await whenComplete(given, options);
   const from = options.from ?? (await formatOfSource(source));
   const to = options.to ?? formatOfDestination(from, destination);
   await requireSource(source, from);
@@ -125,8 +135,7 @@ export async function convertToStream(
   sink: ByteSink,
   options: Omit<ConvertOptions, 'force' | 'skipExisting'> & ConvertFormats & { to: 'torch' | 'safetensors' },
 ): Promise<ConvertResult> {
-  options.onProgress?.({ phase: 'open' });
-  const source = locateCheckpoint(given);
+  const source = await whenComplete(given, options);
   const from = options.from ?? (await formatOfSource(source));
   await requireSource(source, from);
   return convertTo(
@@ -196,6 +205,17 @@ export function formatOfDestination(from: CheckpointFormat, destination: string)
   });
 }
 
+/** The checkpoint that a path means, once it is complete where waiting was asked for. */
+async function whenComplete(given: string, options: ConvertOptions): Promise<string> {
+  const { waitMs, signal } = options;
+  if (waitMs !== undefined) {
+    options.onProgress?.({ phase: 'wait' });
+    await waitForCheckpoint(given, { timeoutMs: waitMs, ...(signal === undefined ? {} : { signal }) });
+  }
+  options.onProgress?.({ phase: 'open' });
+  return locateCheckpoint(given);
+}
+
 /** What all conversions share: open, select, plan, copy, prove that nothing changed meanwhile, put in place. */
 async function convertTo(
   source: string,
@@ -205,13 +225,14 @@ async function convertTo(
   options: ConvertOptions,
   warnings: readonly Warning[],
 ): Promise<ConvertResult> {
-  requireFitting(options, to, target.kind);
+  requireFitting(options, from, to, target.kind);
   const assets = options.copyAssets === undefined ? [] : await readAssets(options.copyAssets);
   const { strict = false, crc = true } = options;
-  const opened = await openSource(source, from, { strict });
+  const opened = await openSource(source, from, { strict, salvage: options.salvage ?? false });
   const snapshots = [...opened.snapshots, ...assets.map(({ snapshot }) => snapshot)];
   try {
-    const checkpoint = select(opened.checkpoint, options);
+    const { checkpoint: whole, lost } = await salvaged(opened.checkpoint, options);
+    const checkpoint = select(whole, options);
     const tensors = checkpoint.entries.filter((entry): entry is TensorEntry => entry.kind === 'tensor');
     const objects = checkpoint.entries.filter((entry): entry is ObjectEntry => entry.kind === 'object');
     options.onProgress?.({ phase: 'plan' });
@@ -244,6 +265,7 @@ async function convertTo(
       crcChecked: report !== undefined && crc && report.crc.withoutCrc + report.crc.partlyRead === 0,
       replicas: replicaCount,
       losses,
+      lost,
       ties,
       warnings: [...warnings, ...opened.warnings, ...target.warnings],
       globals,
@@ -260,14 +282,29 @@ function select(checkpoint: Checkpoint, { part = 'all' }: ConvertOptions): Check
   return selectPart(checkpoint, part);
 }
 
+/** The checkpoint itself unless salvaging was asked for. */
+async function salvaged(checkpoint: Checkpoint, options: ConvertOptions): Promise<Salvaged> {
+  if (options.salvage !== true || !(checkpoint instanceof DcpCheckpoint)) return { checkpoint, lost: [] };
+  return salvage(checkpoint, options.signal === undefined ? {} : { signal: options.signal });
+}
+
 /** @throws UsageError for options that say nothing about such a target. */
-function requireFitting(options: ConvertOptions, to: CheckpointFormat, kind: Destination['kind']): void {
+function requireFitting(
+  options: ConvertOptions,
+  from: CheckpointFormat,
+  to: CheckpointFormat,
+  kind: Destination['kind'],
+): void {
   const refuse = (option: string, expected: string): never => {
     throw new UsageError(`${option} does not go with this destination`, { expected });
   };
   const isSafetensors = to === 'safetensors';
   const isShards = isSafetensors && kind === 'directory';
   const { maxShardByteLength } = options;
+  if (options.salvage === true && from !== 'dcp') refuse('salvage', 'a DCP directory as the source');
+  if (options.salvage === true && options.crc === false) {
+    throw new UsageError('salvage needs checksums: without them nothing is proved');
+  }
   if (options.restoreIntKeys === true && to !== 'torch') refuse('restoreIntKeys', 'a torch.save file');
   if (options.ties !== undefined && !isSafetensors) refuse('ties', 'safetensors');
   if (maxShardByteLength !== undefined && !isShards)

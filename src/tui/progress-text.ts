@@ -2,6 +2,7 @@ import { fractionOf, type ProgressState, rateOf, remainingSecondsOf } from './pr
 import { formatBytes, formatDuration, formatRate } from './units.js';
 
 const PHASES: Record<ProgressState['phase'], string> = {
+  wait: 'waiting for the save to be complete',
   open: 'reading the index',
   plan: 'planning',
   copy: 'copying',

@@ -15,6 +15,8 @@ const CONVERT = {
   strict: false,
   allowUnsafeGlobals: false,
   restoreIntKeys: false,
+  salvage: false,
+  waitMs: undefined,
   crc: true,
   sync: true,
   workers: undefined,
@@ -22,6 +24,14 @@ const CONVERT = {
   quiet: false,
   json: false,
 };
+const WAITING: [string, number][] = [
+  ['90s', 90_000],
+  ['10m', 600_000],
+  ['1h30m', 5_400_000],
+  ['0.5s', 500],
+  ['0s', 0],
+];
+
 const INSPECT = {
   command: 'inspect',
   path: 'a',
@@ -81,6 +91,12 @@ const GOOD: [line: string, request: object][] = [
 ];
 
 const BAD: [line: string, message: RegExp, hint: RegExp][] = [
+  ['convert dcp_to_torch a b --wait 10', /--wait is no time.*found 10/, /^$/],
+  ['convert dcp_to_torch a b --wait 10x', /--wait is no time/, /^$/],
+  ['convert dcp_to_torch a b --wait 31d', /--wait is no time/, /^$/],
+  ['convert torch_to_dcp a b --salvage', /--salvage is for dcp_to_torch/, /one index/],
+  ['convert dcp_to_torch a b --salvage --no-crc', /needs checksums/, /./],
+  ['inspect a --latest-complete --chunks', /--latest-complete prints a path/, /another dcp inspect/],
   ['convrt a b c', /Unknown command convrt .*convert or inspect/, /Did you mean dcp convert\?/],
   ['frobnicate', /Unknown command frobnicate/, /dcp --help/],
   ['--json', /A command is missing/, /dcp --help/],
@@ -124,6 +140,16 @@ suite('arguments', ({ each, test }) => {
     GOOD,
     ([line]) => `dcp ${line}`,
     ([line, request]) => equal(parse(line), request),
+  );
+
+  each(
+    WAITING,
+    ([time]) => `--wait ${time}`,
+    ([time, waitMs]) =>
+      equal(parse(`convert dcp_to_torch a b --wait ${time}`), {
+        ...parse('convert dcp_to_torch a b'),
+        waitMs,
+      }),
   );
 
   each(

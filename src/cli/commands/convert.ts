@@ -1,5 +1,6 @@
 import { UsageError } from '../../errors.js';
 import type { Command, GivenArguments } from '../command.js';
+import { millisecondsOf } from '../duration.js';
 import {
   JSON_OPTION,
   READS_IN_FLIGHT_OPTION,
@@ -26,6 +27,8 @@ export interface ConvertRequest {
   strict: boolean;
   allowUnsafeGlobals: boolean;
   restoreIntKeys: boolean;
+  salvage: boolean;
+  waitMs: number | undefined;
   crc: boolean;
   sync: boolean;
   workers: number | undefined;
@@ -62,6 +65,18 @@ export const convertCommand: Command = {
       name: 'restore-int-keys',
       kind: 'flag',
       describe: 'dcp_to_torch: give optimizer states the int keys back that DCP turned into text',
+    },
+    {
+      name: 'salvage',
+      kind: 'flag',
+      describe:
+        'dcp_to_torch: write what is provably whole though files are missing or damaged; list the rest, end with 1',
+    },
+    {
+      name: 'wait',
+      kind: 'value',
+      valueName: 'TIME',
+      describe: 'Wait until a save into <src> is complete, so long at most: 90s, 10m, 1h30m',
     },
     { name: 'no-crc', kind: 'flag', describe: 'Neither check nor write CRC-32 checksums' },
     {
@@ -102,6 +117,14 @@ export const convertCommand: Command = {
       'dcp convert dcp_to_torch step-1000/ model.pth --skip-existing --quiet',
     ],
     [
+      'The save that is running now, as soon as it is complete',
+      'dcp convert dcp_to_torch step-1000/ model.pth --wait 10m',
+    ],
+    [
+      'What is left of a checkpoint after a disk failed',
+      'dcp convert dcp_to_torch step-1000/ rest.pth --salvage --json',
+    ],
+    [
       'Only if every checksum of the source could be checked',
       'dcp convert dcp_to_torch step-1000/ model.pth --json | jq -e .crc_checked',
     ],
@@ -129,6 +152,8 @@ function convertRequest(given: GivenArguments): ConvertRequest {
     strict: flag('strict'),
     allowUnsafeGlobals: flag('allow-unsafe-globals'),
     restoreIntKeys: flag('restore-int-keys'),
+    salvage: flag('salvage'),
+    waitMs: millisecondsOf(given, 'wait'),
     crc: !flag('no-crc'),
     sync: !flag('no-sync'),
     workers: workersOf(given),
@@ -139,6 +164,11 @@ function convertRequest(given: GivenArguments): ConvertRequest {
   if (request.restoreIntKeys && request.mode !== 'dcp_to_torch') {
     throw new UsageError('--restore-int-keys is for dcp_to_torch', {
       hint: 'DCP has no int keys: restore them when you convert back.',
+    });
+  }
+  if (request.salvage && (request.mode !== 'dcp_to_torch' || !request.crc)) {
+    throw new UsageError('--salvage is for dcp_to_torch, and needs checksums', {
+      hint: 'A torch.save file has one index: without it nothing can be told apart.',
     });
   }
   if (request.force && request.skipExisting) {
