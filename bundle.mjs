@@ -19,7 +19,11 @@ const yargsHasNoEffects = {
 
 rmSync(OUTPUT, { recursive: true, force: true });
 await build({
-  entryPoints: { main: 'src/cli/main.ts', worker: 'src/copy/worker.ts', 'cpu-worker': 'src/device/cpu-worker.ts' },
+  entryPoints: {
+    main: 'src/cli/main.ts',
+    worker: 'src/copy/worker.ts',
+    'cpu-worker': 'src/device/cpu-worker.ts',
+  },
   outdir: OUTPUT,
   bundle: true,
   splitting: true,

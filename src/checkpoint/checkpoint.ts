@@ -74,7 +74,7 @@ export class TensorEntry extends PyExternal {
   firstChunk = 0;
   chunkCount = 0;
   requiresGrad = false;
-  /** Row of the StorageTable, where the source is a torch file: equal rows share memory. */
+  /** Row of the StorageTable, where the source is a torch file: equal rows share memory. Bytes are found by chunk. */
   storage: number | undefined;
   /** The same object for every place of the tree that holds the same Python object. */
   identity: object = this;

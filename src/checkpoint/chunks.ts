@@ -65,6 +65,21 @@ export class ChunkTable {
     return { offsets: this.slice(this.offsets, chunk), sizes: this.slice(this.sizes, chunk) };
   }
 
+  /** Whether the box of a chunk has no elements. */
+  isEmpty(chunk: number): boolean {
+    const base = this.dimensionBase[chunk]!;
+    for (let d = this.dimensionCount[chunk]! - 1; d >= 0; d--) if (this.sizes[base + d] === 0) return true;
+    return false;
+  }
+
+  /** Whether the box of a chunk has these sizes. */
+  hasSizes(chunk: number, sizes: readonly number[]): boolean {
+    const base = this.dimensionBase[chunk]!;
+    if (sizes.length !== this.dimensionCount[chunk]) return false;
+    for (let d = 0; d < sizes.length; d++) if (this.sizes[base + d] !== sizes[d]) return false;
+    return true;
+  }
+
   /** In elements. All zero until resolved. */
   strideOf(chunk: number): number[] {
     return this.slice(this.strides, chunk);
@@ -73,13 +88,16 @@ export class ChunkTable {
   setView(chunk: number, view: ChunkView): void {
     this.storage[chunk] = view.storage;
     this.storageOffset[chunk] = view.storageOffset;
-    this.strides.set(view.stride, this.dimensionBase[chunk]!);
+    const base = this.dimensionBase[chunk]!;
+    for (let d = 0; d < view.stride.length; d++) this.strides[base + d] = view.stride[d]!;
     this.viewFlags[chunk] = view.flags;
   }
 
   private slice(column: Float64Array, chunk: number): number[] {
     const base = this.dimensionBase[chunk]!;
-    return Array.from(column.subarray(base, base + this.dimensionCount[chunk]!));
+    const numbers: number[] = [];
+    for (let d = 0; d < this.dimensionCount[chunk]!; d++) numbers.push(column[base + d]!);
+    return numbers;
   }
 }
 

@@ -1,5 +1,6 @@
 import { CorruptDataError, FormatError } from '../errors.js';
 import { type Box, boxText, elementCountOf } from './box.js';
+import { findWrongElement } from './corners.js';
 
 /** Which of a tensor's chunks to read: together they hold every element exactly once. */
 export interface Coverage {
@@ -17,35 +18,52 @@ export interface Coverage {
  * @throws FormatError for a box outside the shape, CorruptDataError for an overlap or a gap, naming it.
  */
 export function proveCoverage(shape: readonly number[], boxes: readonly Box[]): Coverage {
-  const used: number[] = [];
+  let used: number[] = [];
+  for (let index = 0; index < boxes.length; index++) {
+    checkInside(shape, boxes[index]!);
+    if (!boxes[index]!.sizes.includes(0)) used.push(index);
+  }
+  if (shape.includes(0)) return { used, replicaCount: 0 };
+  const boxesOf = (indexes: readonly number[]): readonly Box[] =>
+    indexes.length === boxes.length ? boxes : indexes.map(index => boxes[index]!);
+  let wrong = findWrongElement(shape, boxesOf(used));
   let replicaCount = 0;
-  let covered = 0;
+  // Replicas are rare: they are looked for only where the boxes as they are do not tile the shape.
+  if (wrong !== undefined) {
+    const distinct = firstOfEqual(used, boxes);
+    replicaCount = used.length - distinct.length;
+    used = distinct;
+    if (replicaCount > 0) wrong = findWrongElement(shape, boxesOf(used));
+  }
+  if (wrong === undefined) return { used, replicaCount };
+  throw wrong.isMissing ? gapError(shape, boxesOf(used), wrong.at) : overlapError(boxesOf(used), wrong.at);
+}
+
+/** The indexes without those of boxes that equal an earlier one. */
+function firstOfEqual(indexes: readonly number[], boxes: readonly Box[]): number[] {
   const seen = new Set<string>();
-  for (const [index, box] of boxes.entries()) {
-    checkInside(shape, box);
-    const volume = elementCountOf(box.sizes);
-    if (volume === 0) continue;
-    if (boxes.length > 1) {
-      const key = `${box.offsets.join()}:${box.sizes.join()}`;
-      if (seen.has(key)) {
-        replicaCount++;
-        continue;
-      }
-      seen.add(key);
-    }
-    used.push(index);
-    covered += volume;
-  }
-  const usedBoxes = used.map(index => boxes[index]!);
-  if (usedBoxes.length > 1) checkNoOverlap(shape, usedBoxes);
-  if (covered !== elementCountOf(shape)) {
-    const gap = firstGap(shape, usedBoxes);
-    throw new CorruptDataError('A part of the tensor is stored nowhere', {
-      expected: `${elementCountOf(shape)} elements of shape [${shape.join(', ')}]`,
-      found: `${covered} elements; the first gap is ${boxText(gap)}`,
-    });
-  }
-  return { used, replicaCount };
+  return indexes.filter(index => {
+    const { offsets, sizes } = boxes[index]!;
+    const key = `${offsets.join()}:${sizes.join()}`;
+    return !seen.has(key) && seen.add(key);
+  });
+}
+
+function gapError(shape: readonly number[], boxes: readonly Box[], at: readonly number[]): CorruptDataError {
+  const held = boxes.reduce((count, { sizes }) => count + elementCountOf(sizes), 0);
+  return new CorruptDataError('A part of the tensor is stored nowhere', {
+    expected: `${elementCountOf(shape)} elements of shape [${shape.join(', ')}]`,
+    found: `${held} elements; the first gap is ${boxText(gapAt(shape, boxes, at))}`,
+  });
+}
+
+function overlapError(boxes: readonly Box[], at: readonly number[]): CorruptDataError {
+  const point: Box = { offsets: at, sizes: at.map(() => 1) };
+  const [first, second] = boxes.filter(box => overlaps(box, point));
+  return new CorruptDataError('Two chunks of the tensor overlap', {
+    expected: 'every element in one chunk',
+    found: `${boxText(first!)} and ${boxText(second!)}`,
+  });
 }
 
 function checkInside(shape: readonly number[], box: Box): void {
@@ -65,38 +83,6 @@ function checkInside(shape: readonly number[], box: Box): void {
   }
 }
 
-/**
- * A sweep along the dimension that the boxes cut most often: sorted by start, a box is compared only with
- * those that have not ended before it.
- */
-function checkNoOverlap(shape: readonly number[], boxes: readonly Box[]): void {
-  const dimension = busiestDimension(shape.length, boxes);
-  const sorted = [...boxes].sort((a, b) => a.offsets[dimension]! - b.offsets[dimension]!);
-  let active: Box[] = [];
-  for (const box of sorted) {
-    const start = box.offsets[dimension]!;
-    active = active.filter(other => other.offsets[dimension]! + other.sizes[dimension]! > start);
-    const clash = active.find(other => overlaps(other, box));
-    if (clash !== undefined) {
-      throw new CorruptDataError('Two chunks of the tensor overlap', {
-        expected: 'every element in one chunk',
-        found: `${boxText(clash)} and ${boxText(box)}`,
-      });
-    }
-    active.push(box);
-  }
-}
-
-function busiestDimension(dimensionCount: number, boxes: readonly Box[]): number {
-  let best = 0;
-  let most = 0;
-  for (let d = 0; d < dimensionCount; d++) {
-    const starts = new Set(boxes.map(box => box.offsets[d]!)).size;
-    if (starts > most) [best, most] = [d, starts];
-  }
-  return best;
-}
-
 function overlaps(a: Box, b: Box): boolean {
   return a.offsets.every((start, d) => {
     const otherStart = b.offsets[d]!;
@@ -104,36 +90,14 @@ function overlaps(a: Box, b: Box): boolean {
   });
 }
 
-/** The first box, in row-major order of its start, that no chunk covers. Only called when there is one. */
-function firstGap(shape: readonly number[], boxes: readonly Box[]): Box {
-  let open: Box[] = [{ offsets: shape.map(() => 0), sizes: [...shape] }];
-  for (const box of boxes)
-    open = open.flatMap(region => (overlaps(region, box) ? subtract(region, box) : [region]));
-  open.sort((a, b) => {
-    const d = a.offsets.findIndex((start, i) => start !== b.offsets[i]);
-    return d < 0 ? 0 : a.offsets[d]! - b.offsets[d]!;
-  });
-  return open[0]!;
-}
-
-/** What is left of `region` without `box`: at most two boxes a dimension. */
-function subtract(region: Box, box: Box): Box[] {
-  const rest: Box[] = [];
-  const offsets = [...region.offsets];
-  const sizes = [...region.sizes];
-  for (let d = 0; d < offsets.length; d++) {
-    const start = offsets[d]!;
-    const end = start + sizes[d]!;
-    const cutStart = Math.max(start, box.offsets[d]!);
-    const cutEnd = Math.min(end, box.offsets[d]! + box.sizes[d]!);
-    const part = (from: number, to: number): Box => ({
-      offsets: offsets.with(d, from),
-      sizes: sizes.with(d, to - from),
-    });
-    if (cutStart > start) rest.push(part(start, cutStart));
-    if (cutEnd < end) rest.push(part(cutEnd, end));
-    offsets[d] = cutStart;
-    sizes[d] = cutEnd - cutStart;
+/** A box without chunks that begins at an element in none: grown along the last dimension first. */
+function gapAt(shape: readonly number[], boxes: readonly Box[], at: readonly number[]): Box {
+  const offsets = [...at];
+  const sizes = at.map(() => 1);
+  for (let d = shape.length - 1; d >= 0; d--) {
+    sizes[d] = shape[d]! - at[d]!;
+    const ahead = boxes.filter(box => overlaps(box, { offsets, sizes }));
+    for (const box of ahead) sizes[d] = Math.min(sizes[d]!, box.offsets[d]! - at[d]!);
   }
-  return rest;
+  return { offsets, sizes };
 }

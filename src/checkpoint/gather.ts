@@ -3,10 +3,12 @@ import { type ElementTransform, IDENTITY } from '../copy/transform.js';
 import type { DTypeInfo } from '../dtype.js';
 import { FormatError, UnsupportedError, withContext } from '../errors.js';
 import { type Box, contiguousStride, strideSpan } from './box.js';
+import { BoxIndex } from './box-index.js';
 import type { Checkpoint, TensorEntry } from './checkpoint.js';
 import { UNRESOLVED, VIEW_CONJUGATE, VIEW_NEGATIVE } from './chunks.js';
 import { proveCoverage } from './coverage.js';
 import { type Selection, selectionOfBox } from './slice.js';
+import type { StorageRow } from './storage.js';
 
 /** Of a checkpoint, what says where the bytes of its tensors are. */
 export type TensorSource = Pick<Checkpoint, 'chunks' | 'storages' | 'files'>;
@@ -16,9 +18,10 @@ export type TensorSource = Pick<Checkpoint, 'chunks' | 'storages' | 'files'>;
  * which storages the plan has already.
  */
 export class TensorGatherer {
-  private readonly planStorage = new Map<number, number>();
+  /** The plan's storage for each row of the table, −1 while it has none; in pages, as a plan may use few rows. */
+  private readonly planStorage: (Int32Array | undefined)[] = [];
   private readonly planSource: number[] = [];
-  private readonly proved = new Map<TensorEntry, readonly { chunk: number; box: Box }[]>();
+  private readonly proved = new Map<TensorEntry, ProvedChunks>();
   /** Chunks left out because another one holds the same box. */
   replicaCount = 0;
 
@@ -55,26 +58,38 @@ export class TensorGatherer {
     recordOffset = 0,
   ): void {
     withContext({ fqn: entry.fqn }, () => {
-      for (const { chunk, box } of this.chunksOf(entry)) {
+      for (const chunk of this.chunksMeeting(entry, target)) {
+        const box = this.checkpoint.chunks.boxOf(chunk);
         const held = heldBy(box, target);
         if (held !== undefined) this.addPart(entry, chunk, box, held, target, recordStride, recordOffset);
       }
     });
   }
 
+  /** Chunks that together are the tensor; of many those that can hold elements of the target. */
+  private chunksMeeting(entry: TensorEntry, { offsets, sizes, steps }: Selection): readonly number[] {
+    const proved = this.chunksOf(entry);
+    const { chunks } = proved;
+    const isWhole = sizes.every((size, d) => size === entry.shape[d]);
+    if (isWhole || chunks.length <= FEW_CHUNKS) return chunks;
+    proved.index ??= new BoxIndex(chunks.map(chunk => this.checkpoint.chunks.boxOf(chunk)));
+    const ends = offsets.map((start, d) => start + (sizes[d]! - 1) * steps[d]! + 1);
+    return proved.index.meeting(offsets, ends).map(position => chunks[position]!);
+  }
+
   /** The chunks that together are the tensor, each element once. */
-  private chunksOf(entry: TensorEntry): readonly { chunk: number; box: Box }[] {
-    let chunks = this.proved.get(entry);
-    if (chunks === undefined) {
+  private chunksOf(entry: TensorEntry): ProvedChunks {
+    let proved = this.proved.get(entry);
+    if (proved === undefined) {
       const boxes: Box[] = [];
       for (let i = 0; i < entry.chunkCount; i++)
         boxes.push(this.checkpoint.chunks.boxOf(entry.firstChunk + i));
       const { used, replicaCount } = proveCoverage(entry.shape, boxes);
       this.replicaCount += replicaCount;
-      chunks = used.map(index => ({ chunk: entry.firstChunk + index, box: boxes[index]! }));
-      this.proved.set(entry, chunks);
+      proved = { chunks: used.map(index => entry.firstChunk + index), index: undefined };
+      this.proved.set(entry, proved);
     }
-    return chunks;
+    return proved;
   }
 
   /**
@@ -82,13 +97,14 @@ export class TensorGatherer {
    * undefined where it is not known.
    */
   addStorage(storage: number, dtype: DTypeInfo | undefined, byteLength: number, label: string): void {
-    const bigEndian = this.checkpoint.storages.at(storage).bigEndian === true;
+    const row = this.checkpoint.storages.at(storage);
+    const bigEndian = row.bigEndian === true;
     if (bigEndian && dtype === undefined) {
       throw new UnsupportedError('The element type of a big-endian storage is not known', { fqn: label });
     }
-    this.requireInside(storage, byteLength);
+    requireInside(row, byteLength);
     const transform = dtype === undefined ? IDENTITY : viewTransform(dtype, 0, bigEndian);
-    this.plan.addPiece(this.storageOf(storage, label), 0, 0, byteLength, [], transform);
+    this.plan.addPiece(this.storageOf(storage, row, label), 0, 0, byteLength, [], transform);
   }
 
   /** The piece for the elements of `target` that a chunk holds, which are those that `held` counts. */
@@ -107,7 +123,8 @@ export class TensorGatherer {
     const { itemSize } = entry.dtype;
     const stride = chunks.strideOf(chunk);
     let storageOffset = chunks.storageOffset[chunk]!;
-    this.requireInside(storage, (storageOffset + strideSpan(box.sizes, stride)) * itemSize);
+    const row = storages.at(storage);
+    requireInside(row, (storageOffset + strideSpan(box.sizes, stride)) * itemSize);
     const dimensions: PieceDimension[] = [];
     let recordOffset = recordStart;
     for (let d = 0; d < box.sizes.length; d++) {
@@ -123,35 +140,54 @@ export class TensorGatherer {
     }
     dimensions.sort((a, b) => b.recordStep - a.recordStep);
     this.plan.addPiece(
-      this.storageOf(storage, entry.fqn),
+      this.storageOf(storage, row, entry.fqn),
       storageOffset * itemSize,
       recordOffset * itemSize,
       itemSize,
       dimensions,
-      viewTransform(entry.dtype, chunks.viewFlags[chunk]!, storages.at(storage).bigEndian === true),
+      viewTransform(entry.dtype, chunks.viewFlags[chunk]!, row.bigEndian === true),
     );
   }
 
-  private requireInside(storage: number, end: number): void {
-    const { byteLength } = this.checkpoint.storages.at(storage);
-    if (end > byteLength) {
-      throw new FormatError('A stored tensor reaches past the end of its storage', {
-        expected: `${end} bytes at least`,
-        found: `${byteLength} bytes`,
-      });
-    }
-  }
-
   /** The plan's storage for a row of the checkpoint's table. */
-  private storageOf(storage: number, label: string): number {
-    let index = this.planStorage.get(storage);
-    if (index === undefined) {
-      const { file, byteOffset, byteLength, crc32 } = this.checkpoint.storages.at(storage);
-      this.planSource[file] ??= this.plan.addSource(this.checkpoint.files[file]!.path);
-      index = this.plan.addStorage({ source: this.planSource[file]!, byteOffset, byteLength, crc32, label });
-      this.planStorage.set(storage, index);
-    }
+  private storageOf(storage: number, row: StorageRow, label: string): number {
+    const pageNumber = Math.floor(storage / PAGE);
+    const page = (this.planStorage[pageNumber] ??= new Int32Array(PAGE).fill(-1));
+    const known = page[storage % PAGE]!;
+    if (known >= 0) return known;
+    const { file, byteOffset, byteLength, crc32 } = row;
+    this.planSource[file] ??= this.plan.addSource(this.checkpoint.files[file]!.path);
+    const index = this.plan.addStorage({
+      source: this.planSource[file]!,
+      byteOffset,
+      byteLength,
+      crc32,
+      label,
+    });
+    page[storage % PAGE] = index;
     return index;
+  }
+}
+
+/** Rows of a page of plan storages. */
+const PAGE = 1024;
+
+/** So many chunks are looked at one by one. */
+const FEW_CHUNKS = 16;
+
+interface ProvedChunks {
+  /** In the order of the table. */
+  chunks: readonly number[];
+  /** By box; made when a part of a tensor with many chunks is wanted. */
+  index: BoxIndex | undefined;
+}
+
+function requireInside({ byteLength }: StorageRow, end: number): void {
+  if (end > byteLength) {
+    throw new FormatError('A stored tensor reaches past the end of its storage', {
+      expected: `${end} bytes at least`,
+      found: `${byteLength} bytes`,
+    });
   }
 }
 

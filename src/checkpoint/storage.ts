@@ -1,3 +1,4 @@
+import type { DTypeInfo } from '../dtype.js';
 import { PyExternal } from '../pickle/values.js';
 
 /**
@@ -80,6 +81,13 @@ export interface StorageRow {
  */
 export class StorageReference extends PyExternal {
   protected readonly external = true;
+  /**
+   * What tensors take an untyped storage for, in a file of a big-endian machine: it tells which bytes to swap.
+   * `several` where they disagree.
+   */
+  elementType: DTypeInfo | 'several' | undefined;
+  /** Row of the storage in whose memory this one lies: its own, unless old files call it a part of another. */
+  memory: number;
 
   constructor(
     /** Row of the checkpoint's StorageTable. */
@@ -95,5 +103,6 @@ export class StorageReference extends PyExternal {
     readonly fqn = '',
   ) {
     super();
+    this.memory = storage;
   }
 }

@@ -10,6 +10,8 @@ import { labelled } from './table.js';
 
 export interface ConvertTextOptions {
   seconds: number;
+  /** Whether source and destination told the mode. */
+  isChosen: boolean;
   /** Whether checksums were asked for. */
   crc: boolean;
   /** Columns of the terminal; undefined for a pipe or file. */
@@ -22,12 +24,13 @@ const INDENT = 2;
 /** What a person gets to read of a finished or planned conversion, on stdout. */
 export function convertText(
   untrusted: ConvertResult,
-  { seconds, crc, columns, style }: ConvertTextOptions,
+  { seconds, isChosen, crc, columns, style }: ConvertTextOptions,
 ): string {
   const result = printableDeep(untrusted);
   const rows: [string, string][] = [
     ['from', result.source],
     ['to', result.destination],
+    ...(isChosen ? [['mode', `${result.mode}, told by source and destination`] as [string, string]] : []),
     ['content', contentText(result)],
   ];
   if (result.status === 'planned') {
@@ -42,14 +45,21 @@ export function convertText(
   if (result.lost.length > MAX_LOST) {
     rows.push(['LOST', `and ${formatCount(result.lost.length - MAX_LOST)} more (--json lists all)`]);
   }
+  for (const tie of result.ties) rows.push(['tied', tieText(tie)]);
   for (const loss of result.losses) rows.push(['not kept', lossText(loss)]);
   const lines = labelled(rows, columns === undefined ? undefined : columns - INDENT);
   return [style.bold(headline(result)), ...lines.map(line => ' '.repeat(INDENT) + line), ''].join('\n');
 }
 
+const FORMATS: Record<string, string> = {
+  dcp: 'DCP directory',
+  torch: 'torch.save file',
+  safetensors: 'safetensors',
+};
+
 function headline({ mode, status }: ConvertResult): string {
-  const what =
-    mode === 'dcp_to_torch' ? 'DCP directory to torch.save file' : 'torch.save file to DCP directory';
+  const [from = '', to = ''] = mode.split('_to_');
+  const what = `${FORMATS[from]} to ${FORMATS[to]}`;
   switch (status) {
     case 'converted':
       return `Converted ${what}`;
@@ -100,6 +110,14 @@ const MAX_LOST = 20;
 
 function lostText({ fqn, relativePath, reason }: LostEntry): string {
   return `${fqn}: ${reason}${relativePath === undefined ? '' : `, ${relativePath}`}`;
+}
+
+const MAX_TIED_NAMES = 5;
+
+function tieText({ kept, dropped }: ConvertResult['ties'][number]): string {
+  const names = dropped.slice(0, MAX_TIED_NAMES);
+  if (dropped.length > names.length) names.push(`${dropped.length - names.length} more`);
+  return `${kept} is also ${names.join(', ')}`;
 }
 
 function lossText({ kind, count, first, reason }: Loss): string {

@@ -1,5 +1,5 @@
 import { InterruptedError } from '../errors.js';
-import type { ByteSink, ConvertOptions, ConvertResult } from '../index.js';
+import type { ByteSink, ConvertFormats, ConvertOptions, ConvertResult } from '../index.js';
 import type { ConvertRequest } from './commands/convert.js';
 import { convertText, noticeText } from './convert-text.js';
 import { EXIT_DONE, EXIT_PROBLEMS } from './exit-codes.js';
@@ -33,7 +33,14 @@ export async function runConvert(request: ConvertRequest, output: Output, screen
       await output.result(successDocument('convert', { ...result, elapsedSeconds }));
     } else if (!request.quiet) {
       const { columns, colors } = toStdout ? screens.stderr : screens.stdout;
-      const text = convertText(result, { seconds, crc: request.crc, columns, style: styleFor(colors) });
+      const isChosen = request.to === undefined;
+      const text = convertText(result, {
+        seconds,
+        isChosen,
+        crc: request.crc,
+        columns,
+        style: styleFor(colors),
+      });
       await (toStdout ? output.notice(text) : output.result(text));
     }
     return result.lost.length === 0 ? EXIT_DONE : EXIT_PROBLEMS;
@@ -62,10 +69,13 @@ async function convert(
   hooks: Pick<ConvertOptions, 'signal' | 'onProgress'>,
   sink: ByteSink | undefined,
 ): Promise<ConvertResult> {
-  const { dcpToTorchSave, dcpToTorchStream, torchSaveToDcp } = await import('../ops/convert.js');
-  const { mode, source, destination, force, skipExisting, dryRun, strict, allowUnsafeGlobals } = request;
-  const { restoreIntKeys, salvage, waitMs, crc, sync, workers, readsInFlight } = request;
-  const options: ConvertOptions = {
+  const operations = await import('../ops/convert.js');
+  const { from, to, source, destination, force, skipExisting, dryRun, strict, allowUnsafeGlobals } = request;
+  const { restoreIntKeys, part, maxShardByteLength, ties, copyAssets, crc, sync } = request;
+  const { salvage, waitMs, workers, readsInFlight } = request;
+  const options: ConvertOptions & ConvertFormats = {
+    ...(from === undefined ? {} : { from }),
+    ...(to === undefined ? {} : { to }),
     force,
     skipExisting,
     dryRun,
@@ -73,6 +83,10 @@ async function convert(
     allowUnsafeGlobals,
     restoreIntKeys,
     salvage,
+    part,
+    ...(maxShardByteLength === undefined ? {} : { maxShardByteLength }),
+    ...(ties === undefined ? {} : { ties }),
+    ...(copyAssets === undefined ? {} : { copyAssets }),
     crc,
     sync,
     ...(waitMs === undefined ? {} : { waitMs }),
@@ -80,9 +94,8 @@ async function convert(
     ...(readsInFlight === undefined ? {} : { readsInFlight }),
     ...hooks,
   };
-  if (sink !== undefined) return dcpToTorchStream(source, sink, options);
-  const operation = mode === 'dcp_to_torch' ? dcpToTorchSave : torchSaveToDcp;
-  return operation(source, destination, options);
+  if (sink === undefined) return operations.convert(source, destination, options);
+  return operations.convertToStream(source, sink, { ...options, to: to === 'safetensors' ? to : 'torch' });
 }
 
 function progressKind({ quiet, json }: ConvertRequest, stderr: Terminal): 'none' | 'lines' | 'screen' {

@@ -106,7 +106,14 @@ export class CopyPlanBuilder {
   private readonly sources: string[] = [];
   private readonly sourceIndex = new Map<string, number>();
   private readonly outputs: OutputSpec[] = [];
-  private readonly storages: StorageSpec[] = [];
+  private readonly storage = {
+    source: [] as number[],
+    byteOffset: [] as number[],
+    byteLength: [] as number[],
+    crc32: [] as number[],
+    hasCrc: [] as number[],
+  };
+  private readonly storageLabels: string[] = [];
   private readonly record = {
     output: [] as number[],
     byteOffset: [] as number[],
@@ -142,7 +149,12 @@ export class CopyPlanBuilder {
   }
 
   addStorage(storage: StorageSpec): number {
-    return this.storages.push(storage) - 1;
+    this.storage.source.push(storage.source);
+    this.storage.byteOffset.push(storage.byteOffset);
+    this.storage.byteLength.push(storage.byteLength);
+    this.storage.crc32.push(storage.crc32 ?? 0);
+    this.storage.hasCrc.push(storage.crc32 === undefined ? 0 : 1);
+    return this.storageLabels.push(storage.label) - 1;
   }
 
   addOutput(output: OutputSpec): number {
@@ -217,21 +229,21 @@ export class CopyPlanBuilder {
 
   build(): CopyPlan {
     this.endRecord();
-    const { record, piece, storages, firstPiece } = this;
+    const { record, piece, storage, firstPiece } = this;
     const pieceTotal = piece.storage.length;
     const dimensionTotal = this.dimensions.length / 3;
     return {
       sources: this.sources,
       outputs: this.outputs,
       storages: {
-        count: storages.length,
-        source: sharedUint32(storages.map(storage => storage.source)),
-        byteOffset: sharedFloat64(storages.map(storage => storage.byteOffset)),
-        byteLength: sharedFloat64(storages.map(storage => storage.byteLength)),
-        crc32: sharedUint32(storages.map(storage => storage.crc32 ?? 0)),
-        hasCrc: sharedUint8(storages.map(storage => (storage.crc32 === undefined ? 0 : 1))),
+        count: this.storageLabels.length,
+        source: sharedUint32(storage.source),
+        byteOffset: sharedFloat64(storage.byteOffset),
+        byteLength: sharedFloat64(storage.byteLength),
+        crc32: sharedUint32(storage.crc32),
+        hasCrc: sharedUint8(storage.hasCrc),
       },
-      storageLabels: storages.map(storage => storage.label),
+      storageLabels: this.storageLabels,
       records: {
         count: firstPiece.length,
         output: sharedUint32(record.output),

@@ -9,27 +9,20 @@ import type {
 } from '../checkpoint/checkpoint.js';
 import type { ChunkTable } from '../checkpoint/chunks.js';
 import { StorageTable } from '../checkpoint/storage.js';
-import {
-  CorruptDataError,
-  DcpError,
-  FileError,
-  FormatError,
-  UnsupportedError,
-  withContext,
-  withContextAsync,
-} from '../errors.js';
+import { CorruptDataError, DcpError, FileError, withContext, withContextAsync } from '../errors.js';
 import { pathKind } from '../io/listing.js';
 import { type FileSnapshot, takeSnapshot } from '../io/snapshot.js';
 import { FileSource } from '../io/source.js';
 import type { PyDict } from '../pickle/dict.js';
 import { globalsBeyondTorch } from '../torch/globals.js';
-import type { StridedTensor } from '../torch/tensors.js';
 import { requireComplete } from './directory.js';
 import { type IndexedEntries, indexEntries, rankOfFile } from './entries.js';
 import { type IndexFiles, type RankIndexes, readIndexFiles } from './index-files.js';
-import { FILE_TOO_SHORT, ItemReader, readItemPickle, resolveChunks } from './items.js';
+import { FILE_TOO_SHORT, ItemReader } from './item-window.js';
+import { readItemPickle } from './items.js';
 import type { DcpMetadata } from './metadata.js';
 import { requireAllRanks, requireRanksCover } from './rank-coverage.js';
+import { ChunkResolver } from './resolve.js';
 import { InflatedItems, maxObjectItemByteLength, maxTensorItemByteLength } from './transforms.js';
 
 /**
@@ -84,6 +77,7 @@ export class DcpCheckpoint implements Checkpoint {
   private readonly objectItems: IndexedEntries['objectItems'];
   private readonly transformedChunks: Set<number>;
   private readonly inflated = new InflatedItems();
+  private readonly resolver: ChunkResolver;
 
   constructor(
     readonly path: string,
@@ -99,6 +93,7 @@ export class DcpCheckpoint implements Checkpoint {
     this.tree = indexed.tree;
     this.chunks = indexed.chunks;
     this.objectItems = indexed.objectItems;
+    this.resolver = new ChunkResolver(file => this.files[file]!.path, this.chunks, this.storages);
     this.fileSnapshots = indexed.fileNames.map(name =>
       directory === undefined ? undefined : snapshotIfThere(`${directory}/${name}`),
     );
@@ -199,29 +194,8 @@ export class DcpCheckpoint implements Checkpoint {
   }
 
   async resolve(entries: readonly TensorEntry[]): Promise<void> {
-    const { chunks } = this;
     await this.inflateChunks(entries);
-    const byFile: number[][] = this.files.map(() => []);
-    const entryOf = new Map<number, TensorEntry>();
-    for (const entry of entries) {
-      for (let chunk = entry.firstChunk; chunk < entry.firstChunk + entry.chunkCount; chunk++) {
-        if (elementCountOf(chunks.boxOf(chunk).sizes) === 0) continue;
-        byFile[chunks.itemFile[chunk]!]!.push(chunk);
-        entryOf.set(chunk, entry);
-      }
-    }
-    for (const [file, chunkIndexes] of byFile.entries()) {
-      if (chunkIndexes.length === 0) continue;
-      await resolveChunks(
-        this.files[file]!.path,
-        file,
-        chunkIndexes,
-        chunks,
-        this.storages,
-        chunk => entryOf.get(chunk)!.fqn,
-        (chunk, tensor) => requireMatch(entryOf.get(chunk)!, chunks.boxOf(chunk).sizes, tensor),
-      );
-    }
+    await this.resolver.resolve(entries);
   }
 
   /** Gives items that went through a stream transform an ordinary place, each once. */
@@ -301,23 +275,6 @@ export class DcpCheckpoint implements Checkpoint {
 
   close(): void {
     this.inflated.remove();
-  }
-}
-
-/** The item must be what the index says: torch would cast another type, and fail on another shape. */
-function requireMatch({ dtype }: TensorEntry, sizes: readonly number[], tensor: StridedTensor): void {
-  const found = tensor.size;
-  if (found.length !== sizes.length || found.some((size, d) => size !== sizes[d])) {
-    throw new FormatError('A stored chunk has another shape than the index says', {
-      expected: `[${sizes.join(', ')}]`,
-      found: `[${found.join(', ')}]`,
-    });
-  }
-  if (tensor.dtype !== dtype) {
-    throw new UnsupportedError('A stored chunk has another element type than the index says', {
-      expected: dtype.name,
-      found: tensor.dtype.name,
-    });
   }
 }
 

@@ -4,7 +4,7 @@ import { readFreeByteLength } from '../io/listing.js';
 import { FileSource, SliceSource } from '../io/source.js';
 import { Spool } from '../io/spool.js';
 import { decompressZstd } from '../zstd/decompress.js';
-import type { Item } from './items.js';
+import type { Item } from './item-window.js';
 
 /**
  * An item that went through a stream transform when it was saved: `transform_descriptors` of its `_StorageInfo`

@@ -136,9 +136,9 @@ async function report(checkpoint: Checkpoint, options: InspectOptions): Promise<
   };
 }
 
-/** The restricted unpickler of torch knows the opcodes of protocols up to 3. */
+/** The restricted unpickler of torch knows the opcodes of protocols 2 and 3. */
 function isProtocolOfWeightsOnly({ provenance }: Checkpoint): boolean {
-  return (provenance.pickleProtocol ?? 2) <= 3;
+  return [2, 3].includes(provenance.pickleProtocol ?? 2);
 }
 
 function inspectEntry(checkpoint: Checkpoint, entry: Entry, withChunks: boolean): InspectedEntry {

@@ -78,7 +78,7 @@ function storageView(view: PyValue, elementCount: number): NonNullable<StorageId
 /** `("module", <class>, <source file>, <source text>)`: the last two may be None. */
 function moduleClass([, moduleClassGlobal]: readonly PyValue[]): PersistentId {
   if (moduleClassGlobal instanceof PyGlobal) return { kind: 'class', class: moduleClassGlobal };
-  throw new FormatError('The class of a module is referred to in a way that torch does not write', {
+  throw new FormatError('A class is referred to in a way that torch does not write', {
     expected: '("module", class, source file, source)',
   });
 }

@@ -113,7 +113,7 @@ export class TorchPickler {
     const key = this.keyOfRow(reference.storage, {
       kind: 'storage',
       row: reference.storage,
-      dtype,
+      dtype: dtype ?? elementTypeOf(reference),
       byteLength: elementCount * (dtype?.itemSize ?? 1),
       label: this.label || reference.fqn,
     });
@@ -166,6 +166,11 @@ function emptyOrderedDict(): PyObject {
 function parameter(data: PyObject, requiresGrad: boolean): PyObject {
   const rebuild = new PyGlobal('torch._utils', '_rebuild_parameter');
   return new PyObject('reduce', rebuild, new PyTuple([data, requiresGrad, emptyOrderedDict()]));
+}
+
+/** Undefined where nothing tells what an untyped storage holds. */
+function elementTypeOf({ elementType }: StorageReference): DTypeInfo | undefined {
+  return elementType === 'several' ? undefined : elementType;
 }
 
 function dtypeGlobal(dtype: DTypeInfo): PyGlobal {

@@ -221,7 +221,7 @@ function stridedTensorOf(value: PyValue): StridedTensor | undefined {
 function tensorEntry(fqn: string, path: EntryPath, tensor: StridedTensor): TensorEntry {
   const entry = new TensorEntry(fqn, path, tensor.dtype, tensor.size);
   entry.requiresGrad = tensor.requiresGrad;
-  entry.storage = tensor.storage.storage;
+  entry.storage = tensor.storage.memory;
   entry.location = tensor.storage.location;
   if (tensor.typeName !== 'Tensor') entry.typeName = tensor.typeName;
   return entry;

@@ -29,6 +29,11 @@ export abstract class PickledStorages {
     return id.view === undefined ? storage : this.viewOf(storage, id.view);
   }
 
+  /** Whether what an untyped storage holds must be known, to swap its bytes. */
+  get needsElementTypes(): boolean {
+    return false;
+  }
+
   /** Adds a storage that was not met before to the table; returns its row. */
   protected abstract add(id: StorageId, byteLength: number): number;
 
@@ -60,7 +65,9 @@ export abstract class PickledStorages {
     const { itemSize } = itemTypeOf(whole);
     const byteLength = view.elementCount * itemSize;
     const row = this.addView(whole.storage, view.offset * itemSize, byteLength);
-    return this.remember(view.key, row, whole, view.elementCount);
+    const part = this.remember(view.key, row, whole, view.elementCount);
+    part.memory = whole.memory;
+    return part;
   }
 
   private remember(
@@ -93,6 +100,10 @@ export class ArchiveStorages extends PickledStorages {
     private readonly recordPrefix = 'data/',
   ) {
     super(table, file, fqn);
+  }
+
+  override get needsElementTypes(): boolean {
+    return this.archive.bigEndian;
   }
 
   protected override add({ key }: StorageId, byteLength: number): number {

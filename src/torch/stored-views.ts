@@ -34,7 +34,7 @@ export class StoredViews {
     if (!this.isKept(entry)) return { storageOffset: 0, stride: strideOfCopy(entry.shape, stride), flags: 0 };
     const { byteLength } = storages.at(entry.storage);
     return {
-      storageOffset: chunks.storageOffset[entry.firstChunk]!,
+      storageOffset: this.partOffset(entry)! + chunks.storageOffset[entry.firstChunk]!,
       stride,
       flags: chunks.viewFlags[entry.firstChunk]!,
       storage: { row: entry.storage, elementCount: byteLength / entry.dtype.itemSize },
@@ -42,11 +42,28 @@ export class StoredViews {
   }
 
   /** Whether its storage is written as it is. A storage that is read as several types cannot be: pickles name one. */
-  isKept({ storage, dtype, shape }: TensorEntry): boolean {
+  isKept({ storage, dtype, shape, firstChunk }: TensorEntry): boolean {
     if (storage === undefined) return false;
     const users = this.usersOf.get(storage);
     const { byteLength } = this.checkpoint.storages.at(storage);
     if (users === undefined || users.isMixed || byteLength % dtype.itemSize !== 0) return false;
+    if (this.partOffset({ storage, dtype, firstChunk }) === undefined) return false;
     return users.count > 1 || shape.reduce((count, size) => count * size, dtype.itemSize) === byteLength;
+  }
+
+  /**
+   * Elements from the start of its storage to that of the storage that its chunk views, which may be a part of it:
+   * torch before 1.6 writes such. Undefined where that is no whole number.
+   */
+  private partOffset({
+    storage,
+    dtype,
+    firstChunk,
+  }: Pick<TensorEntry, 'storage' | 'dtype' | 'firstChunk'>): number | undefined {
+    const { chunks, storages } = this.checkpoint;
+    const whole = storages.at(storage!);
+    const part = storages.at(chunks.storage[firstChunk]!);
+    const offset = (part.byteOffset - whole.byteOffset) / dtype.itemSize;
+    return part.file === whole.file && Number.isInteger(offset) ? offset : undefined;
   }
 }

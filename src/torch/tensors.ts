@@ -64,15 +64,44 @@ export function tensorFormOf(value: PyValue): TensorForm {
       const typeName = path.endsWith('_with_state') ? 'Parameter with attributes' : 'Parameter';
       return { kind: 'strided', tensor: { ...inner.tensor, typeName, requiresGrad: args[1] === true } };
     }
+    case 'torch.nn.parameter.Parameter':
+    case 'torch.autograd.variable.Variable':
+      return variableOf(path, value);
     case 'torch._tensor._rebuild_from_type_v2':
     case 'torch._tensor._rebuild_from_type':
     case 'torch.tensor._rebuild_from_type':
       return rebuiltFromType(args);
     default: {
       const what = OTHER_TENSORS[path];
-      return what === undefined ? NONE : { kind: 'other', what };
+      return what === undefined ? objectOfTensorClass(path, value) : { kind: 'other', what };
     }
   }
+}
+
+/**
+ * Parameters and Variables of torch 0.1 to 0.3: called with their tensor, then BUILD of (requires_grad, volatile,
+ * hooks); or made empty, then BUILD of (tensor, …, …, requires_grad, hooks). Source: `Tensor.__setstate__` in
+ * torch/_tensor.py, which still takes both.
+ */
+function variableOf(path: string, { args, state }: PyObject): TensorForm {
+  const items = state instanceof PyTuple ? state.items : [];
+  const hasTensor = items.length === 5;
+  const inner = tensorFormOf((hasTensor ? items[0] : args.items[0]) ?? null);
+  if (inner.kind !== 'strided') return inner;
+  const isParameter = path.endsWith('.Parameter');
+  const requiresGrad = (hasTensor ? items[3] : (items[0] ?? args.items[1])) ?? isParameter;
+  const typeName = isParameter ? 'Parameter' : 'Tensor';
+  return { kind: 'strided', tensor: { ...inner.tensor, typeName, requiresGrad: requiresGrad === true } };
+}
+
+const TENSOR_CLASS = /^torch\.(cuda\.)?[A-Z]\w*Tensor$/;
+
+/** Tensors of the very first releases: an object of `torch.FloatTensor` or its kin, BUILD of (storage, offset, size, stride). */
+function objectOfTensorClass(path: string, { args, state }: PyObject): TensorForm {
+  const [type] = path === 'copyreg._reconstructor' ? args.items : [];
+  const className = type instanceof PyGlobal ? type.path : path;
+  if (!TENSOR_CLASS.test(className) || !(state instanceof PyTuple) || state.items.length !== 4) return NONE;
+  return { kind: 'strided', tensor: stridedTensor(className, state.items) };
 }
 
 /** `(function, type, args, state)`: the function's result as `type`, with attributes. */

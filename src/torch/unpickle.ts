@@ -1,3 +1,5 @@
+import { StorageReference } from '../checkpoint/storage.js';
+import { findDType } from '../dtype.js';
 import { type ClassHandler, decodePickle } from '../pickle/decode.js';
 import { PyGlobal, type PyValue, textOf } from '../pickle/values.js';
 import { COMPUTED_GETATTR } from './globals.js';
@@ -28,7 +30,23 @@ export function unpickleArchive(
     keepStringIdentity: 'loaded',
     persistentLoad: id => storages.load(id),
     onGlobal: global => globals.add(global.path),
-    classHandlers: new Map([['builtins.getattr', getattr]]),
+    classHandlers: new Map([
+      ['builtins.getattr', getattr],
+      ...(storages.needsElementTypes ? [['torch._utils._rebuild_tensor_v3', notesElementType] as const] : []),
+    ]),
   });
   return { value, globals };
 }
+
+/** Tensors of types without a storage class name their type themselves; the storage has only bytes. */
+const notesElementType: ClassHandler = {
+  create: ({ items }) => {
+    const [storage, , , , , , type] = items;
+    const dtype = type instanceof PyGlobal ? findDType(type.name) : undefined;
+    if (!(storage instanceof StorageReference) || dtype === undefined) return undefined;
+    const { elementType: known } = storage;
+    const agrees = known === undefined || (known !== 'several' && known.swapSize === dtype.swapSize);
+    storage.elementType = agrees ? dtype : 'several';
+    return undefined;
+  },
+};

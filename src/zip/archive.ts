@@ -15,6 +15,8 @@ export interface ArchiveRecord {
   /** Uncompressed byte length. */
   readonly byteLength: number;
   readonly localHeaderByteOffset: number;
+  /** Where its entry of the central directory begins. */
+  readonly entryByteOffset: number;
   /** Where the next record or the central directory begins: the record's data end there at the latest. */
   readonly endByteOffset: number;
 }

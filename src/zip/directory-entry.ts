@@ -20,7 +20,8 @@ export function isDirectory(entry: Entry): boolean {
 }
 
 /**
- * Decodes the entry of the central directory that begins at `at`: all but its end, which depends on the others.
+ * Decodes the entry of the central directory that begins at `at`: all but where it lies in the archive, and its
+ * end, which depends on the others.
  * The caller has seen that the entry lies inside `view`.
  *
  * @param prefixLength of the top-level directory and its slash, in UTF-16 units.
@@ -43,6 +44,7 @@ export function decodeEntry(
     compressedByteLength: view.getUint32(at + ENTRY.compressedByteLength, true),
     byteLength: view.getUint32(at + ENTRY.byteLength, true),
     localHeaderByteOffset: view.getUint32(at + ENTRY.localHeaderByteOffset, true),
+    entryByteOffset: 0,
     endByteOffset: 0,
   };
   if (

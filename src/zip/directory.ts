@@ -39,7 +39,9 @@ export function decodeDirectory(directory: Uint8Array, end: EndRecord): Archive 
     const entryName = decodeName(directory.subarray(nameAt, nameAt + nameByteLength));
     if (index === 0) prefix = `${rootOf(entryName)}/`;
     checkName(entryName, prefix);
-    entries.push(decodeEntry(view, at, entryName, nameByteLength, prefix.length));
+    const entry = decodeEntry(view, at, entryName, nameByteLength, prefix.length);
+    entry.entryByteOffset = end.directoryByteOffset + at;
+    entries.push(entry);
     at = next;
   }
   if (at !== directory.length) {

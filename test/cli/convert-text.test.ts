@@ -26,7 +26,13 @@ const RESULT: ConvertResult = {
   workers: 2,
   leftBehind: [],
 };
-const OPTIONS: ConvertTextOptions = { seconds: 2, crc: true, columns: undefined, style: styleFor(false) };
+const OPTIONS: ConvertTextOptions = {
+  seconds: 2,
+  isChosen: false,
+  crc: true,
+  columns: undefined,
+  style: styleFor(false),
+};
 
 const text = (change: Partial<ConvertResult> = {}, options: Partial<ConvertTextOptions> = {}): string =>
   convertText({ ...RESULT, ...change }, { ...OPTIONS, ...options });

@@ -15,7 +15,12 @@ function tensor(size: number[], boxes: BoxRow[] = [[size.map(() => 0), size]]): 
   return Object.assign(new TensorStorageMetadata(), { dtype: dtypeOf('float32'), size, chunks });
 }
 
-type PlaceRow = [fqn: string, offset: number[] | undefined, info?: Partial<StoragePlace>, index?: number];
+type PlaceRow = [
+  fqn: string,
+  offset: number[] | undefined,
+  info?: Partial<StoragePlace>,
+  index?: number | undefined,
+];
 
 function place([fqn, offset, info = {}, index]: PlaceRow): [StorageKey, StoragePlace] {
   return [
@@ -112,6 +117,40 @@ suite('entries of an index: places', ({ test, each }) => {
         [DATA, '__1_0.distcp'],
       );
     }
+  });
+
+  test('100,000 chunks of one tensor, with hints that are right, missing, and wrong', () => {
+    const count = 100_000;
+    const boxes = Array.from(
+      { length: count },
+      (_, i): BoxRow => [
+        [i, 0],
+        [1, 3],
+      ],
+    );
+    for (const hint of [(i: number) => i, () => undefined, (i: number) => count - 1 - i]) {
+      const rows = boxes.map(([offsets], i): PlaceRow => ['w', offsets, { offset: 8 * i }, hint(i)]);
+      const { chunks } = indexEntries(metadata({ w: tensor([count, 3], boxes) }, rows));
+      equal(
+        chunks.itemByteOffset,
+        Float64Array.from(boxes, (_, i) => 8 * i),
+      );
+    }
+  });
+
+  test('chunks with one offset share its item', () => {
+    const boxes: BoxRow[] = [
+      [[0], [2]],
+      [[0], [2]],
+      [[2], [2]],
+    ];
+    const { chunks } = indexEntries(
+      metadata({ w: tensor([4], boxes) }, [
+        ['w', [0], { offset: 5 }, 1],
+        ['w', [2], { offset: 9 }, 2],
+      ]),
+    );
+    equal([...chunks.itemByteOffset], [5, 5, 9]);
   });
 
   test('files are named once, in order of first use', () => {

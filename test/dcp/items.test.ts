@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { StorageTable } from '../../src/checkpoint/storage.js';
-import { ItemReader, readItemPickle, readTensorItem } from '../../src/dcp/items.js';
+import { ItemReader } from '../../src/dcp/item-window.js';
+import { readItemPickle, readTensorItem } from '../../src/dcp/items.js';
 import { decodeMetadata } from '../../src/dcp/metadata.js';
 import { MemorySource, readRange } from '../../src/io/source.js';
 import { fixturePath } from '../fixtures.js';
@@ -18,6 +19,19 @@ function randomFile(lengths: readonly number[], random: Random) {
     return item;
   });
   return { items, bytes: random.bytes(byteOffset) };
+}
+
+/** The stored items of a fixture with one file, by FQN. */
+function itemOf(fixture: string, fqn: string) {
+  const path = fixturePath(fixture);
+  const { storageData } = decodeMetadata(readFileSync(join(path, '.metadata')));
+  const { offset, length } = [...storageData].find(([key]) => key.fqn === fqn)![1];
+  const bytes = readFileSync(join(path, '__0_0.distcp'));
+  return {
+    item: { byteOffset: offset, byteLength: length },
+    bytes,
+    own: bytes.subarray(offset, offset + length),
+  };
 }
 
 suite('reading items', ({ test, each }) => {
@@ -55,6 +69,26 @@ suite('reading items', ({ test, each }) => {
     ok(source.readByteLength < 3000 * items.length, `${source.readByteLength} bytes`);
   });
 
+  test('many small items come with one read', async () => {
+    const { items, bytes } = randomFile(
+      Array.from({ length: 400 }, () => 1641),
+      new Random(1),
+    );
+    const source = new CountingSource(bytes);
+    const reader = new ItemReader(source, items);
+    for (let index = 0; index < items.length; index++) await reader.open(index);
+    ok(source.readCount <= 4, `${source.readCount} reads`);
+    ok(source.readByteLength < bytes.length + 4 * 1641, `${source.readByteLength} bytes`);
+  });
+
+  test('the records of a small item are not read one by one', async () => {
+    const { item, own } = itemOf('small_transformer_dcp', 'norm.weight');
+    const source = new CountingSource(own);
+    const reader = new ItemReader(source, [{ byteOffset: 0, byteLength: own.length }]);
+    await readTensorItem(await reader.open(0), item, 0, new StorageTable());
+    is(source.readCount, 1);
+  });
+
   test('a read beyond the item is refused, though the file goes on', async () => {
     const { items, bytes } = randomFile([100, 100], new Random(1));
     const item = await new ItemReader(new MemorySource(bytes), items).open(0);
@@ -76,19 +110,6 @@ suite('reading items', ({ test, each }) => {
 });
 
 suite('what items hold', ({ test, each }) => {
-  /** The stored items of a fixture with one file, by FQN. */
-  function itemOf(fixture: string, fqn: string) {
-    const path = fixturePath(fixture);
-    const { storageData } = decodeMetadata(readFileSync(join(path, '.metadata')));
-    const { offset, length } = [...storageData].find(([key]) => key.fqn === fqn)![1];
-    const bytes = readFileSync(join(path, '__0_0.distcp'));
-    return {
-      item: { byteOffset: offset, byteLength: length },
-      bytes,
-      own: bytes.subarray(offset, offset + length),
-    };
-  }
-
   test('a storage is placed in the file, not in the item', async () => {
     const { item, bytes, own } = itemOf('small_transformer_dcp', 'norm.weight');
     const storages = new StorageTable();

@@ -137,6 +137,21 @@ suite('decoding .metadata', ({ test, each }) => {
     },
   );
 
+  test('rows of another dict with such keys are not those of storage_data', () => {
+    const row = (offset: number): PyDict => PyDict.of([[metadataIndex(), storageInfo({ offset })]]);
+    const bytes = encodeIndex({ planner_data: null, other: row(1), storage_data: row(2) });
+    equal(
+      Array.from(decodeMetadata(bytes).storageData, ([, place]) => place.offset),
+      [2],
+    );
+    // Fields come in any order: here storage_data is met first.
+    const swapped = encodeIndex({ storage_data: row(3), zz_other: row(4) });
+    equal(
+      Array.from(decodeMetadata(swapped).storageData, ([, place]) => place.offset),
+      [3],
+    );
+  });
+
   test('what the hand-made index of the tables below holds when nothing is replaced', () => {
     const { stateDictMetadata, plannerData, storageData } = decodeMetadata(encodeIndex());
     equal(
@@ -247,6 +262,16 @@ suite('decoding .metadata: refusals', ({ each }) => {
       'an index without name',
       placed(metadataIndex({ fqn: null }), storageInfo()),
       /MetadataIndex\.fqn is not/,
+    ],
+    [
+      'an index without state',
+      placed(instance('torch.distributed.checkpoint.metadata', 'MetadataIndex'), storageInfo()),
+      /MetadataIndex is not/,
+    ],
+    [
+      'a place without state',
+      placed(metadataIndex(), instance('torch.distributed.checkpoint.filesystem', '_StorageInfo')),
+      /_StorageInfo is not/,
     ],
     [
       'an index with a strange offset',

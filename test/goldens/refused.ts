@@ -3,6 +3,11 @@ import type { ExpectedError } from '../suite.js';
 
 const UNSAFE: ExpectedError = { code: 'unsupported', message: /would run commands.*posix\.system/ };
 
+const PROGRAM: ExpectedError = {
+  code: 'unsupported',
+  message: /TorchScript archive, a program.*torch_script/,
+};
+
 const refused = (what: string, fqn: string): ExpectedError => ({
   code: 'unsupported',
   message: new RegExp(`DCP cannot hold this value as a tensor of its own: ${what} \\[at ${fqn}`),
@@ -25,6 +30,8 @@ export const REFUSED: Readonly<Record<string, ExpectedError>> = {
   top_level_tensor: nameless('one value .* found a tensor'),
   top_level_module: nameless('one value .* found an object'),
   quantized_leaf_dcp: { code: 'unsupported', message: /The item holds a quantized tensor.*__0_0\.distcp/ },
+  torch_script: PROGRAM,
+  torch_script_frozen: PROGRAM,
   calls_os_system: UNSAFE,
   calls_os_system_dcp: UNSAFE,
 };

@@ -130,7 +130,7 @@ suite('inspecting files', ({ each, test }) => {
       );
       equal(
         [report.format, report.completeness, report.ranks, report.chunks],
-        ['torch', 'complete', 1, strided.length],
+        [name.startsWith('torch_script') ? 'torchscript' : 'torch', 'complete', 1, strided.length],
       );
       equal(
         report.files.map(({ byteLength, rank }) => [byteLength, rank]),

@@ -1,12 +1,19 @@
 import { execFileSync } from 'node:child_process';
-import { copyFileSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import { openCheckpoint, torchSaveToDcp } from '../../src/index.js';
 import { fixturePath } from '../fixtures.js';
 import { scratch } from '../io/scratch.js';
 import { type ExpectedError, is, rejects, suite } from '../suite.js';
 
-const legacy = '80028a0a6cfc9c46f9206aa850192e80024de9032e';
+/** The header of a tar archive's first member, as Python 2 wrote it. */
+function tarHeader(member: string): Uint8Array {
+  const header = Buffer.alloc(1024);
+  header.write(member, 'latin1');
+  header.write('ustar  ', 257, 'latin1');
+  return header;
+}
 
 /** What makes the thing at the path, and what is said of it. */
 const REFUSED: [
@@ -43,18 +50,43 @@ const REFUSED: [
     { code: 'format', message: /begins with 80 02 7d 2e/ },
   ],
   [
-    'a file from before torch 1.6',
-    path => writeFileSync(path, legacy, 'hex'),
+    'a tar archive of torch',
+    path => writeFileSync(path, tarHeader('storages')),
     'x.pth',
-    { code: 'unsupported', message: /before torch 1\.6/ },
-    /save it again/,
+    { code: 'unsupported', message: /tar archive, the container of 2016 and 2017/ },
+    /torch\.save\(torch\.load/,
   ],
   [
-    'a gzip file',
+    'another tar archive',
+    path => writeFileSync(path, tarHeader('model.pth')),
+    'x.tar',
+    { code: 'unsupported', message: /is a tar archive/ },
+    /Unpack it/,
+  ],
+  [
+    'a gzip file of something else',
+    path => writeFileSync(path, gzipSync('hello world')),
+    'x.pth.gz',
+    { code: 'format', message: /gzip file holds no torch\.save file.*begin with 68 65 6c 6c/ },
+    /gunzip/,
+  ],
+  [
+    'a gzip file of nothing',
+    path => writeFileSync(path, gzipSync('')),
+    'x.pth.gz',
+    { code: 'format', message: /gzip file holds no torch\.save file \(found nothing\)/ },
+  ],
+  [
+    'the start of a gzip file',
     path => writeFileSync(path, '1f8b0800', 'hex'),
     'x.pth.gz',
-    { code: 'unsupported', message: /gzip/ },
-    /gunzip/,
+    { code: 'corrupt', message: /gzip data are damaged.*end of file/ },
+  ],
+  [
+    'gzip inside gzip',
+    path => writeFileSync(path, gzipSync(gzipSync(readFileSync(fixturePath('tied'))))),
+    'x.pth.gz',
+    { code: 'format', message: /holds no torch\.save file.*1f 8b/ },
   ],
   [
     'a data file of several items',
@@ -152,6 +184,11 @@ suite('opening: what is one', ({ each }) => {
     [
       [() => fixturePath('tied'), 'torch'],
       [() => fixturePath('model.v1.ckpt'), 'torch'],
+      [() => fixturePath('train_state.legacy', '1.7.1'), 'torch'],
+      [() => fixturePath('legacy_protocol_0'), 'torch'],
+      [() => fixturePath('legacy_protocol_5'), 'torch'],
+      [() => fixturePath('gzipped_legacy'), 'torch'],
+      [() => fixturePath('torch_script'), 'torchscript'],
       [() => fixturePath('tied_dcp'), 'dcp'],
       [() => `${fixturePath('tied_dcp')}/`, 'dcp'],
       [() => join(fixturePath('tied_dcp'), '.metadata'), 'dcp'],

@@ -41,7 +41,43 @@ class Folded extends PyExternal {
 const handler: ClassHandler = { create: (args, how, kwargs) => new Folded(args, how, kwargs) };
 const classHandlers = new Map([['m.C', handler]]);
 
+/** As a dict key it takes values that are numbers. */
+class Taking extends PyExternal {
+  protected readonly external = true;
+  taken: number | undefined;
+
+  override takeValue(_dict: PyDict, value: PyValue): boolean {
+    if (typeof value !== 'number') return false;
+    this.taken = value;
+    return true;
+  }
+}
+
 suite('class handlers', ({ test }) => {
+  test('a key can take its value: the dict then has neither', () => {
+    const keys: Taking[] = [];
+    const create = (): Taking => {
+      const key = new Taking();
+      keys.push(key);
+      return key;
+    };
+    const key = 'cm\nC\n)\x81';
+    // {C(): 1, 'a': 2, C(): None}, then C(): 3 by SETITEM.
+    const bytes = bytesOf(`}(${key}K`, 1, 'X', 1, 0, 0, 0, 'aK', 2, `${key}Nu${key}K`, 3, 's.');
+    const { value } = decodePickle(bytes, { classHandlers: new Map([['m.C', { create }]]) });
+    equal(
+      keys.map(({ taken }) => taken),
+      [1, undefined, 3],
+    );
+    equal(
+      [...(value as PyDict).entries()],
+      [
+        ['a', 2],
+        [keys[1], null],
+      ],
+    );
+  });
+
   test('receive arguments, items and state, in one object that the memo shares', () => {
     const bytes = bytesOf(
       'cm\nC\nK',

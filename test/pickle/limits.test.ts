@@ -17,7 +17,7 @@ suite('declared lengths', ({ each, test }) => {
     ['BYTEARRAY8', bytesOf(0x96, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, '.')],
     ['LONG1', bytesOf(0x8a, 200, '.')],
     ['LONG4', bytesOf(0x8b, ...uint32(0x7fffffff), '.')],
-    ['BINSTRING', bytesOf('T', ...uint32(0x80000000), 'abc.')],
+    ['BINSTRING', bytesOf('T', ...uint32(0x7fffffff), 'abc.')],
     ['FRAME', bytesOf(0x80, 4, 0x95, 3, 0, 0, 0, 0, 0, 0, 0, 'N.')],
     ['BININT', bytesOf('J', 1, 2)],
     ['BINFLOAT', bytesOf('G', 1, 2, 3)],
@@ -31,6 +31,10 @@ suite('declared lengths', ({ each, test }) => {
       throws(() => decodePickle(bytes), { code: 'format', message: new RegExp(`ends inside .*${name}`) });
     },
   );
+  test('BINSTRING: of a negative length', () => {
+    const bytes = bytesOf('T', ...uint32(0x80000000), 'abc.');
+    throws(() => decodePickle(bytes), { code: 'format', message: /negative length.*-2147483648/ });
+  });
   test('a frame that reaches to the last byte is fine, wherever frames end', () => {
     is(decodePickle(bytesOf(0x80, 4, 0x95, 2, 0, 0, 0, 0, 0, 0, 0, 'N.')).value, null);
   });

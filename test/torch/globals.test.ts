@@ -84,10 +84,19 @@ suite('globals that weights_only accepts', ({ test, each }) => {
 /** Torch refuses or accepts these for another reason than what their pickles name. */
 const OTHER_REASON: Readonly<Record<string, string>> = {
   cyclic: 'we refuse to open it',
-  pickle_protocol_4: 'torch does not know the opcodes of this protocol',
-  pickle_protocol_5: 'torch does not know the opcodes of this protocol',
+  ...Object.fromEntries(
+    [
+      ...['pickle_protocol_4', 'pickle_protocol_5', 'zip_protocol_0', 'zip_protocol_1', 'legacy_protocol_0'],
+      ...['legacy_protocol_1', 'legacy_protocol_4', 'legacy_protocol_5'],
+    ].map(name => [name, 'torch does not know the opcodes of this protocol']),
+  ),
+  legacy_all_dtypes: 'torch cannot read the element types that it wrote into it',
+  gzipped_zip: 'torch takes no file of gzip by its path',
+  gzipped_legacy: 'the same',
   nested_tensor_leaf: 'its classes are accepted once torch.nested._internal is imported',
+  nested_in_tuples: 'the same',
   dtensor_of_rank_0: 'its classes are accepted once torch.distributed.tensor is imported',
+  dtensor_in_tuple: 'the same',
 };
 
 suite('globals of real files', ({ each }) => {

@@ -118,8 +118,20 @@ suite('storages that torch does not write', ({ each }) => {
   const rows: [name: string, tensors: PyValue, expected: ExpectedError][] = [
     [
       'a persistent id of something else',
-      new PyPersistentId(tuple('module', 'x')),
+      new PyPersistentId(tuple('tensor', 'x')),
       { code: 'unsupported', message: /not a storage/ },
+    ],
+    [
+      'a class that is no class',
+      new PyPersistentId(tuple('module', 'x')),
+      { code: 'format', message: /A class is referred to.*\("module", class/ },
+    ],
+    [
+      'a part of a storage in an archive',
+      new PyPersistentId(
+        tuple('storage', new PyGlobal('torch', 'FloatStorage'), '0', 'cpu', 4, tuple('9', 1, 2)),
+      ),
+      { code: 'unsupported', message: /a part of a storage/ },
     ],
     [
       'a persistent id that is text',

@@ -1,4 +1,6 @@
 import { UsageError } from '../../errors.js';
+import type { Part, TiePolicy } from '../../index.js';
+import { parseByteSize } from '../byte-size.js';
 import type { Command, GivenArguments } from '../command.js';
 import { millisecondsOf } from '../duration.js';
 import {
@@ -12,13 +14,18 @@ import {
 } from '../shared-options.js';
 import { suggest } from '../suggest.js';
 
-const MODES = ['dcp_to_torch', 'torch_to_dcp'] as const;
-type Mode = (typeof MODES)[number];
+const FORMATS = ['dcp', 'torch', 'safetensors'] as const;
+type Format = (typeof FORMATS)[number];
+
+/** `dcp_to_torch`, `torch_to_dcp`, …: from every format to every one. */
+const MODES: readonly string[] = FORMATS.flatMap(from => FORMATS.map(to => `${from}_to_${to}`));
 
 /** `dcp convert`, asked for. */
 export interface ConvertRequest {
   command: 'convert';
-  mode: Mode;
+  /** Both or none are given: without a mode, source and destination tell. */
+  from: Format | undefined;
+  to: Format | undefined;
   source: string;
   destination: string;
   force: boolean;
@@ -29,6 +36,10 @@ export interface ConvertRequest {
   restoreIntKeys: boolean;
   salvage: boolean;
   waitMs: number | undefined;
+  part: Part;
+  maxShardByteLength: number | undefined;
+  ties: TiePolicy | undefined;
+  copyAssets: string | undefined;
   crc: boolean;
   sync: boolean;
   workers: number | undefined;
@@ -39,8 +50,8 @@ export interface ConvertRequest {
 
 export const convertCommand: Command = {
   name: 'convert',
-  summary: 'Convert between DCP and torch.save',
-  positionals: [{ name: 'mode' }, { name: 'src' }, { name: 'dst' }],
+  summary: 'Convert between DCP, torch.save and safetensors',
+  positionals: [{ name: 'mode', kind: 'optional' }, { name: 'src' }, { name: 'dst' }],
   options: [
     { name: 'force', kind: 'flag', describe: 'Replace a destination that exists' },
     {
@@ -64,7 +75,32 @@ export const convertCommand: Command = {
     {
       name: 'restore-int-keys',
       kind: 'flag',
-      describe: 'dcp_to_torch: give optimizer states the int keys back that DCP turned into text',
+      describe: 'To torch.save: give optimizer states the int keys back that DCP turned into text',
+    },
+    {
+      name: 'part',
+      kind: 'value',
+      valueName: 'PART',
+      describe: 'Only the weights (model), or only what the optimizer keeps (optim). Default: all',
+    },
+    {
+      name: 'max-shard-size',
+      kind: 'value',
+      valueName: 'SIZE',
+      describe: 'To a directory of safetensors: tensors in a file at most, such as 5GB (the default) or 2GiB',
+    },
+    {
+      name: 'copy-assets',
+      kind: 'value',
+      valueName: 'DIR',
+      describe: 'To a directory of safetensors: copy the config and tokenizer files of DIR into it',
+    },
+    {
+      name: 'ties',
+      kind: 'value',
+      valueName: 'HOW',
+      describe:
+        'To safetensors, of tensors with one memory: drop all but the first (the default), copy each, or refuse',
     },
     {
       name: 'salvage',
@@ -99,11 +135,21 @@ export const convertCommand: Command = {
     'whatever their size. The destination appears whole or not at all.',
   ],
   positionalHelp: [
-    '<mode>  dcp_to_torch  <src> is a DCP directory, <dst> the torch.save file',
-    '        torch_to_dcp  <src> is a torch.save file, <dst> the DCP directory',
+    '<mode>  FROM_to_FROM, each of dcp (a directory), torch (a torch.save file) and',
+    '        safetensors (a file *.safetensors, or a directory): dcp_to_torch,',
+    '        torch_to_dcp, dcp_to_safetensors, safetensors_to_dcp, … Without it,',
+    '        <src> and the name of <dst> must leave one reading',
   ],
   examples: [
     ['One file out of the shards of all ranks', 'dcp convert dcp_to_torch step-1000/ model.pth'],
+    [
+      'A directory for Hugging Face tools, with the weights only',
+      'dcp convert dcp_to_safetensors step-1000/ hf/ --part model --copy-assets base-model/',
+    ],
+    [
+      'A training that starts from a safetensors file',
+      'dcp convert safetensors_to_dcp model.safetensors ckpt/',
+    ],
     [
       'What would be written, and what would be lost on the way',
       'dcp convert torch_to_dcp model.pth ckpt/ --dry-run',
@@ -139,11 +185,16 @@ export const convertCommand: Command = {
 };
 
 function convertRequest(given: GivenArguments): ConvertRequest {
-  const [mode = '', source = '', destination = ''] = given.words;
-  const { flag } = given;
+  const mode = given.words.length === 3 ? given.words[0]! : undefined;
+  const [source = '', destination = ''] = given.words.slice(-2);
+  if (mode === undefined && MODES.includes(source)) {
+    throw new UsageError('<dst> is missing', { hint: 'Usage: dcp convert [mode] <src> <dst>' });
+  }
+  const { flag, value } = given;
+  const maxShardSize = value('max-shard-size');
   const request: ConvertRequest = {
     command: 'convert',
-    mode: modeOf(mode),
+    ...formatsOf(mode),
     source,
     destination,
     force: flag('force'),
@@ -154,6 +205,11 @@ function convertRequest(given: GivenArguments): ConvertRequest {
     restoreIntKeys: flag('restore-int-keys'),
     salvage: flag('salvage'),
     waitMs: millisecondsOf(given, 'wait'),
+    part: oneOf(value('part'), 'part', ['model', 'optim', 'all']) ?? 'all',
+    maxShardByteLength:
+      maxShardSize === undefined ? undefined : parseByteSize(maxShardSize, 'max-shard-size'),
+    ties: oneOf(value('ties'), 'ties', ['drop', 'copy', 'refuse']),
+    copyAssets: value('copy-assets'),
     crc: !flag('no-crc'),
     sync: !flag('no-sync'),
     workers: workersOf(given),
@@ -161,16 +217,9 @@ function convertRequest(given: GivenArguments): ConvertRequest {
     quiet: flag('quiet'),
     json: flag('json'),
   };
-  if (request.restoreIntKeys && request.mode !== 'dcp_to_torch') {
-    throw new UsageError('--restore-int-keys is for dcp_to_torch', {
-      hint: 'DCP has no int keys: restore them when you convert back.',
-    });
-  }
-  if (request.salvage && (request.mode !== 'dcp_to_torch' || !request.crc)) {
-    throw new UsageError('--salvage is for dcp_to_torch, and needs checksums', {
-      hint: 'A torch.save file has one index: without it nothing can be told apart.',
-    });
-  }
+  if (request.salvage && !request.crc)
+    throw new UsageError(`--salvage needs checksums: without them nothing is proved`);
+  requireOptionsOfTarget(request);
   if (request.force && request.skipExisting) {
     throw new UsageError('--force and --skip-existing contradict each other', {
       hint: '--force replaces what exists, --skip-existing accepts it.',
@@ -181,19 +230,56 @@ function convertRequest(given: GivenArguments): ConvertRequest {
   return request;
 }
 
-function modeOf(word: string): Mode {
-  const mode = MODES.find(name => name === word);
-  if (mode !== undefined) return mode;
-  const nearest = suggest(word, MODES);
-  throw new UsageError(`Unknown mode ${word}`, {
-    expected: MODES.join(' or '),
+function formatsOf(mode: string | undefined): Pick<ConvertRequest, 'from' | 'to'> {
+  if (mode === undefined) return { from: undefined, to: undefined };
+  if (MODES.includes(mode)) {
+    const [from, to] = mode.split('_to_') as [Format, Format];
+    return { from, to };
+  }
+  const nearest = suggest(mode, MODES);
+  throw new UsageError(`Unknown mode ${mode}`, {
+    expected: `FROM_to_TO of ${FORMATS.join(', ')}`,
     ...(nearest === undefined ? {} : { hint: `Did you mean ${nearest}?` }),
   });
 }
 
+function oneOf<Word extends string>(
+  given: string | undefined,
+  option: string,
+  words: readonly Word[],
+): Word | undefined {
+  if (given === undefined) return undefined;
+  const word = words.find(each => each === given);
+  if (word !== undefined) return word;
+  throw new UsageError(`--${option} has no value ${given === '' ? 'that is empty' : given}`, {
+    expected: words.join(', '),
+  });
+}
+
+/** Where a mode names the target. Without one the operation itself refuses what does not fit. */
+function requireOptionsOfTarget({ to, destination, ...request }: ConvertRequest): void {
+  if (to === undefined) return;
+  if (request.restoreIntKeys && to !== 'torch') {
+    throw new UsageError('--restore-int-keys is for torch.save files', {
+      hint: 'DCP has no int keys: restore them when you convert back.',
+    });
+  }
+  if (request.ties !== undefined && to !== 'safetensors') throw new UsageError('--ties is for safetensors');
+  const isDirectory = to === 'safetensors' && !destination.endsWith('.safetensors') && destination !== STDOUT;
+  const option = request.maxShardByteLength === undefined ? 'copy-assets' : 'max-shard-size';
+  if (!isDirectory && (request.maxShardByteLength !== undefined || request.copyAssets !== undefined)) {
+    throw new UsageError(`--${option} is for directories of safetensors`);
+  }
+}
+
 /** What goes with stdout as destination: one file, and nothing else on stdout. */
 function requireStreamable(request: ConvertRequest): void {
-  if (request.mode !== 'dcp_to_torch') {
+  if (request.to === undefined) {
+    throw new UsageError('stdout does not tell what to convert to', {
+      expected: 'a mode that ends in _to_torch or _to_safetensors',
+    });
+  }
+  if (request.to === 'dcp') {
     throw new UsageError('A DCP checkpoint is a directory and cannot be written to stdout', {
       hint: 'Name a directory. A file called - is ./-.',
     });

@@ -1,0 +1,26 @@
+/**
+ * `node index-child.js open|plan PATH`: one measurement in a process of its own, as JSON. `open` reads the index;
+ * `plan` then resolves every chunk and plans a torch.save file. Seconds are those of each step.
+ */
+import { openCheckpoint } from '../../src/ops/open.js';
+import { planTorchSave } from '../../src/torch/writer.js';
+
+const [what, path] = process.argv.slice(2) as [string, string];
+let last = performance.now();
+const lap = (): number => {
+  const start = last;
+  last = performance.now();
+  return (last - start) / 1000;
+};
+const checkpoint = await openCheckpoint(path);
+const open = lap();
+let steps = {};
+if (what === 'plan') {
+  await checkpoint.resolve(checkpoint.entries.filter(entry => entry.kind === 'tensor'));
+  const resolve = lap();
+  planTorchSave(checkpoint, checkpoint.tree, 'model.pth', { withCrc: true });
+  steps = { resolve, plan: lap() };
+}
+const rssMiB = process.resourceUsage().maxRSS / 1024;
+process.stdout.write(`${JSON.stringify({ open, ...steps, rssMiB })}\n`);
+checkpoint.close();

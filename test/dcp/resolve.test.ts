@@ -1,0 +1,126 @@
+import { appendFileSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { TensorEntry } from '../../src/checkpoint/checkpoint.js';
+import { ChunkTable } from '../../src/checkpoint/chunks.js';
+import { StorageTable } from '../../src/checkpoint/storage.js';
+import { openDcp } from '../../src/dcp/reader.js';
+import { ChunkResolver } from '../../src/dcp/resolve.js';
+import { dtypeOf } from '../../src/dtype.js';
+import { fixtureCases, fixturePath } from '../fixtures.js';
+import { scratch } from '../io/scratch.js';
+import { equal, is, rejects, suite } from '../suite.js';
+
+/** The first item of `column_shards`: [6, 3] of float32. Its CRC in the central directory is at byte 1362. */
+const ITEM = readFileSync(join(fixturePath('column_shards'), '__0_0.distcp')).subarray(0, 1641);
+const CRC_AT = 1362;
+
+/** Tensors of one chunk each, which lie one after the other in a file; `places` says where the item of each is. */
+function tensors(items: readonly Uint8Array[], places = items.map((_, i) => i)) {
+  const path = join(scratch({ inMemory: true }), '__0_0.distcp');
+  writeFileSync(path, '');
+  for (const item of items) appendFileSync(path, item);
+  const chunks = new ChunkTable(places.length, 2 * places.length);
+  const storages = new StorageTable();
+  const entries = places.map((place, i) => {
+    const entry = new TensorEntry(`w${i}`, [`w${i}`], dtypeOf('float32'), [6, 3]);
+    entry.firstChunk = i;
+    entry.chunkCount = 1;
+    chunks.setBox(i, 2 * i, { offsets: [0, 0], sizes: [6, 3] });
+    chunks.itemByteOffset[i] = place * ITEM.length;
+    chunks.itemByteLength[i] = ITEM.length;
+    return entry;
+  });
+  return { path, entries, chunks, storages, resolver: new ChunkResolver(() => path, chunks, storages) };
+}
+
+function withCrc(crc32: number): Uint8Array {
+  const item = Buffer.from(ITEM);
+  item.writeUInt32LE(crc32, CRC_AT);
+  return item;
+}
+
+suite('resolving chunks', ({ test, each }) => {
+  test('of items alike only the first is read in full; each keeps its own CRC', async () => {
+    const crcs = Array.from({ length: 500 }, (_, i) => i * 7);
+    const { entries, chunks, storages, resolver } = tensors(crcs.map(withCrc));
+    await resolver.resolve(entries);
+    is(resolver.templates.parsedCount, 1);
+    equal(
+      Array.from(chunks.storage, row => storages.at(row).crc32),
+      crcs,
+    );
+    equal(
+      Array.from(chunks.storage, row => storages.at(row).byteOffset),
+      crcs.map((_, i) => i * ITEM.length + 704),
+    );
+  });
+
+  test('an item of several chunks is read once, and they share its storage', async () => {
+    const { entries, chunks, storages, resolver } = tensors([withCrc(1), withCrc(2)], [1, 0, 1, 1, 0]);
+    await resolver.resolve(entries);
+    is(storages.count, 2);
+    equal(
+      Array.from(chunks.storage, row => storages.at(row).crc32),
+      [2, 1, 2, 2, 1],
+    );
+    equal(chunks.strideOf(3), [3, 1]);
+  });
+
+  test('a damaged item among good ones is refused, with its own name and place', async () => {
+    const damaged = Buffer.from(ITEM);
+    damaged[100]! ^= 1; // in the pickle
+    const error = await rejects(
+      async () => {
+        const { entries, resolver } = tensors([ITEM, ITEM, damaged, ITEM]);
+        await resolver.resolve(entries);
+      },
+      { code: 'corrupt', message: /do not match their CRC-32/ },
+    );
+    equal([error.context.fqn, error.context.byteOffset], ['w2', 2 * ITEM.length]);
+  });
+
+  test('an item like others whose chunk has another shape in the index', async () => {
+    const { entries, chunks, resolver } = tensors([ITEM, ITEM]);
+    chunks.sizes[3] = 2;
+    await rejects(() => resolver.resolve(entries), {
+      code: 'format',
+      message: /another shape than the index says.*\[6, 2\].*\[6, 3\].*\[at w1/,
+    });
+  });
+
+  test('an item like others whose tensor has another type in the index', async () => {
+    const { entries, resolver } = tensors([ITEM, ITEM]);
+    const other = Object.assign(new TensorEntry('x', ['x'], dtypeOf('int32'), [6, 3]), {
+      firstChunk: 1,
+      chunkCount: 1,
+    });
+    await rejects(() => resolver.resolve([entries[0]!, other]), {
+      code: 'unsupported',
+      message: /another element type.*int32.*float32/,
+    });
+  });
+
+  each(
+    fixtureCases.filter(({ kind, torch }) => kind === 'dcp' && torch === '2.13.0'),
+    ({ name }) => `${name}: all at once is the same as each chunk by itself`,
+    async ({ name, torch }) => {
+      const viewsOf = async (atOnce: boolean): Promise<unknown[]> => {
+        const { entries, chunks, storages, files } = await openDcp(fixturePath(name, torch));
+        const resolveAll = new ChunkResolver(file => files[file]!.path, chunks, storages);
+        const some = entries.filter((entry): entry is TensorEntry => entry.kind === 'tensor');
+        const outcome = async (entry: TensorEntry[]): Promise<void> => {
+          const one = atOnce ? resolveAll : new ChunkResolver(file => files[file]!.path, chunks, storages);
+          await one.resolve(entry).catch(() => {});
+        };
+        for (const entry of some) await outcome([entry]);
+        return Array.from(chunks.storage, (row, chunk) => [
+          row === 0xffffffff ? undefined : storages.at(row),
+          chunks.storageOffset[chunk],
+          chunks.strideOf(chunk),
+          chunks.viewFlags[chunk],
+        ]);
+      };
+      equal(await viewsOf(true), await viewsOf(false));
+    },
+  );
+});
