@@ -6,10 +6,8 @@ import { promisify } from 'node:util';
 import { MAX_METADATA_BYTE_LENGTH } from '../src/dcp/metadata.js';
 import { DcpError, dcpToTorchSave, inspectCheckpoint, type LossKind, torchSaveToDcp } from '../src/index.js';
 import { PyDict } from '../src/pickle/dict.js';
-import { encodePickle } from '../src/pickle/encode.js';
 import { DEFAULT_LIMITS } from '../src/pickle/limits.js';
-import { PyList, PyTuple } from '../src/pickle/values.js';
-import { encodeArchive } from '../src/zip/writer.js';
+import { PyList } from '../src/pickle/values.js';
 import { encodeIndex, metadataIndex, storageInfo } from './dcp/hand-made.js';
 import {
   blockOf,
@@ -290,11 +288,9 @@ suite('README: what is not supported yet', ({ each, test }) => {
   const latin1 = (text: string): Uint8Array => Buffer.from(text, 'latin1');
   /** In the order of the table. */
   const inputs: readonly (readonly [string, (directory: string) => string])[] = [
-    [
-      'before 1.6',
-      directory =>
-        write(directory, 'old.pt', latin1('\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.')),
-    ],
+    ['2016 and 2017', directory => write(directory, 'old.pt', latin1(`storages${'\0'.repeat(249)}ustar`))],
+    ['encrypted', () => join(repository, 'fixtures/zip/python/encrypted.zip')],
+    ['bzip2', () => join(repository, 'fixtures/zip/python/bzip2.zip')],
     ['use_collectives', directory => parentOf(write(directory, 'dcp/__0.metadata', latin1('')))],
     ['zstd', directory => write(directory, '.metadata', compressedIndex())],
     ['safetensors file', directory => write(directory, 'a.safetensors', latin1('\x02\0\0\0\0\0\0\0{}'))],
@@ -302,8 +298,6 @@ suite('README: what is not supported yet', ({ each, test }) => {
       'Hugging Face',
       directory => parentOf(write(directory, 'hf/model.safetensors', latin1('\x02\0\0\0\0\0\0\0{}'))),
     ],
-    ['TorchScript', directory => write(directory, 'script.pt', scriptArchive())],
-    ['gzip', directory => write(directory, 'a.pth.gz', latin1('\x1f\x8b\x08\0'))],
   ];
   const rows = tableRows(sectionOf(readme, '## Not supported yet'));
 
@@ -338,11 +332,6 @@ suite('README: what is not supported yet', ({ each, test }) => {
   function compressedIndex(): Uint8Array {
     const info = storageInfo({ transform_descriptors: new PyList(['stream.zstd/1']) });
     return encodeIndex({ storage_data: PyDict.of([[metadataIndex(), info]]) });
-  }
-
-  function scriptArchive(): Uint8Array {
-    const bytes = encodePickle(new PyTuple([]));
-    return encodeArchive([{ name: 'constants.pkl', bytes }], { root: 'script', alignment: 64 });
   }
 });
 

@@ -91,8 +91,11 @@ export function decodeStringLine(line: Uint8Array): Uint8Array {
   return encodeLatin1(text)!;
 }
 
-/** How the 8-bit str of Python 2 are read: as text in this encoding, or left as bytes. */
-export type Python2Strings = 'utf-8' | 'latin1' | 'bytes';
+/**
+ * How the 8-bit str of Python 2 are read: as text in this encoding, or left as bytes. `utf-8 or bytes`: as text where
+ * they are UTF-8, and left as bytes where they are not, as numpy's data are.
+ */
+export type Python2Strings = 'utf-8' | 'latin1' | 'bytes' | 'utf-8 or bytes';
 
 /** The value of STRING, BINSTRING, SHORT_BINSTRING. @throws FormatError where it is not UTF-8. */
 export function decodeEightBitString(bytes: Uint8Array, as: Python2Strings): PyValue {
@@ -101,6 +104,7 @@ export function decodeEightBitString(bytes: Uint8Array, as: Python2Strings): PyV
   try {
     return decodeUtf8(bytes);
   } catch (error) {
+    if (as === 'utf-8 or bytes') return bytes;
     throw new FormatError('A str of Python 2 is not UTF-8', {
       hint: 'The pickle was written by Python 2 and holds 8-bit data: read it with latin1.',
       cause: error,

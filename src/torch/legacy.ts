@@ -44,7 +44,7 @@ export async function openLegacyContainer(source: ByteSource, table: StorageTabl
     format: 'torch',
     value,
     globals,
-    torchEra: '1.5 or older, or newer with _use_new_zipfile_serialization=False',
+    torchEra: '1.5 or older, or newer in the container of these',
     pickleProtocol: pickleProtocolOf(bytes, starts[3]!),
     placeStorages: () => storages.checkCounts(source),
   };

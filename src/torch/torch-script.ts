@@ -19,7 +19,9 @@ export function treeOfTorchScript(module: PyValue, constants: PyValue): PyValue 
   if (!(tree instanceof PyDict) || !(constants instanceof PyTuple)) return tree;
   const named = constants.items.map((value, i): [PyValue, PyValue] => [`c${i}`, value]);
   const tensors = named.filter(([, value]) => value instanceof PyObject);
-  if (tensors.length > 0 && tree.getText(CONSTANTS) === undefined) tree.set(CONSTANTS, PyDict.of(tensors));
+  let name = CONSTANTS;
+  while (tree.getText(name) !== undefined) name += '#';
+  if (tensors.length > 0) tree.set(name, PyDict.of(tensors));
   return tree;
 }
 

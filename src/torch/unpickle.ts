@@ -27,6 +27,8 @@ export function unpickleArchive(
   };
   const { value } = decodePickle(pickle, {
     start,
+    // Python 2 had one type for both; numpy takes its data in either form.
+    python2Strings: 'utf-8 or bytes',
     keepStringIdentity: 'loaded',
     persistentLoad: id => storages.load(id),
     onGlobal: global => globals.add(global.path),

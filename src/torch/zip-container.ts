@@ -44,6 +44,7 @@ function readConstants(archive: TorchArchive, table: StorageTable, globals: Set<
 
 /** Which releases write an archive of this shape; docs/formats.md, "Which release wrote what". */
 function torchEra(archive: TorchArchive): string {
+  if (archive.constants !== undefined) return archive.hasByteOrder ? '2.1 or newer' : '1.4 or newer';
   if (archive.formatVersion !== undefined) return '2.7 or newer';
   if (archive.hasSerializationId) return '2.1 to 2.6';
   return archive.hasByteOrder ? '2.1' : '1.6 to 2.0';

@@ -74,7 +74,10 @@ const METHOD_NAMES: Record<number, string> = {
 function decodeMethod(view: DataView, at: number, entry: string): ArchiveRecord['method'] {
   const flags = view.getUint16(at + ENTRY.flags, true);
   if (flags & (FLAG.ENCRYPTED | FLAG.STRONG_ENCRYPTION | FLAG.MASKED_HEADERS)) {
-    throw new UnsupportedError('The record is encrypted', { entry });
+    throw new UnsupportedError('The record is encrypted', {
+      entry,
+      hint: 'Unpack the file with its password, and zip what is in it again without one: zip -0 -r.',
+    });
   }
   if (flags & FLAG.PATCH_DATA) throw new UnsupportedError('The record is compressed patch data', { entry });
   const disk = view.getUint16(at + ENTRY.disk, true);
@@ -88,7 +91,7 @@ function decodeMethod(view: DataView, at: number, entry: string): ArchiveRecord[
   throw new UnsupportedError(`The record is compressed with method ${method} (${name})`, {
     expected: 'stored (0) or deflated (8)',
     entry,
-    hint: 'Unpack the file and save it again with torch.save.',
+    hint: 'Unpack the file, and zip what is in it again without compression: zip -0 -r.',
   });
 }
 

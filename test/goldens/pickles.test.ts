@@ -71,6 +71,8 @@ const PICKLES = fixtureCases.flatMap(({ name, torch, kind }): Pickle[] => {
 /** Written by torch's C++ pickler, which never reads what it wrote before it writes an object again. */
 const OF_PROGRAMS = PICKLES.filter(({ label }) => label.startsWith('torch_script'));
 const OF_PYTHON = PICKLES.filter(pickle => !OF_PROGRAMS.includes(pickle));
+/** Its 8-bit strings are written as text. */
+const OF_PYTHON_2 = /^legacy_python_2/;
 const protocolOf = ({ bytes }: Pickle): number => (bytes[0] === PROTO ? bytes[1]! : 0);
 
 /** As a conversion does it. */
@@ -93,7 +95,7 @@ suite('goldens: every pickle, read and written back', ({ each, test }) => {
     label => {
       for (const pickle of OF_PYTHON.filter(one => one.label.startsWith(`${label}:`))) {
         const written = again(pickle.bytes);
-        if (protocolOf(pickle) === 2) {
+        if (protocolOf(pickle) === 2 && !OF_PYTHON_2.test(label)) {
           is(opcodesOf(written), opcodesOf(pickle.bytes), pickle.label);
           const { value } = decodePickle(pickle.bytes, { keepStringIdentity: 'written' });
           ok(Buffer.compare(encodePickle(value), pickle.bytes) === 0, `${pickle.label}: other bytes`);

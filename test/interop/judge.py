@@ -118,6 +118,14 @@ def load_hugging_face(directory):
 
 
 @command("path")
+def torch_script(path):
+    """The state_dict() of a program: for each name type, shape, requires_grad and SHA-256."""
+    state = torch.jit.load(path).state_dict(keep_vars=True)
+    rows = trees.describe(dict(state))["tensors"]
+    return {"state": {row["path"][0]: [row[f] for f in ("dtype", "shape", "requires_grad", "sha256")] for row in rows}}
+
+
+@command("path")
 def resume_adam(path):
     """One more step of training from `{'model', 'optimizer'}` of the `int_keys` fixture.
 

@@ -1,9 +1,9 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Spool } from '../../src/io/spool.js';
+import { Spool, safeInflatedByteLength } from '../../src/io/spool.js';
 import { temporaryName } from '../../src/io/temporary-name.js';
-import { equal, is, rejects, suite } from '../suite.js';
+import { equal, is, rejects, suite, throws } from '../suite.js';
 import { scratch } from './scratch.js';
 
 /** Runs `body` with another temporary area. */
@@ -41,6 +41,26 @@ suite('io/spool', ({ test }) => {
     for (const name of [own, dead, 'spool']) mkdirSync(join(area, name));
     await withTemporaryArea(area, () => Spool.create().remove());
     equal(readdirSync(area).sort(), [own, 'spool'].sort());
+  });
+
+  test('takes no more than its limit, and says how much more it is', async () => {
+    await withTemporaryArea(scratch(), () => {
+      const spool = Spool.create(10);
+      spool.append(new Uint8Array(10));
+      throws(() => spool.append(new Uint8Array(1)), {
+        code: 'limit',
+        message: /longer than is safe.*10 bytes at most, found 11 bytes or more/,
+      });
+      throws(() => spool.expect(5), { code: 'limit', message: /found 15 bytes or more/ });
+      is(spool.byteLength, 10);
+      spool.remove();
+    });
+  });
+
+  test('what is safe to inflate: a gibibyte, or two hundred times the length', () => {
+    is(safeInflatedByteLength(0), 2 ** 30);
+    is(safeInflatedByteLength(5 * 2 ** 20), 2 ** 30);
+    is(safeInflatedByteLength(2 ** 30), 200 * 2 ** 30);
   });
 
   test('a temporary area that cannot be used is named', async () => {

@@ -47,6 +47,11 @@ const OF_FILES: Readonly<Record<string, Expected>> = {
   ],
   // Four parameters of two linear layers.
   int_keys: [['key_type', 4, 'optimizer.state.0']],
+  // `column` views `weight`, and is not dense.
+  legacy_python_2: [
+    ['shared_storage', 1, 'column'],
+    ['strides', 1, 'column'],
+  ],
   // What training_run and tied lose.
   legacy_training_run: [
     ['shared_storage', 7, 'model.head.weight'],

@@ -37,6 +37,8 @@ suite('decodePickle: what Python 2 wrote', ({ each, test }) => {
   });
   test('8-bit text is Latin-1 or bytes on request', () => {
     is(decodePickle(eightBit, { python2Strings: 'latin1' }).value, 'éA');
+    equal(decodePickle(eightBit, { python2Strings: 'utf-8 or bytes' }).value, Uint8Array.of(0xe9, 0x41));
+    is(decodePickle(bytesOf('U', 2, 0xc3, 0xa9, '.'), { python2Strings: 'utf-8 or bytes' }).value, 'é');
     equal(decodePickle(eightBit, { python2Strings: 'bytes' }).value, Uint8Array.of(0xe9, 0x41));
   });
   test('a class of Python 2 keeps its name under protocol 3', () => {

@@ -1,6 +1,8 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { gzipSync } from 'node:zlib';
 import type { TensorEntry } from '../../src/checkpoint/checkpoint.js';
 import { dcpToTorchSave, openCheckpoint, torchSaveToDcp } from '../../src/index.js';
 import { PyDict } from '../../src/pickle/dict.js';
@@ -9,7 +11,7 @@ import { openTorchFile } from '../../src/torch/reader.js';
 import { fixturePath } from '../fixtures.js';
 import { unzipArchive } from '../goldens/torch-archive.js';
 import { scratch } from '../io/scratch.js';
-import { type ExpectedError, equal, is, ok, rejects, suite } from '../suite.js';
+import { type ExpectedError, equal, is, match, ok, rejects, suite } from '../suite.js';
 import {
   ascii,
   countingBytes,
@@ -18,6 +20,7 @@ import {
   storageId,
   tensor,
   torchFile,
+  torchFileBytes,
   tuple,
 } from './hand-made.js';
 
@@ -102,6 +105,70 @@ suite('opening torch.save files', ({ test, each }) => {
     ok(!existsSync(path));
     equal(spools(), before);
   });
+
+  test('a gzip file is inflated whole when it is opened, into a file that closing removes', async () => {
+    const before = spools();
+    const checkpoint = await openCheckpoint(fixturePath('gzipped_zip'));
+    const [file] = checkpoint.files;
+    ok(file!.path.startsWith(tmpdir()) && existsSync(file!.path));
+    equal([file!.name, file!.byteLength], ['gzipped_zip.pth.gz', statSync(fixturePath('gzipped_zip')).size]);
+    checkpoint.close();
+    equal(spools(), before);
+  });
+
+  test('an error inside gzip names the file, and leaves nothing', async () => {
+    const before = spools();
+    const path = join(scratch(), 'x.pth.gz');
+    writeFileSync(path, gzipSync(torchFileBytes(dict({}), { version: undefined })));
+    const error = await rejects(() => openCheckpoint(path), { code: 'format', message: /no record version/ });
+    is(error.context.path, path);
+    equal(spools(), before);
+  });
+
+  test('deflated records inside gzip', async () => {
+    const directory = scratch({ inMemory: true });
+    const path = join(directory, 'x.pth.gz');
+    writeFileSync(path, gzipSync(readFileSync(fixturePath('rezipped_deflated'))));
+    await torchSaveToDcp(path, join(directory, 'ours'));
+    await torchSaveToDcp(fixturePath('rezipped_deflated'), join(directory, 'theirs'));
+    const [ours, theirs] = ['ours', 'theirs'].map(name =>
+      readFileSync(join(directory, name, '__0_0.distcp')),
+    );
+    is(Buffer.compare(ours!, theirs!), 0);
+  });
+
+  test('a deflated record that claims more than is safe is refused before anything is inflated', async () => {
+    const claimed = 2 ** 30 + 4;
+    const bytes = torchFileBytes(dict({ a: tensor({ elementCount: claimed / 4 }) }), {
+      'data/0': new Uint8Array(2 ** 21),
+    });
+    const archive = Buffer.from(bytes);
+    const entry = archive.lastIndexOf('archive/data/0') - 46;
+    archive.writeUInt16LE(8, entry + 10);
+    archive.writeUInt32LE(claimed, entry + 24);
+    const path = join(scratch({ inMemory: true }), 'bomb.pth');
+    writeFileSync(path, archive);
+    const before = spools();
+    await rejects(() => torchSaveToDcp(path, join(scratch({ inMemory: true }), 'out')), {
+      code: 'limit',
+      message: /longer than is safe to follow.*1073741824 bytes at most, found 1073741828/,
+    });
+    equal(spools(), before);
+  });
+
+  each(
+    [
+      ['bzip2', /method 12 \(bzip2\)/],
+      ['lzma', /method 14 \(lzma\)/],
+      ['encrypted', /is encrypted/],
+    ] as const,
+    ([name]) => `records that are ${name} are refused, with what to do`,
+    async ([name, message]) => {
+      const path = fileURLToPath(new URL(`../../../fixtures/zip/python/${name}.zip`, import.meta.url));
+      const error = await rejects(() => openCheckpoint(path), { code: 'unsupported', message });
+      match(error.hint!, /zip -0 -r/);
+    },
+  );
 
   test('after a failed open nothing is left open', async () => {
     // More files than a process may have open.
@@ -283,6 +350,32 @@ suite('files of big-endian machines', ({ each, test }) => {
     ([name]) => name,
     async ([, value, expected]) => equal(await converted(value), expected),
   );
+
+  each(
+    [
+      ['fours', ['float32'], [3, 2, 1, 0, 7, 6, 5, 4]],
+      ['twos', ['uint16', 'complex32'], [1, 0, 3, 2, 5, 4, 7, 6]],
+      ['eights', ['uint64'], [7, 6, 5, 4, 3, 2, 1, 0]],
+    ] as [string, string[], number[]][],
+    ([name]) => `a storage of bytes inside an object is swapped by its tensors: ${name}`,
+    async ([, types, expected]) => {
+      const tensors = types.map(type =>
+        tensor({ ...untyped, size: tuple(2), more: [new PyGlobal('torch', type)] }, 3),
+      );
+      equal((await converted(tuple(...tensors))).slice(0, 8), expected);
+    },
+  );
+
+  test('a storage that two tensors inside an object take for different things is refused', async () => {
+    const types = ['uint16', 'uint32'].map(type =>
+      tensor({ ...untyped, size: tuple(2), more: [new PyGlobal('torch', type)] }, 3),
+    );
+    const path = torchFile(dict({ a: tuple(...types) }), big);
+    await rejects(() => torchSaveToDcp(path, join(scratch({ inMemory: true }), 'out')), {
+      code: 'unsupported',
+      message: /element type of a big-endian storage is not known.*\[at a/,
+    });
+  });
 
   test('a storage inside an object whose type nothing tells is refused', async () => {
     const path = torchFile(dict({ a: tuple(storageId(untyped)) }), big);

@@ -37,6 +37,32 @@ const fromType = (type: string, ...args: PyValue[]): PyObject => {
   );
 };
 
+const classNamed = (module: string, name: string): PyGlobal => new PyGlobal(module, name);
+
+function newobj(path: string): PyObject {
+  const { callable } = call(path);
+  return new PyObject('newobj', callable, tuple());
+}
+
+function built(value: PyObject, state: PyValue): PyObject {
+  value.state = state;
+  return value;
+}
+
+/** Two elements from the fourth on. */
+const ofV1 = (
+  requiresGrad: boolean,
+  typeName: string,
+): [string, number, number[], number[], boolean, number, string] => [
+  'float32',
+  3,
+  [2],
+  [1],
+  requiresGrad,
+  0,
+  typeName,
+];
+
 suite('strided tensors in pickles', ({ each }) => {
   /** dtype, offset, size, stride, requires_grad, flags, type. */
   type Expected = [string, number, number[], number[], boolean, number, string];
@@ -109,6 +135,47 @@ suite('strided tensors in pickles', ({ each }) => {
       ['float32', 0, [3, 4], [4, 1], true, 0, 'Parameter with attributes'],
     ],
   ];
+  const v1 = call('torch._utils._rebuild_tensor', float32, 3, tuple(2), tuple(1));
+  const PARAMETER = 'torch.nn.parameter.Parameter';
+  rows.push(
+    [
+      'a Parameter of torch 0.3',
+      built(call(PARAMETER, v1), tuple(true, false, hooks)),
+      ofV1(true, 'Parameter'),
+    ],
+    ['a frozen one', built(call(PARAMETER, v1), tuple(false, false, hooks)), ofV1(false, 'Parameter')],
+    ['one without state', call(PARAMETER, v1), ofV1(true, 'Parameter')],
+    ['one called with requires_grad', call(PARAMETER, v1, false), ofV1(false, 'Parameter')],
+    [
+      'a Variable',
+      built(call('torch.autograd.variable.Variable', v1), tuple(false, true, hooks)),
+      ofV1(false, 'Tensor'),
+    ],
+    ['a Variable without state', call('torch.autograd.variable.Variable', v1), ofV1(false, 'Tensor')],
+    [
+      'a Parameter that is given its tensor by BUILD',
+      built(newobj(PARAMETER), tuple(v1, null, null, true, hooks)),
+      ofV1(true, 'Parameter'),
+    ],
+    [
+      'a tensor by its class',
+      built(newobj('torch.FloatTensor'), tuple(float32, 3, tuple(2), tuple(1))),
+      ofV1(false, 'Tensor'),
+    ],
+    [
+      'a tensor by its class, on a GPU, of protocol 1',
+      built(
+        call(
+          'copyreg._reconstructor',
+          classNamed('torch.cuda', 'FloatTensor'),
+          classNamed('builtins', 'object'),
+          null,
+        ),
+        tuple(float32, 3, tuple(2), tuple(1)),
+      ),
+      ofV1(false, 'Tensor'),
+    ],
+  );
   each(
     rows,
     ([name]) => name,
@@ -134,6 +201,18 @@ suite('strided tensors in pickles', ({ each }) => {
 
 suite('other values in pickles', ({ each }) => {
   const rows: [name: string, value: PyValue, what: string | undefined][] = [
+    ['a class of tensors without a state', newobj('torch.FloatTensor'), undefined],
+    [
+      'a class that only sounds like it',
+      built(newobj('mylib.FloatTensor'), tuple(float32, 0, tuple(1), tuple(1))),
+      undefined,
+    ],
+    ['an empty Parameter', newobj('torch.nn.parameter.Parameter'), undefined],
+    [
+      'a Parameter of torch 0.3 around something else',
+      call('torch.nn.parameter.Parameter', call('torch._utils._rebuild_sparse_tensor', 'layout', tuple())),
+      'sparse tensor',
+    ],
     ['a subclass', fromType('mylib.MyTensor', ...v2().args.items), 'mylib.MyTensor, a tensor subclass'],
     ['sparse', call('torch._utils._rebuild_sparse_tensor', 'layout', tuple()), 'sparse tensor'],
     [
