@@ -3,6 +3,7 @@ import type { ByteSink, ConvertFormats, ConvertOptions, ConvertResult } from '..
 import type { ConvertRequest } from './commands/convert.js';
 import { convertText, noticeText } from './convert-text.js';
 import { EXIT_DONE, EXIT_PROBLEMS } from './exit-codes.js';
+import { keepHeapSmall } from './heap.js';
 import { listenForEnding } from './interruption.js';
 import { successDocument } from './json-document.js';
 import type { Output } from './output.js';
@@ -13,6 +14,7 @@ import type { Screens, Terminal } from './terminal.js';
 
 /** Runs `dcp convert` and returns the exit code. @throws as the operation does, if no signal ended it. */
 export async function runConvert(request: ConvertRequest, output: Output, screens: Screens): Promise<number> {
+  keepHeapSmall();
   const startedAt = performance.now();
   const progress = openProgress(progressKind(request, screens.stderr), process.stderr, screens.stderr);
   const ending = listenForEnding(process, () => progress.onInterrupt());

@@ -41,6 +41,8 @@ export interface ItemEnds {
 export class ItemReader implements ItemEnds {
   private window = NO_BYTES;
   private windowStart = 0;
+  /** Windows take turns in it: a hundred thousand of them are not left to the garbage collector. */
+  private memory: [Buffer<ArrayBuffer>, Buffer<ArrayBuffer>] = [NO_BYTES, NO_BYTES];
   private item: Item = { byteOffset: 0, byteLength: 0 };
   // Of the item loaded last.
   head = NO_BYTES;
@@ -85,7 +87,7 @@ export class ItemReader implements ItemEnds {
     return undefined;
   }
 
-  /** The item loaded last as a source of its own. */
+  /** The item loaded last as a source of its own, with its own copy of both ends. */
   loaded(): ByteSource {
     return new WindowedItem(this.file, this.item, this);
   }
@@ -133,11 +135,17 @@ export class ItemReader implements ItemEnds {
       if (!reaches(item.byteOffset, headEnd)) break;
       if (!reaches(Math.max(item.byteOffset, itemEnd - TAIL_BYTE_LENGTH), itemEnd)) break;
     }
-    // Not from a pool, and never written again: sources of items may still look at it.
-    const window = Buffer.allocUnsafeSlow(end - start);
+    const window = this.spareOf(end - start);
     await this.file.readInto(window, start);
     this.window = window;
     this.windowStart = start;
+  }
+
+  /** Memory for a window: what was there before the last one. The head of an item may still lie in the last one. */
+  private spareOf(byteLength: number): Buffer<ArrayBuffer> {
+    const [spare, last] = this.memory;
+    this.memory = [last, spare.length < byteLength ? Buffer.allocUnsafeSlow(byteLength) : spare];
+    return this.memory[1].subarray(0, byteLength);
   }
 }
 
@@ -152,8 +160,8 @@ class WindowedItem implements ByteSource {
     private readonly item: Item,
     ends: ItemEnds,
   ) {
-    this.head = ends.head.subarray(ends.headAt, ends.headAt + ends.headByteLength);
-    this.tail = ends.tail.subarray(ends.tailAt, ends.tailAt + ends.tailByteLength);
+    this.head = Uint8Array.from(ends.head.subarray(ends.headAt, ends.headAt + ends.headByteLength));
+    this.tail = Uint8Array.from(ends.tail.subarray(ends.tailAt, ends.tailAt + ends.tailByteLength));
     this.tailStart = item.byteLength - ends.tailByteLength;
   }
 

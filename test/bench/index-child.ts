@@ -1,6 +1,6 @@
 /**
  * `node index-child.js open|plan PATH`: one measurement in a process of its own, as JSON. `open` reads the index;
- * `plan` then resolves every chunk and plans a torch.save file. Seconds are those of each step.
+ * `plan` then resolves every chunk and plans a torch.save file. Seconds are those of each step; `cpu` those of all threads.
  */
 import { openCheckpoint } from '../../src/ops/open.js';
 import { planTorchSave } from '../../src/torch/writer.js';
@@ -21,6 +21,7 @@ if (what === 'plan') {
   planTorchSave(checkpoint, checkpoint.tree, 'model.pth', { withCrc: true });
   steps = { resolve, plan: lap() };
 }
-const rssMiB = process.resourceUsage().maxRSS / 1024;
-process.stdout.write(`${JSON.stringify({ open, ...steps, rssMiB })}\n`);
+const { maxRSS, userCPUTime, systemCPUTime } = process.resourceUsage();
+const cpu = (userCPUTime + systemCPUTime) / 1e6;
+process.stdout.write(`${JSON.stringify({ open, ...steps, cpu, rssMiB: maxRSS / 1024 })}\n`);
 checkpoint.close();

@@ -82,11 +82,11 @@ try {
   const lines = [
     `${machine}; medians of ${rounds}`,
     '',
-    '| run | .metadata, MiB | open, s | resolve, s | plan, s | peak RSS, MiB |',
-    '| --- | ---: | ---: | ---: | ---: | ---: |',
+    '| run | .metadata, MiB | open, s | resolve, s | plan, s | CPU, s | peak RSS, MiB |',
+    '| --- | ---: | ---: | ---: | ---: | ---: | ---: |',
     ...rows.map(
       ({ name, figures }) =>
-        `| ${name} | ${cell(figures.indexMiB, 0)} | ${cell(figures.open, 2)} | ${cell(figures.resolve, 2)} | ${cell(figures.plan, 2)} | ${cell(figures.rssMiB, 0)} |`,
+        `| ${name} | ${cell(figures.indexMiB, 0)} | ${cell(figures.open, 2)} | ${cell(figures.resolve, 2)} | ${cell(figures.plan, 2)} | ${cell(figures.cpu, 2)} | ${cell(figures.rssMiB, 0)} |`,
     ),
   ];
   process.stdout.write(`${lines.join('\n')}\n`);
