@@ -7,6 +7,7 @@ import type { StridedTensor } from '../torch/tensors.js';
 import { ItemTemplates } from './item-template.js';
 import { type Item, ItemReader } from './item-window.js';
 import { parseTensorItem } from './items.js';
+import { isInImage, SafetensorsImages } from './safetensors-image.js';
 
 /** Chunks of one file, and the tensor that each belongs to. */
 interface FileChunks {
@@ -57,9 +58,14 @@ export class ChunkResolver {
         byteLength: chunks.itemByteLength[chunk]!,
       }));
       const reader = new ItemReader(source, items);
+      const images = new SafetensorsImages(source, file, this.storages);
       for (let i = 0; i < items.length; i++) {
         const item = items[i]!;
         try {
+          if (isInImage(rows.entries[i]!, chunks, rows.chunks[i]!)) {
+            await this.takeFromImage(images, item, rows, i);
+            continue;
+          }
           const reading = reader.load(i);
           if (reading !== undefined) await reading;
           if (!this.takeKnown(file, item, rows, i, reader))
@@ -103,6 +109,19 @@ export class ChunkResolver {
     return true;
   }
 
+  private async takeFromImage(
+    images: SafetensorsImages,
+    { byteOffset }: Item,
+    rows: FileChunks,
+    i: number,
+  ): Promise<void> {
+    const [chunk, entry] = [rows.chunks[i]!, rows.entries[i]!];
+    const { offsets } = this.chunks.boxOf(chunk);
+    const tensor = await images.find(entry.fqn, offsets, byteOffset);
+    requireMatch(entry, this.chunks, chunk, tensor);
+    this.chunks.setView(chunk, tensor);
+  }
+
   private async readInFull(
     file: number,
     item: Item,
@@ -139,7 +158,12 @@ function inOrder(rows: FileChunks, byteOffsets: Float64Array): FileChunks {
 }
 
 /** The item must be what the index says: torch would cast another type, and fail on another shape. */
-function requireMatch({ dtype }: TensorEntry, chunks: ChunkTable, chunk: number, found: StridedTensor): void {
+function requireMatch(
+  { dtype }: TensorEntry,
+  chunks: ChunkTable,
+  chunk: number,
+  found: Pick<StridedTensor, 'size' | 'dtype'>,
+): void {
   if (!chunks.hasSizes(chunk, found.size)) {
     throw new FormatError('A stored chunk has another shape than the index says', {
       expected: `[${chunks.boxOf(chunk).sizes.join(', ')}]`,
