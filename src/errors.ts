@@ -6,7 +6,15 @@
  * on the way up with {@link withContext}, so that a decoder of bytes need not know file names.
  */
 
-export type ErrorCode = 'usage' | 'file' | 'format' | 'unsupported' | 'limit' | 'corrupt' | 'interrupted';
+export type ErrorCode =
+  | 'usage'
+  | 'file'
+  | 'format'
+  | 'unsupported'
+  | 'limit'
+  | 'corrupt'
+  | 'check'
+  | 'interrupted';
 
 /** Where an error happened. Every field is filled by the layer that knows it. */
 export interface ErrorContext {
@@ -110,6 +118,11 @@ export class CorruptDataError extends DcpError {
   readonly code = 'corrupt';
 }
 
+/** What was written does not read back as what it was made from. */
+export class CheckError extends DcpError {
+  readonly code = 'check';
+}
+
 /** The caller's AbortSignal fired. */
 export class InterruptedError extends DcpError {
   readonly code = 'interrupted';
@@ -169,6 +182,7 @@ const CLASSES: Record<ErrorCode, new (what: string, details?: ErrorDetails) => D
   unsupported: UnsupportedError,
   limit: LimitError,
   corrupt: CorruptDataError,
+  check: CheckError,
   interrupted: InterruptedError,
 };
 

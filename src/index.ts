@@ -31,9 +31,19 @@ export {
   Shard,
   StridedShard,
 } from './checkpoint/placements.js';
+export type { CrcReport } from './copy/ledger.js';
 export type { ByteSink } from './copy/stream.js';
+export type {
+  DeviceDescription,
+  DeviceName,
+  Histogram,
+  NumberStats,
+  TensorStats,
+} from './device/device.js';
+export type { DeviceChoice } from './device/registry.js';
 export type { DTypeInfo } from './dtype.js';
 export {
+  CheckError,
   CorruptDataError,
   DcpError,
   type ErrorCode,
@@ -57,6 +67,24 @@ export {
   dcpToTorchStream,
   torchSaveToDcp,
 } from './ops/convert.js';
+export { type DiffOptions, diffCheckpoints } from './ops/diff.js';
+export type {
+  ComparedCheckpoint,
+  DiffDifference,
+  DiffReport,
+  OneSidedDifference,
+  ValuesDifference,
+} from './ops/diff-report.js';
+export {
+  type ExtractedArray,
+  type ExtractFormat,
+  type ExtractOptions,
+  type ExtractResult,
+  extractTensors,
+  extractText,
+  extractToStream,
+  type PartOptions,
+} from './ops/extract.js';
 export {
   type Completeness,
   type InspectedChunk,
@@ -72,12 +100,48 @@ export {
   type ListedState,
   listCheckpoints,
 } from './ops/list-checkpoints.js';
+export { type LoadOptions, load } from './ops/load/load.js';
+export { type LoadResult, type LoadStateDictOptions, loadStateDict } from './ops/load/load-state-dict.js';
+export type { ReadOptions } from './ops/load/read-tensors.js';
 export type { Loss, LossKind } from './ops/losses.js';
 export { openCheckpoint } from './ops/open.js';
 export type { Part } from './ops/parts.js';
+export type { BytePhase, Progress } from './ops/progress.js';
+export type { LayoutReport, RankBox, RankTotal } from './ops/rank-boxes.js';
 export type { DroppedTie, TiePolicy } from './ops/safetensors-save.js';
 export type { NamedGlobal } from './ops/safety.js';
 export type { LostEntry } from './ops/salvage.js';
+export {
+  AsyncSaver,
+  type AsyncSaverOptions,
+  asyncSave,
+  type SaveOptions,
+  type SaveResult,
+  save,
+} from './ops/save/save.js';
+export type { MeshLayout } from './ops/sharding.js';
+export type { StateDict } from './ops/state-dict/leaves.js';
+export type { Stateful } from './ops/state-dict/stateful.js';
+export {
+  dtensor,
+  type ElementArray,
+  Tensor,
+  type TensorLike,
+  type TensorOptions,
+  tensor,
+} from './ops/state-dict/tensor.js';
+export {
+  checkpointStats,
+  type DTypeStats,
+  problemCount,
+  type StatsEntry,
+  type StatsOptions,
+  type StatsProblem,
+  type StatsProblemKind,
+  type StatsReport,
+} from './ops/stats.js';
+export { type StatsOrder, sortStats } from './ops/stats-order.js';
+export type { TreeNote } from './ops/tree-notes.js';
 export { type WaitOptions, waitForCheckpoint } from './ops/wait.js';
 export type { Warning, WarningKind } from './ops/warnings.js';
 export { PyDict } from './pickle/dict.js';

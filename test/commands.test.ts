@@ -110,6 +110,13 @@ suite('commands.md: JSON fields', ({ each }) => {
         `inspect ${F}/vanished_class_dcp`,
       ],
     ],
+    [
+      '### stats',
+      [
+        `stats ${F}/all_dtypes.pth --fail-on nan --histogram`,
+        `stats ${F}/fsdp2_adam --keys *net2.bias --device cpu --workers 0`,
+      ],
+    ],
     ['### A failure', [`inspect ${F}/cyclic.pth`]],
   ];
   each(
@@ -155,6 +162,7 @@ suite('commands.md: names', ({ each }) => {
     unsupported: true,
     limit: true,
     corrupt: true,
+    check: true,
     interrupted: true,
     internal: true,
   };

@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { MAX_METADATA_BYTE_LENGTH } from '../src/dcp/metadata.js';
-import { DcpError, dcpToTorchSave, inspectCheckpoint, type LossKind, torchSaveToDcp } from '../src/index.js';
+import { convert, DcpError, inspectCheckpoint, type LossKind } from '../src/index.js';
 import { PyDict } from '../src/pickle/dict.js';
 import { DEFAULT_LIMITS } from '../src/pickle/limits.js';
 import { PyList } from '../src/pickle/values.js';
@@ -238,7 +238,7 @@ suite('library examples', ({ test }) => {
   });
 });
 
-suite('README: losses', ({ test }) => {
+suite('conversion.md: losses', ({ test }) => {
   const KINDS: Record<LossKind, true> = {
     object: true,
     element_type: true,
@@ -255,12 +255,11 @@ suite('README: losses', ({ test }) => {
     list_gap: true,
     header_text: true,
   };
-  const rows = tableRows(sectionOf(readme, '## What is lost'));
+  const rows = tableRows(sectionOf(readDocument('docs/formats/conversion.md'), '## What is lost'));
   const documented = new Set(
-    rows.flatMap(([kind, direction]) => {
-      const modes = direction === 'both' ? ['to DCP', 'to torch'] : [direction];
-      return modes.map(mode => `${codesOf(kind!)[0]} ${mode}`);
-    }),
+    rows.flatMap(([kind, directions]) =>
+      directions!.split(', ').map(direction => `${codesOf(kind!)[0]} ${direction}`),
+    ),
   );
 
   test('all kinds are there', () => {
@@ -268,19 +267,32 @@ suite('README: losses', ({ test }) => {
   });
 
   test('fixtures lose what the table says, in the direction that it says', async () => {
-    const seen = new Set<string>();
     const nowhere = join(scratch(), 'out');
-    for (const { name, torch, kind } of fixtureCases) {
-      const convert = kind === 'dcp' ? dcpToTorchSave : torchSaveToDcp;
-      try {
-        const { losses } = await convert(fixturePath(name, torch), nowhere, { dryRun: true });
-        for (const loss of losses) seen.add(`${loss.kind} ${kind === 'dcp' ? 'to torch' : 'to DCP'}`);
-      } catch (error) {
-        ok(error instanceof DcpError);
+    const targets = [
+      ['to DCP', nowhere, 'dcp'],
+      ['to torch', `${nowhere}.pth`, 'torch'],
+      ['to safetensors', nowhere, 'safetensors'],
+      ['to one safetensors file', `${nowhere}.safetensors`, 'safetensors'],
+    ] as const;
+    const seen = new Set<string>();
+    for (const { name, torch } of fixtureCases) {
+      for (const [direction, destination, to] of targets) {
+        try {
+          const { losses } = await convert(fixturePath(name, torch), destination, { to, dryRun: true });
+          for (const { kind } of losses) {
+            // What a directory loses, a file loses too.
+            if (direction !== 'to one safetensors file' || kind === 'object')
+              seen.add(`${kind} ${direction}`);
+          }
+        } catch (error) {
+          ok(error instanceof DcpError);
+        }
       }
     }
-    // No fixture was saved from another device: that takes one.
-    equal([...seen, 'device to DCP'].sort(), [...documented].sort());
+    // No fixture was saved from another device, and none is a safetensors file.
+    const unseen = ['to DCP', 'to safetensors', 'to torch'].map(direction => `device ${direction}`);
+    const ofHeaders = ['header_text to DCP', 'header_text to torch'];
+    equal([...seen, ...unseen, ...ofHeaders].sort(), [...documented].sort());
   });
 });
 
@@ -293,11 +305,6 @@ suite('README: what is not supported yet', ({ each, test }) => {
     ['bzip2', () => join(repository, 'fixtures/zip/python/bzip2.zip')],
     ['use_collectives', directory => parentOf(write(directory, 'dcp/__0.metadata', latin1('')))],
     ['zstd', directory => write(directory, '.metadata', compressedIndex())],
-    ['safetensors file', directory => write(directory, 'a.safetensors', latin1('\x02\0\0\0\0\0\0\0{}'))],
-    [
-      'Hugging Face',
-      directory => parentOf(write(directory, 'hf/model.safetensors', latin1('\x02\0\0\0\0\0\0\0{}'))),
-    ],
   ];
   const rows = tableRows(sectionOf(readme, '## Not supported yet'));
 

@@ -1,6 +1,8 @@
+import type { MemorySource } from '../copy/plan.js';
 import type { DTypeInfo } from '../dtype.js';
 import type { PyValue } from '../pickle/values.js';
 import { PyExternal } from '../pickle/values.js';
+import type { Box } from './box.js';
 import type { ChunkTable } from './chunks.js';
 import type { StorageTable } from './storage.js';
 
@@ -9,8 +11,11 @@ import type { StorageTable } from './storage.js';
  * objects, and where their bytes lie. No tensor byte is read to make one.
  */
 export interface Checkpoint {
-  /** `torchscript`: a program with its weights, of which only the weights are seen here. */
-  readonly format: CheckpointFormat | 'torchscript';
+  /**
+   * `torchscript`: a program with its weights, of which only the weights are seen here. `memory`: a state dict of this
+   * process, on its way into a file.
+   */
+  readonly format: CheckpointFormat | 'torchscript' | 'memory';
   /** As the user named it. */
   readonly path: string;
   /** Data files; chunks and storages refer to them by position. */
@@ -29,10 +34,14 @@ export interface Checkpoint {
   readonly metadata?: ReadonlyMap<string, string>;
   /**
    * Finds where the bytes of these entries are: reads the little archives around stored tensors and fills the
-   * view columns of `chunks`. Opening never does this.
+   * view columns of `chunks`. Opening never does this. Where only parts of tensors are wanted, `isWanted` tells which
+   * of their boxes.
    * @throws FormatError, FileError, UnsupportedError naming the entry.
    */
-  resolve(entries: readonly TensorEntry[]): Promise<void>;
+  resolve(
+    entries: readonly TensorEntry[],
+    isWanted?: (entry: TensorEntry, box: Box) => boolean,
+  ): Promise<void>;
   /** Reads the Python values of these objects. Opening never does this for DCP. */
   loadObjects(entries: readonly ObjectEntry[]): Promise<void>;
   close(): void;
@@ -45,6 +54,8 @@ export interface SourceFile {
   readonly name: string;
   /** Undefined when the file is not at hand (a `.metadata` on its own). */
   readonly byteLength: number | undefined;
+  /** The bytes themselves, where they are in memory and `path` only names them. */
+  readonly memory?: MemorySource;
 }
 
 export interface Provenance {

@@ -61,7 +61,14 @@ const MAX_REPEATED_VALUES = 250_000;
  * @throws FormatError for a container inside itself, which torch cannot save either. LimitError where a few
  * containers stand in too many places.
  */
-export function* leavesOf(tree: PyValue, isTensor: (value: PyValue) => boolean): Generator<Leaf> {
+export function* leavesOf(
+  tree: PyValue,
+  isTensor: (value: PyValue) => boolean,
+  options: {
+    /** The rules before torch 2.4: a container is entered only if a tensor is somewhere in it. */
+    entersWithTensorsOnly?: boolean;
+  } = {},
+): Generator<Leaf> {
   const open = new Set<PyValue>();
   const entered = new Set<PyValue>();
   let repeatedValues = 0;
@@ -82,6 +89,26 @@ export function* leavesOf(tree: PyValue, isTensor: (value: PyValue) => boolean):
     return result;
   };
 
+  const holding = new Map<PyValue, boolean>();
+  const holdsTensor = (value: PyValue): boolean => {
+    if (isLeafTensor(value)) return true;
+    const known = holding.get(value);
+    if (known !== undefined) return known;
+    // False while its items are looked at, so that a container inside itself ends there.
+    holding.set(value, false);
+    let items: readonly PyValue[] = [];
+    if (isMapping(value)) items = mappingEntries(value).map(([, item]) => item);
+    else if (value instanceof PyList) items = value.items;
+    const result = items.some(holdsTensor);
+    holding.set(value, result);
+    return result;
+  };
+  const isEntered = (value: PyValue): boolean => {
+    if (!isMapping(value) && !(value instanceof PyList)) return false;
+    if (options.entersWithTensorsOnly === true && open.size > 0) return holdsTensor(value);
+    return !(value instanceof PyList) || !isTerminal(value);
+  };
+
   function* visit(
     value: PyValue,
     path: EntryPath,
@@ -94,8 +121,7 @@ export function* leavesOf(tree: PyValue, isTensor: (value: PyValue) => boolean):
         fqn: path.join('.'),
       });
     }
-    const enters = isMapping(value) || (value instanceof PyList && !isTerminal(value));
-    if (!enters || isLeafTensor(value)) {
+    if (!isEntered(value) || isLeafTensor(value)) {
       yield { path, value, replace };
       return;
     }
@@ -111,7 +137,7 @@ export function* leavesOf(tree: PyValue, isTensor: (value: PyValue) => boolean):
           value.items[index] = next;
         });
       }
-    } else {
+    } else if (isMapping(value)) {
       for (const [key, item] of mappingEntries(value)) {
         yield* visit(item, [...path, keyText(key)], isMetAgain, next => setItem(value, key, next));
       }

@@ -156,7 +156,8 @@ export class TensorGatherer {
     const known = page[storage % PAGE]!;
     if (known >= 0) return known;
     const { file, byteOffset, byteLength, crc32 } = row;
-    this.planSource[file] ??= this.plan.addSource(this.checkpoint.files[file]!.path);
+    const { path, memory } = this.checkpoint.files[file]!;
+    this.planSource[file] ??= this.plan.addSource(memory ?? path);
     const index = this.plan.addStorage({
       source: this.planSource[file]!,
       byteOffset,

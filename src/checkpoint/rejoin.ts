@@ -1,4 +1,4 @@
-import { FormatError } from '../errors.js';
+import { FormatError, withContext } from '../errors.js';
 import { PyDict } from '../pickle/dict.js';
 import { PyList, type PyObject, type PyValue } from '../pickle/values.js';
 import { type EntryPath, ObjectEntry, TensorEntry } from './checkpoint.js';
@@ -19,11 +19,10 @@ export class TreeJoiner {
 
   constructor(private readonly tree: Mapping) {}
 
-  /** @throws FormatError where the whole name is the key of something else. */
+  /** @throws FormatError where something else has the name already. */
   pathOf(fqn: string): EntryPath {
-    const path = this.find(this.tree, fqn);
-    if (path !== undefined) return path;
-    throw new FormatError('Two values of the checkpoint have the same name', { fqn });
+    // At the root every name has a place.
+    return withContext({ fqn }, () => this.find(this.tree, fqn)) ?? [fqn];
   }
 
   /** Changes the containers of the tree. The path must come from {@link pathOf}. */
@@ -57,7 +56,8 @@ export class TreeJoiner {
         child !== undefined && isContainer(child) ? this.find(child, name.slice(end + 1)) : undefined;
       if (rest !== undefined) return [key, ...rest];
     }
-    return children.has(name) ? undefined : [name];
+    if (children.has(name)) throw taken();
+    return [name];
   }
 
   private findInList({ items }: PyList, name: string): EntryPath | undefined {
@@ -65,8 +65,10 @@ export class TreeJoiner {
     const step = dot < 0 ? name : name.slice(0, dot);
     const position = /^(0|[1-9]\d{0,8})$/.test(step) ? Number(step) : -1;
     const item = items[position];
-    if (item === undefined || !isContainer(item)) return undefined;
+    if (item === undefined) return undefined;
+    if (dot < 0 && !isContainer(item)) throw taken();
     if (dot < 0) return isEmptyMapping(item) ? [position] : undefined;
+    if (!isContainer(item)) return undefined;
     const rest = this.find(item, name.slice(dot + 1));
     return rest && [position, ...rest];
   }
@@ -79,6 +81,10 @@ export class TreeJoiner {
     }
     return children;
   }
+}
+
+function taken(): FormatError {
+  return new FormatError('Two values of the checkpoint have the same name');
 }
 
 function isContainer(value: PyValue): value is Mapping | PyList {

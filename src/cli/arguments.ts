@@ -4,7 +4,7 @@ import { UsageError } from '../errors.js';
 import { type Command, type GivenArguments, type Invocation, usageOf } from './command.js';
 import { ALL_OPTIONS, COMMANDS, commandNamed } from './commands.js';
 import { helpText } from './help.js';
-import { commandWord, optionTokens, requireKnownOptions, unknownCommand } from './tokens.js';
+import { commandWord, optionTokens, requireKnownOptions, unknownCommand, withLongNames } from './tokens.js';
 
 /** What to do: a text to print, or a checked request. */
 export type Parsed = { text: string } | Invocation;
@@ -13,7 +13,8 @@ export type Parsed = { text: string } | Invocation;
  * Takes the command line apart. Never prints and never exits.
  * @throws UsageError that says what is unknown, missing, too much, or contradictory.
  */
-export function parseArguments(argv: readonly string[]): Parsed {
+export function parseArguments(given: readonly string[]): Parsed {
+  const argv = withLongNames(given);
   requireKnownOptions(argv);
   const tokens = optionTokens(argv);
   if (tokens.includes('--help') || tokens.includes('-h')) return { text: helpText(commandWord(argv)) };

@@ -33,6 +33,8 @@ export interface Positional {
 export interface OptionRow {
   readonly name: string;
   readonly kind: 'flag' | 'value' | 'values';
+  /** One letter that stands for the name, as in `-o`. */
+  readonly short?: string;
   /** How the help calls the value. */
   readonly valueName?: string;
   readonly describe: string;

@@ -1,9 +1,18 @@
 import type { Command, OptionRow } from './command.js';
 import { convertCommand } from './commands/convert.js';
+import { diffCommand } from './commands/diff.js';
+import { extractCommand } from './commands/extract.js';
 import { inspectCommand } from './commands/inspect.js';
+import { statsCommand } from './commands/stats.js';
 
 /** All commands, in the order of the help. */
-export const COMMANDS: readonly Command[] = [convertCommand, inspectCommand];
+export const COMMANDS: readonly Command[] = [
+  convertCommand,
+  inspectCommand,
+  statsCommand,
+  diffCommand,
+  extractCommand,
+];
 
 export const COMMAND_NAMES: readonly string[] = COMMANDS.map(({ name }) => name);
 

@@ -5,6 +5,7 @@ import type { LostEntry } from '../ops/salvage.js';
 import { printableDeep } from '../tui/printable.js';
 import { wrapWords } from '../tui/text-width.js';
 import { formatCount, formatDuration, formatExactBytes, formatRate } from '../tui/units.js';
+import { checksumText } from './checksum-text.js';
 import type { Style } from './style.js';
 import { labelled } from './table.js';
 
@@ -39,7 +40,8 @@ export function convertText(
     }
   } else {
     rows.push([result.status === 'converted' ? 'written' : 'compared', outputText(result)]);
-    rows.push(['time', timeText(result, seconds)], ['checksums', checksumText(result, crc)]);
+    if (result.checked !== undefined) rows.push(['checked', checkedText(result.checked)]);
+    rows.push(['time', timeText(result, seconds)], ['checksums', checksumText(crc ? result.crc : undefined)]);
   }
   for (const entry of result.lost.slice(0, MAX_LOST)) rows.push(['LOST', lostText(entry)]);
   if (result.lost.length > MAX_LOST) {
@@ -85,6 +87,10 @@ function outputText({ outputs }: ConvertResult): string {
   return `${formatCount(outputs.length, 'file')}, ${formatExactBytes(byteLength)}`;
 }
 
+function checkedText({ tensors, objects }: NonNullable<ConvertResult['checked']>): string {
+  return `read back: ${formatCount(tensors, 'tensor')} and ${formatCount(objects, 'object')} are equal to the source`;
+}
+
 /** Below this a rate tells of the start of the program only. */
 const RATE_FROM_BYTE_LENGTH = 1 << 20;
 
@@ -93,17 +99,6 @@ function timeText({ byteLength, workers }: ConvertResult, seconds: number): stri
   if (byteLength >= RATE_FROM_BYTE_LENGTH && seconds > 0) parts.push(formatRate(byteLength / seconds));
   if (workers !== undefined && workers > 1) parts.push(formatCount(workers, 'thread'));
   return parts.join(', ');
-}
-
-function checksumText({ crc }: ConvertResult, wanted: boolean): string {
-  if (!wanted || crc === undefined) return 'not checked (--no-crc)';
-  const { checked, partlyRead, withoutCrc } = crc;
-  const parts: string[] = [];
-  if (checked > 0) parts.push(`${formatCount(checked, 'storage')} checked, all good`);
-  if (partlyRead > 0) parts.push(`${formatCount(partlyRead, 'storage')} read in part, so not checked`);
-  if (withoutCrc > 0)
-    parts.push(`${formatCount(withoutCrc, 'storage')} saved without checksums, so not checked`);
-  return parts.length === 0 ? 'no bytes to check' : parts.join('; ');
 }
 
 const MAX_LOST = 20;

@@ -73,8 +73,8 @@ function commandHead(command: Command): string[] {
 }
 
 function optionLines(command: Command | undefined): string[] {
-  const rows: [string, string][] = (command?.options ?? []).map(({ name, valueName, describe }) => [
-    `  --${name}${valueName === undefined ? '' : ` ${valueName}`}`,
+  const rows: [string, string][] = (command?.options ?? []).map(({ name, short, valueName, describe }) => [
+    `  ${short === undefined ? '' : `-${short}, `}--${name}${valueName === undefined ? '' : ` ${valueName}`}`,
     describe,
   ]);
   rows.push(['  -h, --help', 'Print this']);

@@ -1,4 +1,5 @@
 import type { InspectedChunk, InspectedEntry, InspectReport } from '../ops/inspect.js';
+import type { RankBox } from '../ops/rank-boxes.js';
 import { printableDeep } from '../tui/printable.js';
 import { displayWidth, padEnd, padStart, shortenEnd, shortenMiddle } from '../tui/text-width.js';
 import { formatBytes, formatCount, formatExactBytes } from '../tui/units.js';
@@ -28,11 +29,12 @@ function highlighted(line: string, style: Style): string {
     .replace(/^( +)(DANGEROUS:)/, (_, indent: string, word: string) => indent + style.error(word));
 }
 
-const FORMATS: Record<InspectReport['format'], string> = {
+export const FORMATS: Record<InspectReport['format'], string> = {
   dcp: 'DCP directory',
   torch: 'torch.save file',
   safetensors: 'safetensors',
   torchscript: 'TorchScript archive',
+  memory: 'state dict in memory',
 };
 
 function headerRows(report: InspectReport): [string, string][] {
@@ -49,6 +51,7 @@ function headerRows(report: InspectReport): [string, string][] {
     ...dtypeRows(report),
     ['objects', formatCount(objects)],
     ...weightsOnlyRows(report),
+    ...layoutRows(report),
     ...warnings.map(({ message }): [string, string] => ['WARNING', message]),
   ];
 }
@@ -73,6 +76,62 @@ function dtypeRows({ dtypes }: InspectReport): [string, string][] {
   ]);
   const widths = columnWidths(columns, rows);
   return rows.map(row => ['dtypes', tableLine(columns, widths, row)]);
+}
+
+/** More ranks are in the JSON document. */
+const MAX_RANKS = 64;
+
+function layoutRows({ layout }: InspectReport): [string, string][] {
+  if (layout === undefined) return [];
+  const { mesh, placements, replicatedTensors, ranks } = layout;
+  const rows = ranks
+    .slice(0, MAX_RANKS)
+    .map(({ rank, coordinate, tensors, byteLength, chunkByteLength }) => [
+      `rank ${rank}`,
+      `(${coordinate.join(', ')})`,
+      formatCount(tensors, 'tensor'),
+      `reads ${formatBytes(byteLength)}`,
+      `of chunks of ${formatBytes(chunkByteLength)}`,
+    ]);
+  const columns = ['left', 'left', 'right', 'left', 'left'].map(
+    (align): Column => ({
+      title: '',
+      align: align as Column['align'],
+    }),
+  );
+  const widths = columnWidths(columns, rows);
+  const whole =
+    replicatedTensors === 0 ? '' : `; ${formatCount(replicatedTensors, 'tensor')} whole on every rank`;
+  return [
+    ['layout', `${placements.join(', ')} on mesh ${mesh}${whole}`],
+    ...rows.map((row): [string, string] => ['ranks', tableLine(columns, widths, row)]),
+    ...(ranks.length > MAX_RANKS
+      ? [
+          ['ranks', `and ${formatCount(ranks.length - MAX_RANKS)} more (--json lists all)`] as [
+            string,
+            string,
+          ],
+        ]
+      : []),
+  ];
+}
+
+/** What each rank holds of a tensor. */
+function rankLines(ranks: readonly RankBox[]): string[] {
+  const cells = ranks
+    .slice(0, MAX_RANKS)
+    .map(({ rank, boxes, byteLength }) => [
+      `rank ${rank}`,
+      boxes.length === 0 ? 'nothing' : boxes.map(boxText).join(' '),
+      formatBytes(byteLength),
+    ]);
+  const columns: Column[] = [
+    { title: '', align: 'left' },
+    { title: '', align: 'left' },
+    { title: '', align: 'right' },
+  ];
+  const widths = columnWidths(columns, cells);
+  return cells.map(row => `    ${tableLine(columns, widths, row)}`);
 }
 
 const MAX_FILE_NAMES = 5;
@@ -156,6 +215,7 @@ function entryLines(
   for (const [i, entry] of entries.entries()) {
     const line = tableLine(columns, widths, [...rows[i]!.slice(0, -1), nameCell(entry, room)]);
     lines.push(entry.kind === 'object' ? style.dim(line) : line);
+    if (entry.ranks !== undefined) lines.push(...rankLines(entry.ranks).map(rank => style.dim(rank)));
     if (entry.chunks !== undefined) lines.push(...chunkLines(entry.chunks).map(chunk => style.dim(chunk)));
   }
   return lines;

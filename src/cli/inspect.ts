@@ -12,13 +12,18 @@ export async function runInspect(
   output: Output,
   { stdout }: Screens,
 ): Promise<number> {
-  const { path, keys, chunks, json } = request;
+  const { path, keys, chunks, layout, json } = request;
   const { holdsSeveral } = await import('../ops/list-checkpoints.js');
   if (request.latestComplete) return printLatest(request, output);
   // With options about entries the request is of one checkpoint: opening says that there are several.
-  if (keys === undefined && !chunks && holdsSeveral(path)) return printList(request, output, stdout);
+  const isOfEntries = keys !== undefined || chunks || layout !== undefined;
+  if (!isOfEntries && holdsSeveral(path)) return printList(request, output, stdout);
   const { inspectCheckpoint } = await import('../ops/inspect.js');
-  const report = await inspectCheckpoint(path, { chunks, ...(keys === undefined ? {} : { keys }) });
+  const report = await inspectCheckpoint(path, {
+    chunks,
+    ...(keys === undefined ? {} : { keys }),
+    ...(layout === undefined ? {} : { layout: (await import('../ops/sharding.js')).parseLayout(layout) }),
+  });
   if (keys !== undefined && report.entries.length === 0) {
     await output.notice('dcp: no entry has a name that --keys matches\n');
   }

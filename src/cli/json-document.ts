@@ -41,9 +41,17 @@ function documentText(document: object): string {
   return `${printableJson(JSON.stringify(document))}\n`;
 }
 
+/** Whole numbers that most readers of JSON would round are text. */
+function jsonInteger(value: bigint): number | string {
+  const number = Number(value);
+  return Number.isSafeInteger(number) ? number : String(value);
+}
+
 /** A copy with keys such as `byteLength` as `byte_length`. Reports hold data in values and arrays, never in keys. */
 export function snakeCaseKeys(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(snakeCaseKeys);
+  if (ArrayBuffer.isView(value)) return Array.from(value as Uint16Array | Float64Array);
+  if (typeof value === 'bigint') return jsonInteger(value);
   if (typeof value !== 'object' || value === null) return value;
   return Object.fromEntries(
     Object.entries(value).map(([key, item]) => [

@@ -1,6 +1,7 @@
+import { CheckError } from '../errors.js';
 import { parseArguments } from './arguments.js';
 import { errorText } from './error-text.js';
-import { EXIT_DONE, EXIT_FAILED } from './exit-codes.js';
+import { EXIT_DONE, EXIT_FAILED, EXIT_PROBLEMS } from './exit-codes.js';
 import { helpText } from './help.js';
 import { failureDocument } from './json-document.js';
 import { ClosedPipe, Output } from './output.js';
@@ -58,6 +59,7 @@ async function fail(
 }
 
 function exitCodeOf(error: unknown): number {
+  if (error instanceof CheckError) return EXIT_PROBLEMS;
   const code = error instanceof Error && 'exitCode' in error ? error.exitCode : undefined;
   return typeof code === 'number' ? code : EXIT_FAILED;
 }

@@ -1,12 +1,12 @@
-import type { ConvertProgress } from '../ops/convert.js';
+import type { Progress } from '../ops/progress.js';
 import type { ProgressScreen } from '../tui/progress-screen.js';
 import { initialProgress, type ProgressAction, progressReducer } from '../tui/progress-state.js';
 import { phaseText, progressLine } from '../tui/progress-text.js';
 import type { Terminal } from './terminal.js';
 
-/** Tells on stderr how far a conversion is. Nothing is printed by a conversion that is over soon. */
+/** Tells on stderr how far an operation is. Nothing is printed by one that is over soon. */
 export interface ProgressReporter {
-  onProgress(progress: ConvertProgress): void;
+  onProgress(progress: Progress): void;
   /** The user asked to stop. */
   onInterrupt(): void;
   /** Ends all drawing; to be called before anything else is printed. */

@@ -1,4 +1,7 @@
 import { UsageError } from '../errors.js';
+import type { DeviceChoice } from '../index.js';
+import type { MeshTexts } from '../ops/sharding.js';
+import { suggest } from '../ops/suggest.js';
 import type { GivenArguments, OptionRow } from './command.js';
 
 /** Options that mean the same in every command that has them. */
@@ -39,6 +42,66 @@ export function readsInFlightOf(given: GivenArguments): number | undefined {
     most: MAX_READS_IN_FLIGHT,
     what: 'a number of reads',
   });
+}
+
+export const DEVICE_OPTION: OptionRow = {
+  name: 'device',
+  kind: 'value',
+  valueName: 'DEVICE',
+  describe: 'auto, cpu, tensorflow or webgpu. Default: auto, which takes a GPU if there is one, else the CPU',
+};
+
+const DEVICES: readonly DeviceChoice[] = ['auto', 'cpu', 'tensorflow', 'webgpu'];
+
+/** For commands whose work is reading: a GPU would have to wait for it. */
+export const DEVICE_OF_COMPARISON_OPTION: OptionRow = {
+  ...DEVICE_OPTION,
+  describe:
+    'Where tensors are compared: auto, cpu, tensorflow or webgpu. Default: cpu, which is as fast as reading',
+};
+
+/** @throws UsageError where the value names no device. */
+export function deviceOf(given: GivenArguments, otherwise: DeviceChoice = 'auto'): DeviceChoice {
+  return choiceOf('device', given.value('device') ?? otherwise, DEVICES);
+}
+
+/** @throws UsageError where a word is none of those that the option knows. */
+export function choiceOf<Word extends string>(option: string, word: string, known: readonly Word[]): Word {
+  const found = known.find(name => name === word);
+  if (found !== undefined) return found;
+  const nearest = suggest(word, known);
+  throw new UsageError(`--${option} does not know ${word === '' ? 'an empty word' : word}`, {
+    expected: known.join(', '),
+    ...(nearest === undefined ? {} : { hint: `Did you mean ${nearest}?` }),
+  });
+}
+
+/** A rank's part of each tensor. */
+export const SHARD_OPTIONS: readonly OptionRow[] = [
+  {
+    name: 'mesh',
+    kind: 'value',
+    valueName: 'MESH',
+    describe: 'The ranks as a grid: 8, 2x4 or dp=2,tp=4',
+  },
+  {
+    name: 'placements',
+    kind: 'value',
+    valueName: 'LIST',
+    describe: "One for each dimension of --mesh: 'Shard(0),Replicate()'",
+  },
+];
+
+/** @throws UsageError where one of --mesh and --placements is missing. */
+export function layoutOf({ value }: GivenArguments): MeshTexts | undefined {
+  const [mesh, placements] = [value('mesh'), value('placements')];
+  if (mesh === undefined && placements === undefined) return undefined;
+  if (mesh === undefined || placements === undefined) {
+    throw new UsageError(`--${mesh === undefined ? 'mesh' : 'placements'} is missing`, {
+      hint: "Give both: --mesh 2x4 --placements 'Shard(0),Replicate()'.",
+    });
+  }
+  return { mesh, placements };
 }
 
 export const MAX_WORKERS = 256;

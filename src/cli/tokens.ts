@@ -1,6 +1,6 @@
 import { UsageError } from '../errors.js';
+import { suggest } from '../ops/suggest.js';
 import { ALL_OPTIONS, COMMAND_NAMES, commandNamed, GLOBAL_OPTION_NAMES } from './commands.js';
-import { suggest } from './suggest.js';
 
 /**
  * What can be told from the arguments before they are taken apart, however wrong they are: it decides how to help
@@ -16,6 +16,16 @@ export function wantsJson(argv: readonly string[]): boolean {
 export function commandWord(argv: readonly string[]): string | undefined {
   const word = beforeDoubleDash(argv).find(token => !token.startsWith('-'));
   return commandNamed(word)?.name;
+}
+
+/** The arguments with `--output` for `-o`. */
+export function withLongNames(argv: readonly string[]): readonly string[] {
+  const end = beforeDoubleDash(argv).length;
+  return argv.map((token, i) => {
+    const row =
+      i < end ? ALL_OPTIONS.find(({ short }) => short !== undefined && token === `-${short}`) : undefined;
+    return row === undefined ? token : `--${row.name}`;
+  });
 }
 
 /** Arguments that are options: all that begin with a dash, up to `--`, but `-1` in `--workers -1`. */

@@ -2,13 +2,13 @@ import { availableParallelism } from 'node:os';
 import { type ReadGateSpec, readGateSpec } from '../io/read-gate.js';
 import { FileTileIo } from './file-tile-io.js';
 import { CrcLedger, type CrcReport } from './ledger.js';
-import type { CopyPlan } from './plan.js';
+import type { CopyPlan, PlanSource } from './plan.js';
 import { openRunner } from './runner.js';
 import { copyOrdered, runUnordered } from './schedule.js';
 import { SLOT_BYTE_LENGTH, SLOT_TILE_BYTE_LENGTH } from './slots.js';
 import { type ByteSink, OrderedOutput } from './stream.js';
-import type { TileResult } from './tile.js';
-import type { TileRequest } from './tile-work.js';
+import type { Tile, TileResult } from './tile.js';
+import type { TileRequest, TileTarget } from './tile-work.js';
 import { tilesOf } from './tiles.js';
 
 export interface CopyOptions {
@@ -86,35 +86,104 @@ const SLOTS_PER_WORKER = 2;
 export async function streamCopy(
   plan: CopyPlan,
   sink: ByteSink,
-  check: () => void,
+  check: () => void | Promise<void>,
   options: CopyOptions = {},
 ): Promise<CopyReport> {
   const withCrc = options.crc ?? true;
   const workers = workersFor(plan, options);
+  const output = new OrderedOutput(plan, sink, withCrc);
+  let byteCount = 0;
+  await copyThroughSlots(plan, workers, options, async (tile, bytes, result) => {
+    await output.addTile(tile, bytes, result);
+    byteCount += result.byteLength;
+    options.onProgress?.({ byteCount, byteTotal: plan.recordByteLength });
+  });
+  const crc = await output.finish(check);
+  return { crc, workers };
+}
+
+/**
+ * Carries a plan out into memory: `buffers` has one an output, of its length. Threads fill shared memory themselves;
+ * for other memory they fill shared pieces, from which it is copied. After an error some of it is filled.
+ * @throws as {@link runCopy}.
+ */
+export async function copyToMemory(
+  plan: CopyPlan,
+  buffers: readonly Uint8Array[],
+  options: Omit<CopyOptions, 'flush'> = {},
+): Promise<CopyReport> {
+  const withCrc = options.crc ?? true;
+  const workers = workersFor(plan, options);
+  const ledger = new CrcLedger(plan);
+  let byteCount = 0;
+  const onDone = (result: TileResult): void => {
+    ledger.add(result.storageCrcs, []);
+    byteCount += result.byteLength;
+    options.onProgress?.({ byteCount, byteTotal: plan.recordByteLength });
+  };
+  if (workers === 0 || [...plan.sources.flatMap(bytesOf), ...buffers].every(isShared)) {
+    const runner = openRunner(
+      { plan, target: { kind: 'memory', buffers }, withCrc, gate: gateFor(options) },
+      workers,
+    );
+    try {
+      await runUnordered(runner, requestsOf(plan), onDone, options.signal);
+    } finally {
+      await runner.close();
+    }
+  } else {
+    await copyThroughSlots(plan, workers, options, (tile, bytes, result) => {
+      takeTile(plan, tile, bytes, buffers);
+      onDone(result);
+    });
+  }
+  const crc = withCrc
+    ? ledger.checkStorages()
+    : { checked: 0, partlyRead: 0, withoutCrc: plan.storages.count };
+  return { crc, workers };
+}
+
+function bytesOf(source: PlanSource): Uint8Array[] {
+  return typeof source === 'string' ? [] : [source.bytes];
+}
+
+function isShared({ buffer }: Uint8Array): boolean {
+  return buffer instanceof SharedArrayBuffer;
+}
+
+/** Copies the records of a tile, which lie one behind the other, to their places. */
+function takeTile(plan: CopyPlan, tile: Tile, bytes: Uint8Array, buffers: readonly Uint8Array[]): void {
+  const { records } = plan;
+  let at = 0;
+  for (let record = tile.firstRecord; record <= tile.lastRecord; record++) {
+    const start = record === tile.firstRecord ? tile.startByte : 0;
+    const end = record === tile.lastRecord ? tile.endByte : records.byteLength[record]!;
+    const part = bytes.subarray(at, at + end - start);
+    buffers[records.output[record]!]!.set(part, records.byteOffset[record]! + start);
+    at += part.length;
+  }
+}
+
+async function copyThroughSlots(
+  plan: CopyPlan,
+  workers: number,
+  options: CopyOptions,
+  handOn: (tile: Tile, bytes: Uint8Array, result: TileResult) => void | Promise<void>,
+): Promise<void> {
   const slots = Array.from(
     { length: SLOTS_PER_WORKER * Math.max(1, workers) },
     () => new SharedArrayBuffer(SLOT_BYTE_LENGTH),
   );
-  const output = new OrderedOutput(plan, sink, withCrc);
-  const runner = openRunner(
-    { plan, target: { kind: 'slots', slots }, withCrc, gate: gateFor(options) },
-    workers,
-  );
-  let byteCount = 0;
+  const target: TileTarget = { kind: 'slots', slots };
+  const runner = openRunner({ plan, target, withCrc: options.crc ?? true, gate: gateFor(options) }, workers);
   try {
     await copyOrdered(
       runner,
       tilesOf(plan, SLOT_TILE_BYTE_LENGTH),
       slots.length,
-      async (tile, slot, result) => {
-        await output.addTile(tile, new Uint8Array(slots[slot]!), result);
-        byteCount += result.byteLength;
-        options.onProgress?.({ byteCount, byteTotal: plan.recordByteLength });
-      },
+      async (tile, slot, result) => handOn(tile, new Uint8Array(slots[slot]!), result),
       options.signal,
     );
-    const crc = await output.finish(check);
-    return { crc, workers };
   } finally {
     await runner.close();
   }

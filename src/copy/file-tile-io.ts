@@ -4,16 +4,17 @@ import type { ReadGate } from '../io/read-gate.js';
 
 import { closeFile, openForUpdate } from '../io/update.js';
 import { writeFully } from '../io/write.js';
+import type { PlanSource } from './plan.js';
 import type { TileIo } from './tile.js';
 
-/** Reads local sources through a cache of descriptors and writes to, or compares with, local files. */
+/** Reads files, through a cache of descriptors, and memory; writes to, or compares with, local files. */
 export class FileTileIo implements TileIo {
   private readonly descriptors = new DescriptorCache();
   private readonly outputs = new Map<number, number>();
   private existing: Uint8Array = new Uint8Array(0);
 
   constructor(
-    private readonly sources: readonly string[],
+    private readonly sources: readonly PlanSource[],
     /** Paths of the outputs, which must exist. */
     private readonly targets: readonly string[],
     private readonly mode: 'write' | 'compare',
@@ -22,9 +23,19 @@ export class FileTileIo implements TileIo {
   ) {}
 
   read(source: number, target: Uint8Array, byteOffset: number): void {
-    const read = (): void => this.descriptors.readInto(this.sources[source]!, target, byteOffset);
+    const from = this.sources[source]!;
+    if (typeof from !== 'string') {
+      target.set(from.bytes.subarray(byteOffset, byteOffset + target.length));
+      return;
+    }
+    const read = (): void => this.descriptors.readInto(from, target, byteOffset);
     if (this.gate === undefined) read();
     else this.gate.pass(read);
+  }
+
+  view(source: number, byteOffset: number, byteLength: number): Uint8Array | undefined {
+    const from = this.sources[source]!;
+    return typeof from === 'string' ? undefined : from.bytes.subarray(byteOffset, byteOffset + byteLength);
   }
 
   write(output: number, bytes: Uint8Array, byteOffset: number): void {

@@ -1,6 +1,6 @@
 import { CorruptDataError } from '../errors.js';
 import { combineCrc32, crc32 } from './crc32.js';
-import type { CopyPlan } from './plan.js';
+import { type CopyPlan, sourceLabel } from './plan.js';
 import type { RangeCrc } from './tile.js';
 
 /** How the sources' own checksums came out. Counts are storages. */
@@ -80,7 +80,7 @@ export class CrcLedger {
       {
         expected: hex(expected),
         found: hex(found),
-        path: sources[storages.source[storage]!]!,
+        path: sourceLabel(sources[storages.source[storage]!]!),
         byteOffset: storages.byteOffset[storage]!,
         ...(storageLabels[storage] === '' ? {} : { fqn: storageLabels[storage]! }),
       },

@@ -1,3 +1,5 @@
+import { type DTypeInfo, dtypeOf } from '../dtype.js';
+import type { Cast } from './cast.js';
 import { type ElementTransform, IDENTITY } from './transform.js';
 
 /**
@@ -8,13 +10,15 @@ import { type ElementTransform, IDENTITY } from './transform.js';
  *   of one record do not overlap and fill it whole.
  * - A *piece* takes `runByteLength` bytes at a time: `dimensions` say how many runs there are and how far apart
  *   they lie on both sides. A verbatim copy is one run without dimensions.
+ * - A *cast* converts the elements of a whole record when its pieces have been put together: pieces address the
+ *   record in the type that it is cast from, everything else in the type that it is cast to.
  * - A *literal* is bytes known at planning; a *deferred literal* is computed from the CRC-32s of records.
  *
  * Everything that the workers need is in columns over shared memory, so that a plan of a million pieces is
  * handed to them without a copy.
  */
 export interface CopyPlan {
-  readonly sources: readonly string[];
+  readonly sources: readonly PlanSource[];
   readonly outputs: readonly OutputSpec[];
   readonly storages: StorageColumns;
   /** What each storage belongs to, for messages: an FQN. */
@@ -23,10 +27,25 @@ export interface CopyPlan {
   readonly pieces: PieceColumns;
   /** The first one is the identity. */
   readonly transforms: readonly ElementTransform[];
+  readonly casts: readonly Cast[];
   readonly literals: readonly Literal[];
   readonly deferred: readonly DeferredLiteral[];
   /** Sum of all record lengths: what progress counts. */
   readonly recordByteLength: number;
+}
+
+/** A file by its path, or bytes in memory; those of threads must be shared memory. */
+export type PlanSource = string | MemorySource;
+
+export interface MemorySource {
+  /** What messages call it. */
+  readonly label: string;
+  readonly bytes: Uint8Array;
+}
+
+/** The path of a file, the label of memory. */
+export function sourceLabel(source: PlanSource): string {
+  return typeof source === 'string' ? source : source.label;
 }
 
 export interface OutputSpec {
@@ -52,6 +71,8 @@ export interface RecordColumns {
   readonly byteLength: Float64Array;
   readonly firstPiece: Uint32Array;
   readonly pieceCount: Uint32Array;
+  /** Index into the plan's `casts`, counted from 1; 0 for bytes that stay as they are. */
+  readonly cast: Uint8Array;
 }
 
 export interface PieceColumns {
@@ -101,10 +122,16 @@ export interface StorageSpec {
   label: string;
 }
 
+/** From which element type to which a record is converted. */
+export interface RecordCast {
+  readonly from: DTypeInfo;
+  readonly to: DTypeInfo;
+}
+
 /** Collects a plan. Records must be begun in the order in which they should be copied. */
 export class CopyPlanBuilder {
-  private readonly sources: string[] = [];
-  private readonly sourceIndex = new Map<string, number>();
+  private readonly sources: PlanSource[] = [];
+  private readonly sourceIndex = new Map<PlanSource, number>();
   private readonly outputs: OutputSpec[] = [];
   private readonly storage = {
     source: [] as number[],
@@ -118,6 +145,7 @@ export class CopyPlanBuilder {
     output: [] as number[],
     byteOffset: [] as number[],
     byteLength: [] as number[],
+    cast: [] as number[],
   };
   private readonly firstPiece: number[] = [];
   private readonly piece = {
@@ -130,6 +158,7 @@ export class CopyPlanBuilder {
   };
   private readonly dimensions: number[] = [];
   private readonly transforms: ElementTransform[] = [IDENTITY];
+  private readonly casts: Cast[] = [];
   /** Bytes that the pieces of the record begun last fill. */
   private filled = 0;
   readonly literals: Literal[] = [];
@@ -139,11 +168,11 @@ export class CopyPlanBuilder {
     return this.firstPiece.length;
   }
 
-  addSource(path: string): number {
-    let index = this.sourceIndex.get(path);
+  addSource(source: PlanSource): number {
+    let index = this.sourceIndex.get(source);
     if (index === undefined) {
-      index = this.sources.push(path) - 1;
-      this.sourceIndex.set(path, index);
+      index = this.sources.push(source) - 1;
+      this.sourceIndex.set(source, index);
     }
     return index;
   }
@@ -166,12 +195,16 @@ export class CopyPlanBuilder {
     this.outputs[output] = { ...this.outputs[output]!, byteLength };
   }
 
-  /** Begins a record; the pieces added next belong to it. Returns its index. */
-  beginRecord(output: number, byteOffset: number, byteLength: number): number {
+  /**
+   * Begins a record; the pieces added next belong to it. Returns its index. With `cast`, `byteLength` is that of the
+   * converted elements, and the pieces fill the record as it is before.
+   */
+  beginRecord(output: number, byteOffset: number, byteLength: number, cast?: RecordCast): number {
     this.endRecord();
     this.record.output.push(output);
     this.record.byteOffset.push(byteOffset);
     this.firstPiece.push(this.piece.storage.length);
+    this.record.cast.push(cast === undefined || cast.from === cast.to ? 0 : this.castIndex(cast) + 1);
     return this.record.byteLength.push(byteLength) - 1;
   }
 
@@ -198,6 +231,11 @@ export class CopyPlanBuilder {
     }
   }
 
+  private castIndex({ from, to }: RecordCast): number {
+    const found = this.casts.findIndex(known => known.from === from.name && known.to === to.name);
+    return found >= 0 ? found : this.casts.push({ from: from.name, to: to.name }) - 1;
+  }
+
   private transformIndex(transform: ElementTransform): number {
     const found = this.transforms.findIndex(
       known =>
@@ -218,11 +256,11 @@ export class CopyPlanBuilder {
 
   /** A record that its pieces do not fill would be written with whatever the buffer held. */
   private endRecord(): void {
-    const byteLength = this.record.byteLength.at(-1) ?? 0;
+    const last = this.record.byteLength.length - 1;
+    const cast = this.casts[(this.record.cast[last] ?? 0) - 1];
+    const byteLength = uncastByteLength(this.record.byteLength[last] ?? 0, cast);
     if (this.filled !== byteLength) {
-      throw new Error(
-        `pieces fill ${this.filled} of ${byteLength} bytes of record ${this.record.byteLength.length - 1}`,
-      );
+      throw new Error(`pieces fill ${this.filled} of ${byteLength} bytes of record ${last}`);
     }
     this.filled = 0;
   }
@@ -251,6 +289,7 @@ export class CopyPlanBuilder {
         byteLength: sharedFloat64(record.byteLength),
         firstPiece: sharedUint32(firstPiece),
         pieceCount: sharedUint32(firstPiece.map((first, i) => (firstPiece[i + 1] ?? pieceTotal) - first)),
+        cast: sharedUint8(record.cast),
       },
       pieces: {
         count: pieceTotal,
@@ -266,11 +305,18 @@ export class CopyPlanBuilder {
         dimensions: sharedFloat64(this.dimensions),
       },
       transforms: this.transforms,
+      casts: this.casts,
       literals: this.literals,
       deferred: this.deferred,
       recordByteLength: record.byteLength.reduce((sum, byteLength) => sum + byteLength, 0),
     };
   }
+}
+
+/** Bytes, before the cast, of elements that take `byteLength` bytes after it. */
+export function uncastByteLength(byteLength: number, cast: Cast | undefined): number {
+  if (cast === undefined) return byteLength;
+  return (byteLength / dtypeOf(cast.to).itemSize) * dtypeOf(cast.from).itemSize;
 }
 
 /** Drops dimensions of one, and joins those that continue each other on both sides. Undefined: nothing to copy. */

@@ -1,3 +1,6 @@
+import { type DTypeInfo, findDType } from '../dtype.js';
+import { type FloatLayout, numberFormatOf, valueTable } from '../numbers.js';
+
 /**
  * Floating types of 8 and 16 bits, from and to the 32 bits of a float32. Facts of the formats and their rounding:
  * `torch/headeronly/util` (Half.h, BFloat16.h, Float8_*.h). All round to nearest, ties to even.
@@ -9,26 +12,6 @@ export interface SmallFloat {
   encode(float32Bits: Int32Array, target: Uint8Array | Uint16Array, count: number): void;
 }
 
-interface Format {
-  exponentBits: number;
-  mantissaBits: number;
-  bias: number;
-  /**
-   * What lies beyond the largest number: `infinity`; `saturate` (e4m3fn has no infinity, and one NaN pattern to a
-   * sign); `nan` (fnuz types, whose one NaN is the pattern of a negative zero).
-   */
-  overflow: 'infinity' | 'saturate' | 'nan';
-}
-
-const FORMATS: Readonly<Record<string, Format>> = {
-  float16: { exponentBits: 5, mantissaBits: 10, bias: 15, overflow: 'infinity' },
-  float8_e5m2: { exponentBits: 5, mantissaBits: 2, bias: 15, overflow: 'infinity' },
-  float8_e4m3fn: { exponentBits: 4, mantissaBits: 3, bias: 7, overflow: 'saturate' },
-  float8_e5m2fnuz: { exponentBits: 5, mantissaBits: 2, bias: 16, overflow: 'nan' },
-  float8_e4m3fnuz: { exponentBits: 4, mantissaBits: 3, bias: 8, overflow: 'nan' },
-};
-
-const FLOAT32_NAN = 0x7fc00000;
 const FLOAT32_INFINITY = 0x7f800000;
 const known = new Map<string, SmallFloat>();
 
@@ -36,11 +19,16 @@ const known = new Map<string, SmallFloat>();
 export function smallFloat(name: string): SmallFloat | undefined {
   let found = known.get(name);
   if (found === undefined) {
-    const format = FORMATS[name];
+    const dtype = findDType(name);
+    const format = dtype === undefined ? undefined : numberFormatOf(dtype);
+    if (format?.layout === undefined || format.componentCount === 2) return undefined;
+    if (format.bitWidth !== 8 && format.bitWidth !== 16) return undefined;
     if (name === 'bfloat16') found = bfloat16();
-    else if (name === 'float8_e8m0fnu') found = e8m0();
-    else if (format !== undefined) found = fromFormat(format);
-    else return undefined;
+    else
+      found = {
+        decode: decoder(dtype!),
+        encode: format.layout.signBits === 0 ? encodeE8m0 : encoder(format.layout),
+      };
     known.set(name, found);
   }
   return found;
@@ -83,72 +71,40 @@ function roundedToUpperHalf(x: number): number {
 }
 
 /** One bit pattern after the other, by table. */
-function decoder(table: Int32Array): SmallFloat['decode'] {
+function decoder(dtype: DTypeInfo): SmallFloat['decode'] {
+  const table = new Int32Array(Float32Array.from(valueTable(dtype)).buffer);
   return (source, bits, count) => {
     for (let i = 0; i < count; i++) bits[i] = table[source[i]!]!;
   };
 }
 
 /** A power of two, 2^-127 to 2^127, without a sign; 255 is NaN. */
-function e8m0(): SmallFloat {
-  return {
-    decode: decoder(
-      Int32Array.from({ length: 256 }, (_, pattern) =>
-        pattern === 0 ? 0x00400000 : pattern === 255 ? FLOAT32_NAN : pattern << 23,
-      ),
-    ),
-    encode(bits, target, count) {
-      for (let i = 0; i < count; i++) {
-        const magnitude = bits[i]! & 0x7fffffff;
-        const exponent = magnitude >>> 23;
-        const fraction = magnitude & 0x7fffff;
-        // Half way is rounded up from a normal number, down from a subnormal one.
-        const isUp = exponent < 255 && fraction > (exponent === 0 ? 0x400000 : 0x3fffff);
-        target[i] = exponent + (isUp ? 1 : 0);
-      }
-    },
-  };
-}
-
-function fromFormat(format: Format): SmallFloat {
-  return { decode: decoder(decodingTable(format)), encode: encoder(format) };
-}
-
-function decodingTable({ exponentBits, mantissaBits, bias, overflow }: Format): Int32Array {
-  const signBit = 1 << (exponentBits + mantissaBits);
-  const lastExponent = (1 << exponentBits) - 1;
-  const scratch = new DataView(new ArrayBuffer(4));
-  return Int32Array.from({ length: 2 * signBit }, (_, pattern) => {
-    const sign = pattern & signBit ? 0x80000000 : 0;
-    const magnitude = pattern & (signBit - 1);
-    const exponent = magnitude >>> mantissaBits;
-    const mantissa = magnitude & ((1 << mantissaBits) - 1);
-    if (overflow === 'nan' && pattern === signBit) return FLOAT32_NAN;
-    if (overflow === 'saturate' && magnitude === signBit - 1) return sign | FLOAT32_NAN;
-    if (overflow === 'infinity' && exponent === lastExponent) {
-      return sign | FLOAT32_INFINITY | (mantissa << (23 - mantissaBits));
-    }
-    const value =
-      exponent === 0
-        ? mantissa * 2 ** (1 - bias - mantissaBits)
-        : (mantissa + (1 << mantissaBits)) * 2 ** (exponent - bias - mantissaBits);
-    scratch.setFloat32(0, value);
-    return sign | scratch.getInt32(0);
-  });
-}
+const encodeE8m0: SmallFloat['encode'] = (bits, target, count) => {
+  for (let i = 0; i < count; i++) {
+    const magnitude = bits[i]! & 0x7fffffff;
+    const exponent = magnitude >>> 23;
+    const fraction = magnitude & 0x7fffff;
+    // Half way is rounded up from a normal number, down from a subnormal one.
+    const isUp = exponent < 255 && fraction > (exponent === 0 ? 0x400000 : 0x3fffff);
+    target[i] = exponent + (isUp ? 1 : 0);
+  }
+};
 
 /**
  * Rounding without branches: for each exponent of a float32, how far its significand is shifted to the right, whether
  * the bit that a float32 leaves out is put back (results below the normal range), and what is added. A carry out of
  * the significand raises the exponent, as it should.
+ *
+ * Beyond the largest number lies infinity; where the format has none, the largest number stays, and formats whose NaN
+ * is the pattern of a negative zero give that.
  */
-function encoder({ exponentBits, mantissaBits, bias, overflow }: Format): SmallFloat['encode'] {
+function encoder({ exponentBits, mantissaBits, bias, nonFinite }: FloatLayout): SmallFloat['encode'] {
   const signShift = 31 - exponentBits - mantissaBits;
   const signBit = 1 << (exponentBits + mantissaBits);
-  const overflowExponent = 127 - bias + (1 << exponentBits) - (overflow === 'infinity' ? 1 : 0);
+  const overflowExponent = 127 - bias + (1 << exponentBits) - (nonFinite === 'ieee' ? 1 : 0);
   const beyond =
-    overflow === 'infinity' ? signBit - (1 << mantissaBits) : overflow === 'saturate' ? signBit - 2 : signBit;
-  const nan = overflow === 'nan' ? signBit : signBit - 1;
+    nonFinite === 'ieee' ? signBit - (1 << mantissaBits) : nonFinite === 'all-ones' ? signBit - 2 : signBit;
+  const nan = nonFinite === 'negative-zero' ? signBit : signBit - 1;
   const shift = new Uint8Array(256).fill(ROUNDS_TO_ZERO);
   const leading = new Int32Array(256);
   const base = new Int32Array(256);
@@ -164,7 +120,7 @@ function encoder({ exponentBits, mantissaBits, bias, overflow }: Format): SmallF
       leading[exponent] = 0x800000;
     }
   }
-  const isPlain = overflow === 'infinity';
+  const isPlain = nonFinite === 'ieee';
   return (bits, target, count) => {
     for (let i = 0; i < count; i++) {
       const x = bits[i]!;
@@ -177,7 +133,7 @@ function encoder({ exponentBits, mantissaBits, bias, overflow }: Format): SmallF
       const sign = (x >>> signShift) & signBit;
       if (magnitude > FLOAT32_INFINITY) result = nan;
       else if (!isPlain) {
-        if (result === 0 && overflow === 'nan') {
+        if (result === 0 && nonFinite === 'negative-zero') {
           target[i] = 0;
           continue;
         }

@@ -58,11 +58,11 @@ export class OrderedOutput {
    * Writes what follows the last record, after `check` has passed: without the end record of an archive, or the last
    * byte of a format that ends with its data, nobody takes the stream for whole.
    */
-  async finish(check: () => void): Promise<CrcReport> {
+  async finish(check: () => void | Promise<void>): Promise<CrcReport> {
     const crc = this.withCrc
       ? this.ledger.checkStorages()
       : { checked: 0, partlyRead: 0, withoutCrc: this.plan.storages.count };
-    check();
+    await check();
     if (this.held !== undefined) await this.sink(this.held);
     await this.addLiteralsBefore(Number.POSITIVE_INFINITY);
     const expected = this.plan.outputs[0]!.byteLength;

@@ -1,16 +1,26 @@
 import { ReadGate, type ReadGateSpec } from '../io/read-gate.js';
 import { FileTileIo } from './file-tile-io.js';
+import { MemoryTileIo } from './memory-tile-io.js';
 import type { CopyPlan } from './plan.js';
 import { SlotTileIo } from './slots.js';
 import type { Work } from './threads.js';
-import { SLOW_MIN_READ_BYTE_LENGTH, type Tile, TileCopier, type TileResult } from './tile.js';
+import {
+  type CrcScope,
+  SLOW_MIN_READ_BYTE_LENGTH,
+  type Tile,
+  TileCopier,
+  type TileIo,
+  type TileResult,
+} from './tile.js';
 
 /** Where the records of a plan go. Plain data: it is sent to threads. */
 export type TileTarget =
   /** Into files, one path an output, which must exist; or compared with what they hold. */
   | { kind: 'files'; paths: readonly string[]; mode: 'write' | 'compare' }
   /** Into shared memory, for a stream: each tile into the slot that it is given. */
-  | { kind: 'slots'; slots: readonly SharedArrayBuffer[] };
+  | { kind: 'slots'; slots: readonly SharedArrayBuffer[] }
+  /** Into memory, one buffer an output; those of threads must be shared memory. */
+  | { kind: 'memory'; buffers: readonly Uint8Array[] };
 
 /** What a thread needs to copy tiles. The columns of the plan are shared memory, not copies. */
 export interface RunnerSetup {
@@ -34,16 +44,22 @@ export class TileWork implements Work<TileRequest, TileResult> {
   private readonly copier: TileCopier;
 
   constructor(private readonly setup: RunnerSetup) {
-    const { plan, target, withCrc, gate } = setup;
+    const { plan, target, gate } = setup;
     const { paths, mode } = target.kind === 'files' ? target : { paths: [], mode: 'write' as const };
     this.io = new FileTileIo(plan.sources, paths, mode, gate && new ReadGate(gate));
     this.slotIo = new SlotTileIo((source, bytes, byteOffset) => this.io.read(source, bytes, byteOffset));
     this.copier = new TileCopier(
       plan,
-      target.kind === 'files' ? this.io : this.slotIo,
-      withCrc ? 'all' : 'none',
+      this.targetIo(),
+      crcScopeOf(setup),
       gate === undefined ? undefined : SLOW_MIN_READ_BYTE_LENGTH,
     );
+  }
+
+  private targetIo(): TileIo {
+    const { target } = this.setup;
+    if (target.kind === 'files') return this.io;
+    return target.kind === 'slots' ? this.slotIo : new MemoryTileIo(this.io, target.buffers);
   }
 
   run({ tile, slot }: TileRequest): TileResult {
@@ -55,4 +71,10 @@ export class TileWork implements Work<TileRequest, TileResult> {
   close(): void {
     this.io.close();
   }
+}
+
+/** Nobody asks for the CRC of what was put into memory. */
+function crcScopeOf({ withCrc, target }: RunnerSetup): CrcScope {
+  if (!withCrc) return 'none';
+  return target.kind === 'memory' ? 'storages' : 'all';
 }

@@ -1,15 +1,20 @@
+import { type CastElements, castElements } from './cast.js';
 import { clipPiece, type PiecePart, pieceAt } from './clip.js';
 import { combineCrc32, crc32 } from './crc32.js';
-import type { CopyPlan, PieceDimension } from './plan.js';
+import { type CopyPlan, type PieceDimension, uncastByteLength } from './plan.js';
 import { scatter } from './scatter.js';
 import { applyTransform } from './transform.js';
 
 /** Where a tile's bytes come from and go to. Both are synchronous: this runs in workers. */
 export interface TileIo {
-  /** Fills `target` from a source file. */
+  /** Fills `target` from a source. */
   read(source: number, target: Uint8Array, byteOffset: number): void;
+  /** The bytes of a source that is in memory, which must not be written to. */
+  view?(source: number, byteOffset: number, byteLength: number): Uint8Array | undefined;
   /** Puts bytes of an output at their place. `bytes` is only valid during the call. */
   write(output: number, bytes: Uint8Array, byteOffset: number): void;
+  /** Where these bytes of an output belong in memory: they are made there, and not written. */
+  place?(output: number, byteOffset: number, byteLength: number): Uint8Array | undefined;
 }
 
 /** CRC-32 of a range of a storage or of a record. */
@@ -43,9 +48,14 @@ export interface RecordBlocks {
   readonly byteLength: number;
   /**
    * The bytes `[from, to)` of the record, which are valid until the next read; and their CRC-32, where it fell off
-   * on the way. CRCs of source bytes go to `result`.
+   * on the way. CRCs of source bytes go to `result`. With `into`, a place for exactly so many, they are made there.
    */
-  read(from: number, to: number, result: TileResult): { bytes: Uint8Array; crc: number | undefined };
+  read(from: number, to: number, result: TileResult, into?: Uint8Array): Block;
+}
+
+export interface Block {
+  readonly bytes: Uint8Array;
+  readonly crc: number | undefined;
 }
 
 /**
@@ -68,6 +78,7 @@ export type CrcScope = 'none' | 'storages' | 'all';
 /** Copies tiles of one plan. Holds the buffers; one to a thread. */
 export class TileCopier {
   private block: Uint8Array = new Uint8Array(0);
+  private converted: Uint8Array = new Uint8Array(0);
   private scratch: Uint8Array = new Uint8Array(0);
 
   constructor(
@@ -89,41 +100,70 @@ export class TileCopier {
     return result;
   }
 
-  /** A record's bytes block by block, for those who look at them instead of writing them. Used up one record at a time. */
+  /**
+   * A record's bytes block by block, for those who look at them instead of writing them. Used up one record at a time.
+   */
   blocksOf(record: number): RecordBlocks {
-    const { records, pieces } = this.plan;
+    const { records, pieces, casts } = this.plan;
     const firstPiece = records.firstPiece[record]!;
     const pieceCount = records.pieceCount[record]!;
     const parts = Array.from({ length: pieceCount }, (_, i) => pieceAt(pieces, firstPiece + i));
-    return {
-      byteLength: this.blockByteLength(firstPiece, pieceCount),
-      read: (from, to, result) => {
-        this.block = grown(this.block, to - from);
-        const bytes = this.block.subarray(0, to - from);
-        let crc: number | undefined;
-        for (let i = 0; i < pieceCount; i++) {
-          for (const part of clipPiece(parts[i]!, from, to)) {
-            crc = this.fill(bytes, from, firstPiece + i, part, result);
-          }
+    const readPieces = (from: number, to: number, result: TileResult, into?: Uint8Array): Block => {
+      const only = pieceCount === 1 ? this.viewOf(firstPiece, parts[0]!, from, to) : undefined;
+      if (only !== undefined && into === undefined) return { bytes: only, crc: undefined };
+      if (into === undefined) this.block = grown(this.block, to - from);
+      const bytes = into ?? this.block.subarray(0, to - from);
+      let crc: number | undefined;
+      for (let i = 0; i < pieceCount; i++) {
+        for (const part of clipPiece(parts[i]!, from, to)) {
+          crc = this.fill(bytes, from, firstPiece + i, part, result);
         }
-        return { bytes, crc };
+      }
+      return { bytes, crc };
+    };
+    const byteLength = this.blockByteLength(firstPiece, pieceCount);
+    const cast = casts[records.cast[record]! - 1];
+    if (cast === undefined) return { byteLength, read: readPieces };
+    const convert: CastElements = castElements(cast);
+    const before = (bytes: number): number => uncastByteLength(bytes, cast);
+    return {
+      byteLength: Math.min(byteLength, (byteLength / before(byteLength)) * byteLength),
+      read: (from, to, result, into) => {
+        const { bytes: elements } = readPieces(before(from), before(to), result);
+        if (into === undefined) this.converted = grown(this.converted, to - from);
+        const bytes = into ?? this.converted.subarray(0, to - from);
+        convert(elements, bytes);
+        return { bytes, crc: undefined };
       },
     };
   }
 
+  /** The bytes `[from, to)` of a record, where they lie in memory as they are. Their CRC is then of no use. */
+  private viewOf(piece: number, part: PiecePart, from: number, to: number): Uint8Array | undefined {
+    const { pieces, storages } = this.plan;
+    const storage = pieces.storage[piece]!;
+    const isPlain = pieces.transform[piece] === 0 && part.dimensions.length === 0;
+    if (!isPlain || storages.hasCrc[storage] === 1) return undefined;
+    const start = storages.byteOffset[storage]! + part.sourceByteOffset + from - part.recordByteOffset;
+    return this.io.view?.(storages.source[storage]!, start, to - from);
+  }
+
   private copyRecordRange(record: number, start: number, end: number, result: TileResult): void {
     const { records } = this.plan;
+    const output = records.output[record]!;
     const blocks = this.blocksOf(record);
     let recordCrc = 0;
     for (let from = start; from < end; from += blocks.byteLength) {
       const to = Math.min(end, from + blocks.byteLength);
-      const { bytes, crc } = blocks.read(from, to, result);
+      const byteOffset = records.byteOffset[record]! + from;
+      const place = this.io.place?.(output, byteOffset, to - from);
+      const { bytes, crc } = blocks.read(from, to, result, place);
       if (this.crcScope === 'all') {
         // A block that one run fills unchanged has the CRC of that run.
         const blockCrc = crc ?? crc32(bytes);
         recordCrc = from === start ? blockCrc : combineCrc32(recordCrc, blockCrc, to - from);
       }
-      this.io.write(records.output[record]!, bytes, records.byteOffset[record]! + from);
+      if (place === undefined) this.io.write(output, bytes, byteOffset);
     }
     if (this.crcScope === 'all')
       result.recordCrcs.push({ index: record, start, byteLength: end - start, crc32: recordCrc });

@@ -1,4 +1,4 @@
-import { elementCountOf } from '../checkpoint/box.js';
+import { type Box, elementCountOf } from '../checkpoint/box.js';
 import type {
   Checkpoint,
   Entry,
@@ -193,19 +193,27 @@ export class DcpCheckpoint implements Checkpoint {
     itemByteLength[chunk] = itemByteLength[replica]!;
   }
 
-  async resolve(entries: readonly TensorEntry[]): Promise<void> {
-    await this.inflateChunks(entries);
-    await this.resolver.resolve(entries);
+  async resolve(
+    entries: readonly TensorEntry[],
+    isWanted?: (entry: TensorEntry, box: Box) => boolean,
+  ): Promise<void> {
+    await this.inflateChunks(entries, isWanted);
+    await this.resolver.resolve(entries, isWanted);
   }
 
   /** Gives items that went through a stream transform an ordinary place, each once. */
-  private async inflateChunks(entries: readonly TensorEntry[]): Promise<void> {
+  private async inflateChunks(
+    entries: readonly TensorEntry[],
+    isWanted: (entry: TensorEntry, box: Box) => boolean = () => true,
+  ): Promise<void> {
     if (this.transformedChunks.size === 0) return;
     const { chunks } = this;
-    for (const { fqn, firstChunk, chunkCount } of entries) {
+    for (const entry of entries) {
+      const { fqn, firstChunk, chunkCount } = entry;
       for (let chunk = firstChunk; chunk < firstChunk + chunkCount; chunk++) {
-        const elementCount = elementCountOf(chunks.boxOf(chunk).sizes);
-        if (elementCount === 0 || !this.transformedChunks.has(chunk)) continue;
+        const box = chunks.boxOf(chunk);
+        const elementCount = elementCountOf(box.sizes);
+        if (elementCount === 0 || !this.transformedChunks.has(chunk) || !isWanted(entry, box)) continue;
         const item = await this.inflated.inflate({
           path: this.files[chunks.itemFile[chunk]!]!.path,
           fqn,

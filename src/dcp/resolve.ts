@@ -1,3 +1,4 @@
+import type { Box } from '../checkpoint/box.js';
 import type { TensorEntry } from '../checkpoint/checkpoint.js';
 import type { ChunkTable } from '../checkpoint/chunks.js';
 import type { StorageTable } from '../checkpoint/storage.js';
@@ -26,16 +27,19 @@ export class ChunkResolver {
   ) {}
 
   /**
-   * Fills in the views of all chunks of the entries that have elements.
+   * Fills in the views of all chunks of the entries that have elements, or of those whose boxes are wanted.
    * @throws FileError, FormatError, UnsupportedError, CorruptDataError with path, FQN and byte offset.
    */
-  async resolve(entries: readonly TensorEntry[]): Promise<void> {
+  async resolve(
+    entries: readonly TensorEntry[],
+    isWanted?: (entry: TensorEntry, box: Box) => boolean,
+  ): Promise<void> {
     const { chunks } = this;
     const byFile = new Map<number, FileChunks>();
     for (const entry of entries) {
       const end = entry.firstChunk + entry.chunkCount;
       for (let chunk = entry.firstChunk; chunk < end; chunk++) {
-        if (chunks.isEmpty(chunk)) continue;
+        if (chunks.isEmpty(chunk) || isWanted?.(entry, chunks.boxOf(chunk)) === false) continue;
         const file = chunks.itemFile[chunk]!;
         let rows = byFile.get(file);
         if (rows === undefined) byFile.set(file, (rows = { chunks: [], entries: [] }));

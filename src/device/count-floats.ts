@@ -5,7 +5,7 @@ import {
   momentsAround,
   SUB_BLOCK,
 } from './direct-numbers.js';
-import { SCALE_STEP } from './moments.js';
+import { scaleOf } from './moments.js';
 import type { NumberCounter } from './number-counter.js';
 import type { PartialNumbers } from './tensor-stats.js';
 
@@ -13,10 +13,6 @@ const SMALLEST_NORMAL_FLOAT32 = 2 ** -126;
 /** Of a float32. */
 const EXPONENT_BITS = 0x7f800000;
 const SMALLEST_NORMAL_FLOAT64 = 2 ** -1022;
-
-/** Squares of numbers beyond these leave the range of a float64, or lose digits at its lower end. */
-const LARGE = 2 ** 480;
-const SMALL = 2 ** -400;
 
 /** Counts float32 numbers, and the components of complex64. */
 export class Float32Counter implements NumberCounter {
@@ -49,28 +45,35 @@ export class Float32Counter implements NumberCounter {
   }
 }
 
+/** What {@link scanFloat32} finds, in its `found`. */
+const SUM = 0;
+const SQUARES = 1;
+const MIN = 2;
+const MAX = 3;
+const TINY = 4;
+
 /**
- * Adds a sub-block of finite numbers, and returns true; or finds that some are not finite, and adds nothing.
- *
- * One pass, two numbers at a time: deviations are taken from the first number, which makes their sums exact enough
- * without knowing the mean (the loss is at most a factor of the sub-block's length). No branch depends on a number
- * being 0, subnormal, NaN or Inf: NaN and Inf show in the sum, the others are counted by their exponent bits.
+ * Sums of deviations from `origin` and of their squares, minimum, maximum, and how many exponents are 0: of two numbers
+ * at a time, an even count of them. No branch depends on a number being 0, subnormal, NaN or Inf, and nothing else is
+ * done here: the compiler makes good code of it once, and keeps it.
  */
-function addFiniteFloat32(
-  numbers: DirectNumbers,
+function scanFloat32(
   values: Float32Array,
   words: Int32Array,
   from: number,
   to: number,
   step: number,
-): boolean {
-  const origin = values[from]!;
-  const count = Math.ceil((to - from) / step);
-  const last = from + (count - 1) * step;
-  let { min, max } = numbers;
+  origin: number,
+  found: Float64Array,
+): void {
+  let min = found[MIN]!;
+  let max = found[MAX]!;
+  let sum = 0;
+  let otherSum = 0;
+  let squares = 0;
+  let otherSquares = 0;
   let tinyCount = 0;
-  let [sum, otherSum, squares, otherSquares] = [0, 0, 0, 0];
-  for (let i = from; i < last; i += 2 * step) {
+  for (let i = from; i < to; i += 2 * step) {
     const value = values[i]!;
     const other = values[i + step]!;
     const deviation = value - origin;
@@ -87,30 +90,55 @@ function addFiniteFloat32(
     tinyCount +=
       (((words[i]! & EXPONENT_BITS) - 1) >>> 31) + (((words[i + step]! & EXPONENT_BITS) - 1) >>> 31);
   }
-  if (count % 2 === 1) {
-    const value = values[last]!;
-    sum += value - origin;
-    squares += (value - origin) ** 2;
-    if (value < min) min = value;
-    if (value > max) max = value;
-    tinyCount += ((words[last]! & EXPONENT_BITS) - 1) >>> 31;
-  }
-  squares += otherSquares;
-  if (!Number.isFinite(squares)) return false;
+  found[SUM] = sum + otherSum;
+  found[SQUARES] = squares + otherSquares;
+  found[MIN] = min;
+  found[MAX] = max;
+  found[TINY] = tinyCount;
+}
+
+const found = new Float64Array(5);
+
+/**
+ * Adds a sub-block of finite numbers, and returns true; or finds that some are not finite, and adds nothing. Deviations
+ * are taken from the first number, which makes their sums exact enough without knowing the mean (the loss is at most
+ * a factor of the sub-block's length).
+ */
+function addFiniteFloat32(
+  numbers: DirectNumbers,
+  values: Float32Array,
+  words: Int32Array,
+  from: number,
+  to: number,
+  step: number,
+): boolean {
+  const count = Math.ceil((to - from) / step);
+  if (count % 2 === 1) return false;
+  const origin = values[from]!;
+  found[MIN] = numbers.min;
+  found[MAX] = numbers.max;
+  scanFloat32(values, words, from, to, step, origin, found);
+  // A NaN or an Inf among the numbers is one of the sum too.
+  if (!Number.isFinite(found[SQUARES]!)) return false;
   numbers.count += count;
-  numbers.min = min;
-  numbers.max = max;
-  if (tinyCount > 0) {
-    let zeroCount = 0;
-    for (let i = from; i < to; i += step) if (values[i] === 0) zeroCount++;
+  numbers.min = found[MIN]!;
+  numbers.max = found[MAX]!;
+  if (found[TINY]! > 0) {
+    const zeroCount = countZeros(values, from, to, step);
     numbers.zeroCount += zeroCount;
-    numbers.subnormalCount += tinyCount - zeroCount;
+    numbers.subnormalCount += found[TINY]! - zeroCount;
   }
-  numbers.parts.push(momentsAround(count, origin, sum + otherSum, squares));
+  numbers.parts.add(momentsAround(count, origin, found[SUM]!, found[SQUARES]!));
   return true;
 }
 
-/** Adds a sub-block in which some numbers are NaN or Inf. */
+function countZeros(values: Float32Array, from: number, to: number, step: number): number {
+  let count = 0;
+  for (let i = from; i < to; i += step) if (values[i] === 0) count++;
+  return count;
+}
+
+/** Adds any sub-block, number by number. */
 function addFloat32(
   numbers: DirectNumbers,
   values: Float32Array,
@@ -140,7 +168,7 @@ function addFloat32(
     sum += value - origin;
     squares += (value - origin) ** 2;
   }
-  if (origin !== undefined) numbers.parts.push(momentsAround(finiteCount, origin, sum, squares));
+  if (origin !== undefined) numbers.parts.add(momentsAround(finiteCount, origin, sum, squares));
 }
 
 function countNonFinite(numbers: DirectNumbers, value: number): void {
@@ -177,6 +205,26 @@ export class Float64Counter implements NumberCounter {
   }
 }
 
+/** Sums of deviations from an origin, and of their squares, of the finite numbers times a factor. */
+function sumFloat64(
+  values: Float64Array,
+  from: number,
+  to: number,
+  step: number,
+  factor: number,
+  origin: number,
+): { sum: number; squares: number } {
+  let sum = 0;
+  let squares = 0;
+  for (let i = from; i < to; i += step) {
+    const deviation = values[i]! * factor - origin;
+    if (deviation - deviation !== 0) continue;
+    sum += deviation;
+    squares += deviation * deviation;
+  }
+  return { sum, squares };
+}
+
 /** Two passes over a sub-block: the first finds how large its numbers are, so that squares stay in range. */
 function addFloat64(
   numbers: DirectNumbers,
@@ -187,40 +235,38 @@ function addFloat64(
 ): void {
   let { min, max } = numbers;
   let largest = 0;
-  let origin: number | undefined;
+  let originAt = -1;
+  let count = 0;
   let finiteCount = 0;
+  let zeroCount = 0;
+  let subnormalCount = 0;
   for (let i = from; i < to; i += step) {
     const value = values[i]!;
-    numbers.count++;
+    count++;
     if (value - value !== 0) {
       countNonFinite(numbers, value);
       continue;
     }
     finiteCount++;
-    origin ??= value;
+    if (originAt < 0) originAt = i;
     const magnitude = Math.abs(value);
     if (magnitude > largest) largest = magnitude;
     if (magnitude < SMALLEST_NORMAL_FLOAT64) {
-      if (magnitude === 0) numbers.zeroCount++;
-      else numbers.subnormalCount++;
+      if (magnitude === 0) zeroCount++;
+      else subnormalCount++;
     }
     if (value < min) min = value;
     if (value > max) max = value;
   }
+  numbers.count += count;
+  numbers.zeroCount += zeroCount;
+  numbers.subnormalCount += subnormalCount;
   numbers.min = min;
   numbers.max = max;
-  if (origin === undefined) return;
-
-  const scale = largest > LARGE ? SCALE_STEP : largest < SMALL && largest > 0 ? -SCALE_STEP : 0;
+  if (originAt < 0) return;
+  const scale = scaleOf(largest);
   const factor = 2 ** -scale;
-  const scaledOrigin = origin * factor;
-  let sum = 0;
-  let squares = 0;
-  for (let i = from; i < to; i += step) {
-    const deviation = values[i]! * factor - scaledOrigin;
-    if (deviation - deviation !== 0) continue;
-    sum += deviation;
-    squares += deviation * deviation;
-  }
-  numbers.parts.push(momentsAround(finiteCount, scaledOrigin, sum, squares, scale));
+  const origin = values[originAt]! * factor;
+  const { sum, squares } = sumFloat64(values, from, to, step, factor, origin);
+  numbers.parts.add(momentsAround(finiteCount, origin, sum, squares, scale));
 }

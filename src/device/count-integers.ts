@@ -52,7 +52,7 @@ function addInt32(numbers: DirectNumbers, values: Int32Array | Uint32Array, from
   numbers.zeroCount += zeroCount;
   numbers.min = min;
   numbers.max = max;
-  numbers.parts.push(momentsAround(to - from, origin, sum, squares));
+  numbers.parts.add(momentsAround(to - from, origin, sum, squares));
 }
 
 const TWO_32 = 2 ** 32;
@@ -98,7 +98,7 @@ export class Int64Counter implements NumberCounter {
     this.numbers.count += to - from;
     this.numbers.zeroCount += zeroCount;
     const origin = originHigh * TWO_32 + originLow;
-    this.numbers.parts.push(momentsAround(to - from, origin, sum, squares));
+    this.numbers.parts.add(momentsAround(to - from, origin, sum, squares));
   }
 
   finish(): PartialNumbers[] {

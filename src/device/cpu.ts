@@ -39,20 +39,19 @@ class CpuDevice implements Device {
   constructor(private readonly workers: number | undefined) {}
 
   describe(): DeviceDescription {
-    const count = this.workers ?? Math.min(MAX_WORKERS, availableParallelism());
-    const threads = count === 0 ? 'main thread' : count === 1 ? '1 thread' : `${count} threads`;
-    return { name: 'cpu', label: `CPU, ${threads}`, isGpu: false, limits: [] };
+    return { name: 'cpu', label: `CPU, ${threadsText(this.workers)}`, isGpu: false, limits: [] };
   }
 
   async stats(records: TensorRecords, options: StatsOptions = {}): Promise<DeviceRun<TensorStats>> {
     const { plan, tensors } = records;
-    const ledger = new StatsLedger(tensors, plan.records.byteLength);
+    const histogram = options.histogram ?? false;
+    const ledger = new StatsLedger(tensors, plan.records.byteLength, histogram);
     const setup: CpuSetup = {
       kind: 'stats',
       plan: planForThreads(plan),
       crcScope: crcScopeOf(options),
       dtypes: dtypeColumn(records),
-      histogram: options.histogram ?? false,
+      histogram,
     };
     const crc = await this.run(setup, [plan], options, ({ stats = [] }) => {
       for (const part of stats) ledger.add(part);
@@ -132,6 +131,11 @@ class CpuDevice implements Device {
 
   /** Threads live as long as a call. */
   async close(): Promise<void> {}
+}
+
+function threadsText(workers: number | undefined): string {
+  if (workers === undefined) return `up to ${Math.min(MAX_WORKERS, availableParallelism())} threads`;
+  return workers === 0 ? 'main thread' : workers === 1 ? '1 thread' : `${workers} threads`;
 }
 
 function crcScopeOf({ crc = true }: RunOptions): CrcScope {

@@ -1,4 +1,4 @@
-import { type Moments, mergeAllMoments } from './moments.js';
+import { type Moments, MomentsTree } from './moments.js';
 import type { PartialNumbers } from './tensor-stats.js';
 
 /** Numbers whose sums are taken at once, without a rounding error that matters. */
@@ -9,7 +9,7 @@ export interface DirectNumbers extends Omit<PartialNumbers, 'min' | 'max' | 'mom
   min: number;
   max: number;
   /** Of sub-blocks. */
-  parts: Moments[];
+  parts: MomentsTree;
 }
 
 export function emptyNumbers(): DirectNumbers {
@@ -22,12 +22,12 @@ export function emptyNumbers(): DirectNumbers {
     subnormalCount: 0,
     min: Number.POSITIVE_INFINITY,
     max: Number.NEGATIVE_INFINITY,
-    parts: [],
+    parts: new MomentsTree(),
   };
 }
 
 export function finishDirect({ parts, min, max, ...counted }: DirectNumbers): PartialNumbers {
-  const moments = mergeAllMoments(parts);
+  const { moments } = parts;
   const isAny = moments.count > 0;
   return { ...counted, min: isAny ? min : null, max: isAny ? max : null, moments };
 }

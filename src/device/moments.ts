@@ -12,7 +12,7 @@ export interface Moments {
   scale: number;
 }
 
-export const SCALE_STEP = 600;
+const SCALE_STEP = 600;
 
 export const NO_MOMENTS: Moments = { count: 0, mean: 0, squares: 0, scale: 0 };
 
@@ -35,18 +35,37 @@ export function mergeMoments(a: Moments, b: Moments): Moments {
   };
 }
 
-/** Merges neighbours, then neighbours of those: errors grow with the logarithm of the number of parts. */
-export function mergeAllMoments(parts: readonly Moments[]): Moments {
-  let level = parts;
-  while (level.length > 1) {
-    const next: Moments[] = [];
-    for (let i = 0; i < level.length; i += 2) {
-      const [a, b] = [level[i]!, level[i + 1]];
-      next.push(b === undefined ? a : mergeMoments(a, b));
+/**
+ * The moments of many parts, merged in pairs of equally many parts, as a tree: errors grow with the logarithm of the
+ * number of parts, and so does what is kept.
+ */
+export class MomentsTree {
+  /** At position k the moments of 2^k parts, or nothing. */
+  private readonly levels: (Moments | undefined)[] = [];
+
+  /** Parts must be added in their order. */
+  add(part: Moments): void {
+    let merged = part;
+    let level = 0;
+    for (let known = this.levels[0]; known !== undefined; known = this.levels[++level]) {
+      merged = mergeMoments(known, merged);
+      this.levels[level] = undefined;
     }
-    level = next;
+    this.levels[level] = merged;
   }
-  return level[0] ?? NO_MOMENTS;
+
+  get moments(): Moments {
+    return this.levels.reduce<Moments>(
+      (later, earlier) => (earlier === undefined ? later : mergeMoments(earlier, later)),
+      NO_MOMENTS,
+    );
+  }
+}
+
+export function mergeAllMoments(parts: readonly Moments[]): Moments {
+  const tree = new MomentsTree();
+  for (const part of parts) tree.add(part);
+  return tree.moments;
 }
 
 /** Mean, population standard deviation and L2 norm; null where nothing was counted. */
@@ -63,6 +82,23 @@ export function finishMoments(moments: Moments): {
     // The sum of x² is that of (x − mean)² and n · mean²: both positive.
     norm: timesPower(Math.sqrt(squares + count * mean * mean), scale),
   };
+}
+
+/** Beyond this the square of a number, or a sum of squares, may leave the range of a float64. */
+const LARGE = 2 ** 480;
+const SMALL = 2 ** -400;
+
+/** The scale of numbers that are at most so large. */
+export function scaleOf(largest: number): number {
+  if (largest > LARGE) return SCALE_STEP;
+  return largest < SMALL && largest > 0 ? -SCALE_STEP : 0;
+}
+
+/** Moments from a mean and a population standard deviation. */
+export function momentsFrom(count: number, mean: number, std: number): Moments {
+  if (count === 0) return NO_MOMENTS;
+  const scale = scaleOf(Math.max(Math.abs(mean), std));
+  return { count, mean: timesPower(mean, -scale), squares: timesPower(std, -scale) ** 2 * count, scale };
 }
 
 function rescaled(moments: Moments, scale: number): Moments {

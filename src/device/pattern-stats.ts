@@ -1,7 +1,7 @@
 import type { DTypeInfo } from '../dtype.js';
 import { isSubnormal, type NumberFormat, numberFormatOf, valueTable } from '../numbers.js';
 import { type Moments, NO_MOMENTS } from './moments.js';
-import { type PartialNumbers, patternsOf } from './tensor-stats.js';
+import { hasHistogram, type PartialNumbers, patternsOf } from './tensor-stats.js';
 
 /**
  * Statistics of numbers of up to 16 bits, from how often each pattern occurs.
@@ -40,7 +40,7 @@ function statsOf(
   counts: Uint32Array,
   withHistogram: boolean,
 ): PartialNumbers {
-  const { layout, kind } = format;
+  const { layout } = format;
   const result: PartialNumbers = {
     count: 0,
     nanCount: 0,
@@ -55,7 +55,7 @@ function statsOf(
   let min = Number.POSITIVE_INFINITY;
   let max = Number.NEGATIVE_INFINITY;
   let finiteCount = 0;
-  let sum = 0;
+  const sum = new ExactSum();
   for (const pattern of patterns) {
     const count = counts[pattern]!;
     const value = table[pattern]!;
@@ -71,9 +71,9 @@ function statsOf(
     else if (layout !== undefined && isSubnormal(layout, pattern)) result.subnormalCount += count;
     if (value < min) min = value;
     if (value > max) max = value;
-    sum += value * count;
+    sum.add(value * count);
   }
-  if (withHistogram && kind === 'float') {
+  if (withHistogram && hasHistogram(format)) {
     result.histogram = {
       bits: Uint16Array.from(patterns),
       counts: Float64Array.from(patterns, p => counts[p]!),
@@ -82,7 +82,7 @@ function statsOf(
   if (finiteCount === 0) return result;
   result.min = min;
   result.max = max;
-  result.moments = momentsOf(table, patterns, counts, finiteCount, sum / finiteCount);
+  result.moments = momentsOf(table, patterns, counts, finiteCount, sum.value / finiteCount);
   return result;
 }
 
@@ -94,18 +94,33 @@ function momentsOf(
   count: number,
   mean: number,
 ): Moments {
-  let offset = 0;
+  const sum = new ExactSum();
   let squares = 0;
   for (const pattern of patterns) {
     const deviation = table[pattern]! - mean;
     if (deviation - deviation !== 0) continue;
-    offset += deviation * counts[pattern]!;
+    sum.add(deviation * counts[pattern]!);
     squares += deviation * deviation * counts[pattern]!;
   }
-  return {
-    count,
-    mean: mean + offset / count,
-    squares: Math.max(0, squares - (offset * offset) / count),
-    scale: 0,
-  };
+  const offset = sum.value / count;
+  return { count, mean: mean + offset, squares: Math.max(0, squares - sum.value * offset), scale: 0 };
+}
+
+/**
+ * A sum that carries along what rounding drops (Neumaier, 1974): patterns come with all positive numbers first, so
+ * that a plain sum grows large before the negative ones take it back.
+ */
+class ExactSum {
+  private sum = 0;
+  private dropped = 0;
+
+  get value(): number {
+    return this.sum + this.dropped;
+  }
+
+  add(term: number): void {
+    const next = this.sum + term;
+    this.dropped += Math.abs(this.sum) >= Math.abs(term) ? this.sum - next + term : term - next + this.sum;
+    this.sum = next;
+  }
 }

@@ -1,7 +1,7 @@
-import { dtypeOf } from '../dtype.js';
-import { numberFormatOf } from '../numbers.js';
+import { type DTypeInfo, dtypeOf } from '../dtype.js';
+import { type NumberFormat, numberFormatOf } from '../numbers.js';
 import type { Histogram, NumberStats, TensorStats } from './device.js';
-import { finishMoments, type Moments, mergeAllMoments } from './moments.js';
+import { finishMoments, type Moments, mergeAllMoments, momentsFrom } from './moments.js';
 import type { RecordTensor } from './records.js';
 
 /** Statistics of some numbers of a tensor, or of one component of them: what a tile gives. Plain data. */
@@ -38,6 +38,7 @@ export class StatsLedger {
   constructor(
     private readonly tensors: readonly RecordTensor[],
     private readonly byteLengths: ArrayLike<number>,
+    private readonly withHistogram: boolean,
   ) {
     this.done = new Array(tensors.length);
   }
@@ -56,9 +57,11 @@ export class StatsLedger {
   finish(): TensorStats[] {
     if (this.parts.size > 0) throw new Error(`${this.parts.size} records are not whole`);
     return Array.from({ length: this.tensors.length }, (_, record) => {
-      if (this.done[record] === undefined && this.byteLengths[record] !== 0)
-        throw new Error(`record ${record} was not counted`);
-      return this.done[record] ?? finishStats(this.tensors[record]!, []);
+      const done = this.done[record];
+      if (done !== undefined) return done;
+      if (this.byteLengths[record] !== 0) throw new Error(`record ${record} was not counted`);
+      const tensor = this.tensors[record]!;
+      return finishStats(tensor, [nothingOf(record, dtypeOf(tensor.dtype), this.withHistogram)]);
     });
   }
 }
@@ -75,6 +78,22 @@ export function finishStats(tensor: RecordTensor, parts: PartialStats[]): Tensor
   const component = (index: number): NumberStats =>
     finishNumbers(mergeNumbers(parts.map(part => part.components[index]!)));
   return { elementCount, ...finishNumbers(all), real: component(0), imaginary: component(1) };
+}
+
+/** Whether a type's histogram is given where it is asked for: of floats of up to 16 bits. */
+export function hasHistogram({ kind, bitWidth }: NumberFormat): boolean {
+  return kind === 'float' && bitWidth <= 16;
+}
+
+/** The part that a tensor without elements is. */
+function nothingOf(record: number, dtype: DTypeInfo, withHistogram: boolean): PartialStats {
+  const format = numberFormatOf(dtype);
+  const nothing = mergeNumbers([]);
+  if (withHistogram && hasHistogram(format)) {
+    nothing.histogram = { bits: new Uint16Array(0), counts: new Float64Array(0) };
+  }
+  const components = Array.from({ length: format.componentCount }, () => nothing);
+  return { record, startByte: 0, byteLength: 0, components };
 }
 
 /** Statistics of all parts together. */
@@ -103,6 +122,22 @@ export function mergeNumbers(parts: readonly PartialNumbers[]): PartialNumbers {
   const histograms = parts.flatMap(part => part.histogram ?? []);
   if (histograms.length > 0) merged.histogram = mergeHistograms(histograms);
   return merged;
+}
+
+/** Statistics of several tensors together. Histograms are left out. */
+export function sumOfStats(stats: readonly NumberStats[]): NumberStats {
+  return finishNumbers(
+    mergeNumbers(
+      stats.map(
+        ({ count, nanCount, positiveInfCount, negativeInfCount, zeroCount, subnormalCount, ...rest }) => {
+          const counts = { count, nanCount, positiveInfCount, negativeInfCount, zeroCount, subnormalCount };
+          const finiteCount = count - nanCount - positiveInfCount - negativeInfCount;
+          const moments = momentsFrom(finiteCount, rest.mean ?? 0, rest.std ?? 0);
+          return { ...counts, min: rest.min, max: rest.max, moments };
+        },
+      ),
+    ),
+  );
 }
 
 function finishNumbers({ moments, ...counted }: PartialNumbers): NumberStats {

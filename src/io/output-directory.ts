@@ -43,7 +43,8 @@ export class OutputDirectory {
   private constructor(
     readonly name: string,
     private readonly finalPath: string,
-    private readonly temporaryPath: string,
+    /** The directory that the files are in until they are put in place. */
+    readonly temporaryPath: string,
     /** Directories above the destination that were made for it, the uppermost first; `undefined`: it exists. */
     private readonly madeParents: string[] | undefined,
     private readonly index: IndexNames,

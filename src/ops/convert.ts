@@ -4,14 +4,18 @@ import type { CrcReport } from '../copy/ledger.js';
 import type { CopyPlan } from '../copy/plan.js';
 import type { ByteSink } from '../copy/stream.js';
 import { DcpCheckpoint } from '../dcp/reader.js';
+import type { DeviceChoice } from '../device/registry.js';
 import { CorruptDataError, FileError, InterruptedError, UsageError } from '../errors.js';
 import { lookAt } from '../io/paths.js';
 import { type FileSnapshot, requireUnchanged, takeSnapshot } from '../io/snapshot.js';
 import { readAssets } from './assets.js';
 import { type Destination, streamDestination } from './destination.js';
+import type { DiffReport } from './diff-report.js';
 import { descendedWarning, locateCheckpoint } from './locate.js';
 import type { Loss } from './losses.js';
 import { type Part, selectPart } from './parts.js';
+import type { Progress } from './progress.js';
+import { requireReadsBack } from './read-back.js';
 import type { DroppedTie, TiePolicy } from './safetensors-save.js';
 import { type NamedGlobal, namedGlobals, requireAcceptable } from './safety.js';
 import { type LostEntry, type Salvaged, salvage } from './salvage.js';
@@ -45,6 +49,10 @@ export interface ConvertOptions {
   copyAssets?: string;
   /** To a torch.save file: give optimizer states the int keys that their `param_groups` name. */
   restoreIntKeys?: boolean;
+  /** Read the output back before it is put in place, and compare it with the source, entry by entry. */
+  check?: boolean;
+  /** Where `check` compares tensors. Default `cpu`. */
+  device?: DeviceChoice;
   /** Compute and check CRC-32s. Default true. */
   crc?: boolean;
   /** Bring the output to the device before it gets its name. Default true. */
@@ -57,9 +65,7 @@ export interface ConvertOptions {
   onProgress?: (progress: ConvertProgress) => void;
 }
 
-export type ConvertProgress =
-  | { phase: 'wait' | 'open' | 'plan' | 'finish' }
-  | ({ phase: 'copy' } & CopyProgress);
+export type ConvertProgress = Progress;
 
 export type ConvertMode = `${CheckpointFormat}_to_${CheckpointFormat}`;
 
@@ -89,6 +95,8 @@ export interface ConvertResult {
   globals: NamedGlobal[];
   /** Whether `torch.load(weights_only=True)` accepts all that the source's pickles name. */
   loadsWithWeightsOnly: boolean;
+  /** What `check` compared and found equal. */
+  checked?: DiffReport['compared'] & { device: string };
   /** Threads that copied. */
   workers?: number;
   /** Temporaries that could not be removed. */
@@ -164,7 +172,7 @@ export async function dcpToTorchSave(
 export async function dcpToTorchStream(
   source: string,
   sink: ByteSink,
-  options: Omit<ConvertOptions, 'force' | 'skipExisting'> = {},
+  options: Omit<ConvertOptions, 'force' | 'skipExisting' | 'check' | 'device'> = {},
 ): Promise<ConvertResult> {
   return convertToStream(source, sink, { ...options, from: 'dcp', to: 'torch' });
 }
@@ -244,14 +252,14 @@ async function convertTo(
     });
     await checkpoint.resolve(tensors);
     requireNotAborted(options.signal);
-    const { plan, replicaCount, losses, ties } = TARGETS[to].plan(checkpoint, target, {
+    const { plan, replicaCount, losses, ties, held } = TARGETS[to].plan(checkpoint, target, {
       withCrc: crc,
       restoreIntKeys: options.restoreIntKeys ?? false,
       maxShardByteLength: options.maxShardByteLength,
       ties: options.ties,
       assets,
     });
-    const { status, report, leftBehind } = await carryOut(plan, target, snapshots, options);
+    const { status, report, leftBehind, checked } = await carryOut(plan, held, target, snapshots, options);
     return {
       mode: `${from}_to_${to}`,
       status,
@@ -270,6 +278,7 @@ async function convertTo(
       warnings: [...warnings, ...opened.warnings, ...target.warnings],
       globals,
       loadsWithWeightsOnly: globals.length === 0,
+      ...(checked === undefined ? {} : { checked }),
       leftBehind,
     };
   } finally {
@@ -318,11 +327,14 @@ function requireFitting(
 interface Outcome {
   status: ConvertResult['status'];
   report?: CopyReport;
+  checked?: ConvertResult['checked'];
   leftBehind: string[];
 }
 
 async function carryOut(
   plan: CopyPlan,
+  /** What the output must read back as. */
+  held: Checkpoint,
   target: Destination,
   snapshots: readonly FileSnapshot[],
   options: ConvertOptions,
@@ -341,12 +353,16 @@ async function carryOut(
     requireUnchanged(snapshots);
     return { status: 'up_to_date', report, leftBehind: [] };
   }
-  const delivery = await target.deliver(plan, copyOptions, () => {
+  let checked: ConvertResult['checked'];
+  const delivery = await target.deliver(plan, copyOptions, async written => {
+    if (options.check === true && written !== undefined) {
+      checked = await requireReadsBack(held, written, target.path, options);
+    }
     options.onProgress?.({ phase: 'finish' });
     requireUnchanged(snapshots);
     requireNotAborted(options.signal);
   });
-  return { status: 'converted', ...delivery };
+  return { status: 'converted', ...delivery, ...(checked === undefined ? {} : { checked }) };
 }
 
 function requireNotAborted(signal: AbortSignal | undefined): void {

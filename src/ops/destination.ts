@@ -33,8 +33,11 @@ export interface Destination {
    * Carries out the plan. `check` runs when all is copied and may refuse the result by throwing: then, and after any
    * other error, the destination is what it was.
    */
-  deliver(plan: CopyPlan, options: CopyOptions, check: () => void): Promise<Delivery>;
+  deliver(plan: CopyPlan, options: CopyOptions, check: OutputCheck): Promise<Delivery>;
 }
+
+/** Looks at a finished output under the temporary path that it has before it is put in place; a stream has none. */
+export type OutputCheck = (written: string | undefined) => void | Promise<void>;
 
 export interface Delivery {
   report: CopyReport;
@@ -44,6 +47,8 @@ export interface Delivery {
 
 /** Output under temporary names. */
 interface PendingOutput {
+  /** Where it can be opened as what it will be: the file, or the directory of all files. */
+  path: string;
   temporaryPaths: string[];
   /** Brings what was written so far to the device; writing may go on. */
   flush(): Promise<void>;
@@ -87,6 +92,7 @@ export function fileDestination(path: string, options: DestinationOptions): Dest
         () => file.discard(),
       );
       const output: PendingOutput = {
+        path: file.temporaryPath,
         temporaryPaths: [file.temporaryPath],
         flush: () => file.sync(),
         commit: () => file.commit(),
@@ -137,6 +143,7 @@ export function directoryDestination(
         () => directory.discard(),
       );
       const output: PendingOutput = {
+        path: directory.temporaryPath,
         temporaryPaths: files.map(file => file.temporaryPath),
         flush: async () => {
           for (const file of files) await file.sync();
@@ -161,7 +168,7 @@ export function streamDestination(sink: ByteSink): Destination {
     existingPaths: () => [],
     replacedPaths: async () => [],
     deliver: async (plan, copyOptions, check) => ({
-      report: await streamCopy(plan, sink, check, copyOptions),
+      report: await streamCopy(plan, sink, () => check(undefined), copyOptions),
       leftBehind: [],
     }),
   };
@@ -173,7 +180,7 @@ async function deliver(
   plan: CopyPlan,
   options: CopyOptions,
   withSync: boolean,
-  check: () => void,
+  check: OutputCheck,
 ): Promise<Delivery> {
   // Flushing can take minutes: what is discarded meanwhile is not put in place.
   const discard = (): void => output.discard();
@@ -182,7 +189,7 @@ async function deliver(
       ...options,
       ...(withSync ? { flush: () => output.flush() } : {}),
     });
-    check();
+    await check(output.path);
     options.signal?.addEventListener('abort', discard);
     const { leftBehind } = await output.commit();
     return { report, leftBehind };

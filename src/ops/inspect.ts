@@ -14,7 +14,9 @@ import {
 import { globMatcher } from './glob.js';
 import { descendedWarning } from './locate.js';
 import { openCheckpoint } from './open.js';
+import { type LayoutReport, type RankBox, RankBoxes } from './rank-boxes.js';
 import { type NamedGlobal, namedGlobals } from './safety.js';
+import type { MeshLayout } from './sharding.js';
 import { tornWarning, type Warning } from './warnings.js';
 
 export interface InspectOptions {
@@ -22,6 +24,8 @@ export interface InspectOptions {
   keys?: readonly string[];
   /** List every chunk: its box, file, byte offset and length. */
   chunks?: boolean;
+  /** Tell what each rank of this layout holds of each tensor, and reads for it. */
+  layout?: MeshLayout;
 }
 
 export type { Completeness, InspectedFile } from './completeness.js';
@@ -52,6 +56,8 @@ export interface InspectReport {
   /** Whether `torch.load(weights_only=True)` accepts what the pickles name; null where they are not at hand. */
   loadsWithWeightsOnly: boolean | null;
   warnings: Warning[];
+  /** Only where a layout was asked for: what its ranks hold of the entries. */
+  layout?: LayoutReport;
   entries: InspectedEntry[];
 }
 
@@ -68,6 +74,8 @@ export interface InspectedEntry {
   requiresGrad?: boolean;
   chunkCount?: number;
   chunks?: InspectedChunk[];
+  /** What each rank of the layout asked for holds of it. */
+  ranks?: RankBox[];
   /** Python literal of a small object, where it is at hand. */
   value?: string;
 }
@@ -108,6 +116,10 @@ async function report(checkpoint: Checkpoint, options: InspectOptions): Promise<
   const globals = namedGlobals(checkpoint);
   const isWanted = options.keys === undefined ? () => true : globMatcher(options.keys);
   const ranks = new Set(checkpoint.files.map(rankOfFile).filter(rank => rank !== undefined));
+  const rankBoxes = options.layout && new RankBoxes(checkpoint, options.layout);
+  const inspected = entries
+    .filter(entry => isWanted(entry.fqn))
+    .map(entry => inspectEntry(checkpoint, entry, options.chunks ?? false, rankBoxes));
   return {
     schema: 1,
     path: checkpoint.path,
@@ -130,9 +142,8 @@ async function report(checkpoint: Checkpoint, options: InspectOptions): Promise<
     loadsWithWeightsOnly:
       completeness === 'complete' ? globals.length === 0 && isProtocolOfWeightsOnly(checkpoint) : null,
     warnings: checkpoint instanceof DcpCheckpoint ? tornWarning(checkpoint, false) : [],
-    entries: entries
-      .filter(entry => isWanted(entry.fqn))
-      .map(entry => inspectEntry(checkpoint, entry, options.chunks ?? false)),
+    ...(rankBoxes === undefined ? {} : { layout: rankBoxes.report() }),
+    entries: inspected,
   };
 }
 
@@ -141,7 +152,12 @@ function isProtocolOfWeightsOnly({ provenance }: Checkpoint): boolean {
   return [2, 3].includes(provenance.pickleProtocol ?? 2);
 }
 
-function inspectEntry(checkpoint: Checkpoint, entry: Entry, withChunks: boolean): InspectedEntry {
+function inspectEntry(
+  checkpoint: Checkpoint,
+  entry: Entry,
+  withChunks: boolean,
+  rankBoxes: RankBoxes | undefined,
+): InspectedEntry {
   const { fqn } = entry;
   const path = [...entry.path];
   if (entry.kind === 'object') {
@@ -165,6 +181,7 @@ function inspectEntry(checkpoint: Checkpoint, entry: Entry, withChunks: boolean)
     ...(withChunks
       ? { chunks: Array.from({ length: chunkCount }, (_, i) => inspectChunk(checkpoint, firstChunk + i)) }
       : {}),
+    ...(rankBoxes === undefined ? {} : { ranks: rankBoxes.add(entry) }),
   };
 }
 

@@ -39,7 +39,7 @@ const NAMES: Record<CheckpointFormat, string> = {
 /** Why, by what the target is. The order is that of a result. */
 const REASONS: Record<LossKind, (target: CheckpointFormat) => string> = {
   object: () =>
-    'safetensors holds tensors only: other values are left out of a single file (a directory has them in state.pth)',
+    'safetensors holds plain tensors only: other values are left out of a single file; a directory has them in state.pth',
   element_type: () =>
     'safetensors has no such element type: a single file is without the tensor, a directory has it in state.pth',
   tied: () =>

@@ -6,7 +6,7 @@ import { TensorGatherer } from '../checkpoint/gather.js';
 import { requireDistinctNames } from '../checkpoint/names.js';
 import { pruneTree } from '../checkpoint/prune.js';
 import { TreeJoiner } from '../checkpoint/rejoin.js';
-import { pathKey } from '../checkpoint/select.js';
+import { pathKey, selectEntries } from '../checkpoint/select.js';
 import { findTies, type Tie } from '../checkpoint/ties.js';
 import { type CopyPlan, CopyPlanBuilder } from '../copy/plan.js';
 import { UnsupportedError } from '../errors.js';
@@ -49,6 +49,8 @@ export interface SafetensorsPlan {
   replicaCount: number;
   ties: DroppedTie[];
   losses: Loss[];
+  /** What the files and the state file hold of the checkpoint. */
+  held: Checkpoint;
 }
 
 /** What torch's writer of sharded safetensors adds for its own reader: it is not true of what is written here. */
@@ -92,6 +94,9 @@ export function planSafetensorsSave(
   return {
     plan: plan.build(),
     replicaCount: gatherer.replicaCount,
+    held: selectEntries(checkpoint, entry =>
+      inFiles.has(entry) ? !tied.has(entry as TensorEntry) : keepsContainers,
+    ),
     ties: ties.map(({ kept, others }) => ({ kept: kept.fqn, dropped: others.map(({ fqn }) => fqn) })),
     losses: lossesOfSafetensorsSave(checkpoint, {
       held,

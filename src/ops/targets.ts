@@ -40,6 +40,8 @@ export interface Planned {
   replicaCount: number;
   losses: Loss[];
   ties: DroppedTie[];
+  /** What the output holds of the checkpoint: all of it, but for what safetensors leave out. */
+  held: Checkpoint;
 }
 
 /** A format as a target: what kind of destination a name is to it, and how it plans a checkpoint. */
@@ -57,19 +59,19 @@ export const TARGETS: Record<CheckpointFormat, Target> = {
       const tree = options.restoreIntKeys ? treeWithIntKeys(checkpoint) : checkpoint.tree;
       const { withCrc } = options;
       const { plan, replicaCount } = planTorchSave(checkpoint, tree, destination.archivePath, { withCrc });
-      return { plan, replicaCount, losses: lossesOfTorchSave(checkpoint), ties: [] };
+      return { plan, replicaCount, losses: lossesOfTorchSave(checkpoint), ties: [], held: checkpoint };
     },
   },
   dcp: {
     destinationAt: (path, options) => directoryDestination(path, DCP_LAYOUT, options),
     plan(checkpoint, _destination, { withCrc }) {
-      const losses = lossesOfDcpSave(checkpoint);
+      const rest = { losses: lossesOfDcpSave(checkpoint), ties: [], held: checkpoint };
       if (checkpoint.format !== 'dcp') {
-        return { plan: planDcpSave(checkpoint, { withCrc }), replicaCount: 0, losses, ties: [] };
+        return { plan: planDcpSave(checkpoint, { withCrc }), replicaCount: 0, ...rest };
       }
       const shards = new SavedShards(checkpoint);
       const plan = planDcpSave(checkpoint, { withCrc, shardsOf: entry => shards.of(entry) });
-      return { plan, replicaCount: shards.replicaCount, losses, ties: [] };
+      return { plan, replicaCount: shards.replicaCount, ...rest };
     },
   },
   safetensors: {

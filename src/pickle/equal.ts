@@ -23,8 +23,12 @@ export interface EqualOptions {
   identity?: boolean;
   /** Dicts must have their keys in the same order. Default true. Sets have none. */
   dictOrder?: boolean;
-  /** Whether two leaves that are not pickle values are equal. Default: if they are the same object. */
-  external?: (a: PyExternal, b: PyExternal) => boolean;
+  /**
+   * Whether two leaves that are not pickle values are equal, or what is unlike. Default: if they are the same object.
+   */
+  external?: (a: PyExternal, b: PyExternal) => boolean | string;
+  /** What to compare in the place of a value of either side: the value itself, or a leaf that stands for it. */
+  replace?: (value: PyValue, side: 'a' | 'b') => PyValue;
 }
 
 /** Where two values part. */
@@ -58,7 +62,8 @@ export function findDifference(a: PyValue, b: PyValue, options: EqualOptions = {
 
 /** What differs in the two values themselves, or else the parts that are left to compare. */
 function comparePair(pair: Pair, met: Meetings, options: EqualOptions): string | Pair[] {
-  const { a, b } = pair;
+  const a = options.replace === undefined ? pair.a : options.replace(pair.a, 'a');
+  const b = options.replace === undefined ? pair.b : options.replace(pair.b, 'b');
   if (a instanceof PyObject && b instanceof PyObject) {
     const meeting = met.meet(a, b);
     return meeting === 'first' ? objectParts(pair, a, b) : meeting === 'again' ? [] : meeting;
@@ -92,7 +97,9 @@ function comparePlain(a: PyValue, b: PyValue, met: Meetings, options: EqualOptio
     return isSame(a.bytes, b.bytes) ? [] : unlike(a, b);
   }
   if (a instanceof PyExternal && b instanceof PyExternal) {
-    return (options.external?.(a, b) ?? a === b) ? [] : unlike(a, b);
+    const verdict = options.external?.(a, b) ?? a === b;
+    if (typeof verdict === 'string') return verdict;
+    return verdict ? [] : unlike(a, b);
   }
   return isSame(a, b) ? [] : unlike(a, b);
 }

@@ -199,7 +199,8 @@ function globalName(global: PyGlobal): string {
 }
 
 /** `repr` of a float: the shortest digits that give it back, with an exponent below 1e-4 and from 1e16. */
-function floatLiteral(value: number): string {
+/** Python's `repr` of a float. */
+export function floatLiteral(value: number): string {
   if (!Number.isFinite(value)) return Number.isNaN(value) ? 'nan' : value < 0 ? '-inf' : 'inf';
   if (Object.is(value, -0)) return '-0.0';
   const [digits, exponentText] = value.toExponential().split('e') as [string, string];

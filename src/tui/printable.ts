@@ -19,6 +19,11 @@ export function printable(text: string): string {
   return text.replace(UNSAFE, character => SHORT[character] ?? escaped(character.codePointAt(0)!));
 }
 
+/** Text of several lines, each made {@link printable}. */
+export function printableLines(text: string): string {
+  return text.split('\n').map(printable).join('\n');
+}
+
 /** A copy of plain data with every text in it printable. Keys are ours and stay. */
 export function printableDeep<T>(value: T): T {
   if (typeof value === 'string') return printable(value) as T;

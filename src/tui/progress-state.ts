@@ -1,17 +1,17 @@
-import type { ConvertProgress } from '../ops/convert.js';
+import type { BytePhase, Progress } from '../ops/progress.js';
 
 /**
- * What a view of a conversion's progress knows. Pure: times come in with the actions, in milliseconds of any
+ * What a view of an operation's progress knows. Pure: times come in with the actions, in milliseconds of any
  * one clock.
  */
 export interface ProgressState {
-  phase: ConvertProgress['phase'];
+  phase: Progress['phase'];
   byteCount: number;
   byteTotal: number;
   startedAt: number;
   /** The latest time known. */
   at: number;
-  /** How far the copy was lately, oldest first: at most {@link RATE_WINDOW} long, for the rate. */
+  /** How far it was lately in this phase, oldest first: at most {@link RATE_WINDOW} long, for the rate. */
   samples: readonly ProgressSample[];
   interrupted: boolean;
 }
@@ -22,7 +22,7 @@ export interface ProgressSample {
 }
 
 export type ProgressAction =
-  | { type: 'progress'; progress: ConvertProgress; at: number }
+  | { type: 'progress'; progress: Progress; at: number }
   | { type: 'tick'; at: number }
   | { type: 'interrupt'; at: number };
 
@@ -44,35 +44,47 @@ export function progressReducer(state: ProgressState, action: ProgressAction): P
       return { ...state, at, interrupted: true };
     case 'progress': {
       const { progress } = action;
-      if (progress.phase !== 'copy') return { ...state, phase: progress.phase, at };
+      if (!('byteCount' in progress)) return { ...state, phase: progress.phase, at };
       const { byteCount, byteTotal } = progress;
-      return { ...state, phase: 'copy', byteCount, byteTotal, at, samples: sample(state, byteCount, at) };
+      const samples = sample(progress.phase === state.phase ? state.samples : [], byteCount, at);
+      return { ...state, phase: progress.phase, byteCount, byteTotal, at, samples };
     }
   }
 }
 
-/** The first progress of a copy is taken as its start, so that the time before it does not count. */
-function sample(state: ProgressState, byteCount: number, at: number): readonly ProgressSample[] {
-  const last = state.samples.at(-1);
-  if (last !== undefined && at - last.at < SAMPLE_INTERVAL) return state.samples;
-  const recent = state.samples.filter(old => at - old.at <= RATE_WINDOW);
+/** The first progress of a phase is taken as its start, so that the time before it does not count. */
+function sample(
+  samples: readonly ProgressSample[],
+  byteCount: number,
+  at: number,
+): readonly ProgressSample[] {
+  const last = samples.at(-1);
+  if (last !== undefined && at - last.at < SAMPLE_INTERVAL) return samples;
+  const recent = samples.filter(old => at - old.at <= RATE_WINDOW);
   return [...recent, { at, byteCount }];
 }
 
-/** Share of the bytes that are copied, in [0, 1]; undefined outside of the copy, or where there is nothing to copy. */
+const BYTE_PHASES: readonly string[] = ['copy', 'count', 'compare'] satisfies BytePhase[];
+
+/** Whether the phase is one in which bytes are counted. */
+export function countsBytes({ phase }: ProgressState): boolean {
+  return BYTE_PHASES.includes(phase);
+}
+
+/** Share of the bytes that are done, in [0, 1]; undefined in a phase without bytes, or where there are none. */
 export function fractionOf(state: ProgressState): number | undefined {
-  if (state.phase !== 'copy' || state.byteTotal === 0) return undefined;
+  if (!countsBytes(state) || state.byteTotal === 0) return undefined;
   return Math.min(1, state.byteCount / state.byteTotal);
 }
 
-/** Bytes a second lately; a copy that stalls gets slower with every tick. */
+/** Bytes a second lately; what stalls gets slower with every tick. */
 export function rateOf(state: ProgressState): number | undefined {
   const first = state.samples[0];
-  if (state.phase !== 'copy' || first === undefined || state.at - first.at < RATE_AFTER) return undefined;
+  if (!countsBytes(state) || first === undefined || state.at - first.at < RATE_AFTER) return undefined;
   return ((state.byteCount - first.byteCount) * 1000) / (state.at - first.at);
 }
 
-/** Seconds that the rest of the copy takes at the rate of late. */
+/** Seconds that the rest of the phase takes at the rate of late. */
 export function remainingSecondsOf(state: ProgressState): number | undefined {
   const rate = rateOf(state);
   if (rate === undefined || rate <= 0) return undefined;

@@ -1,4 +1,4 @@
-import { fractionOf, type ProgressState, rateOf, remainingSecondsOf } from './progress-state.js';
+import { countsBytes, fractionOf, type ProgressState, rateOf, remainingSecondsOf } from './progress-state.js';
 import { formatBytes, formatDuration, formatRate } from './units.js';
 
 const PHASES: Record<ProgressState['phase'], string> = {
@@ -6,6 +6,8 @@ const PHASES: Record<ProgressState['phase'], string> = {
   open: 'reading the index',
   plan: 'planning',
   copy: 'copying',
+  count: 'counting',
+  compare: 'comparing',
   finish: 'flushing to the disk',
 };
 
@@ -19,9 +21,9 @@ export function percentText(fraction: number): string {
   return `${Math.floor(fraction * 100)} %`;
 }
 
-/** `1.25 GiB of 4.00 GiB, 1.10 GiB/s, 3 s left`; empty outside of the copy. */
-export function copyText(state: ProgressState): string {
-  if (state.phase !== 'copy') return '';
+/** `1.25 GiB of 4.00 GiB, 1.10 GiB/s, 3 s left`; empty in a phase without bytes. */
+export function bytesText(state: ProgressState): string {
+  if (!countsBytes(state)) return '';
   const parts = [`${formatBytes(state.byteCount)} of ${formatBytes(state.byteTotal)}`];
   const rate = rateOf(state);
   if (rate !== undefined) parts.push(formatRate(rate));
@@ -37,7 +39,7 @@ export function progressLine(state: ProgressState): string {
   if (fraction === undefined || state.interrupted) {
     return `${phase}: ${formatDuration((state.at - state.startedAt) / 1000)} so far`;
   }
-  return `${phase}: ${percentText(fraction)}, ${copyText(state)}`;
+  return `${phase}: ${percentText(fraction)}, ${bytesText(state)}`;
 }
 
 /** `width` columns, of which `fraction` is filled. */

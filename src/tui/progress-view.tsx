@@ -1,6 +1,6 @@
 import { Box, Text } from 'ink';
 import { fractionOf, type ProgressState } from './progress-state.js';
-import { barText, copyText, percentText, phaseText } from './progress-text.js';
+import { barText, bytesText, percentText, phaseText } from './progress-text.js';
 import { displayWidth, shortenEnd } from './text-width.js';
 
 export interface ProgressViewProps {
@@ -24,10 +24,10 @@ export function ProgressView({ state, columns, unicode, colors }: ProgressViewPr
   if (fraction === undefined || state.interrupted) return <Text>{shortenEnd(phaseText(state), width)}</Text>;
   const phase = `${phaseText(state)}  `;
   const share = `  ${percentText(fraction).padStart(5)}`;
-  const details = `  ${copyText(state)}`;
+  const details = `  ${bytesText(state)}`;
   const room = width - displayWidth(phase) - displayWidth(share) - 2 - DETAILS_WIDTH;
   if (room < MIN_BAR_WIDTH) {
-    return <Text>{shortenEnd(`${percentText(fraction)}  ${copyText(state)}`, width)}</Text>;
+    return <Text>{shortenEnd(`${percentText(fraction)}  ${bytesText(state)}`, width)}</Text>;
   }
   const { filled, rest } = barText(fraction, Math.min(room, MAX_BAR_WIDTH), unicode);
   return (

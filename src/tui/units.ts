@@ -46,3 +46,18 @@ export function formatDuration(seconds: number): string {
   const minutes = Math.round(seconds / 60);
   return `${Math.floor(minutes / 60)} h ${two(minutes % 60)} min`;
 }
+
+/**
+ * A number in about four significant digits: `0`, `-5.406`, `0.9998`, `123456`, `6.336e-5`. Whole numbers of up to
+ * six digits are exact.
+ */
+export function formatNumber(value: number | bigint): string {
+  const number = Number(value);
+  if (Number.isInteger(number) && Math.abs(number) < 1e6) return String(number + 0);
+  const magnitude = Math.abs(number);
+  if (magnitude >= 1e-3 && magnitude < 1e6) {
+    const digits = Math.max(0, 3 - Math.floor(Math.log10(magnitude)));
+    return number.toFixed(Math.min(digits, 6));
+  }
+  return number.toExponential(3);
+}

@@ -1,5 +1,5 @@
 import { combineCrc32, crc32 } from '../copy/crc32.js';
-import type { CopyPlanBuilder } from '../copy/plan.js';
+import type { CopyPlanBuilder, RecordCast } from '../copy/plan.js';
 import { encodeDataDescriptor, encodeDirectory, encodeLocalHeader } from './encode.js';
 import { type ArchiveLayout, dataDescriptorByteOffset, layoutArchive } from './layout.js';
 
@@ -12,6 +12,8 @@ export type PlannedRecord = { readonly name: string } & (
       readonly head?: Uint8Array;
       /** Without the head. */
       readonly byteLength: number;
+      /** Of its elements, on the way: `byteLength` counts what they are converted to. */
+      readonly cast?: RecordCast | undefined;
       /** Adds the pieces to the plan's current record. */
       addPieces(): void;
     }
@@ -73,7 +75,12 @@ export function addArchive(
     const copiedByteOffset = layout.dataByteOffsets[index]! + (record.head?.length ?? 0);
     addBetween(part, end, copiedByteOffset);
     part = end;
-    writer.planRecords[index] = plan.beginRecord(output, byteOffset + copiedByteOffset, record.byteLength);
+    writer.planRecords[index] = plan.beginRecord(
+      output,
+      byteOffset + copiedByteOffset,
+      record.byteLength,
+      record.cast,
+    );
     record.addPieces();
   }
   addBetween(part, writer.partCount, layout.byteLength);

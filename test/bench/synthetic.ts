@@ -18,6 +18,10 @@ export interface SyntheticSpec {
   dtype: string;
   /** Ranks along each dimension: `[8]` cuts rows, `[1, 8]` columns, `[2, 4]` a grid. */
   grid: readonly number[];
+  /** The number in the name of the first tensor; default 0. */
+  firstTensor?: number;
+  /** Bytes of a block that is repeated, instead of random words. */
+  block?: Uint8Array;
 }
 
 /** Cuts a shape as `torch.chunk` does along each dimension: ceil(size / ranks), the last one shorter. */
@@ -60,6 +64,17 @@ function writeRandomFile(path: string, byteLength: number): void {
   }
 }
 
+function writeRepeated(path: string, byteLength: number, block: Uint8Array): void {
+  const fd = openSync(path, 'w');
+  try {
+    for (let at = 0; at < byteLength; at += block.length) {
+      writeSync(fd, block, 0, Math.min(block.length, byteLength - at), at);
+    }
+  } finally {
+    closeSync(fd);
+  }
+}
+
 function syntheticCheckpoint(rawPath: string, spec: SyntheticSpec): Checkpoint {
   const dtype = dtypeOf(spec.dtype);
   const byteLength = elementCountOf(spec.shape) * dtype.itemSize;
@@ -91,6 +106,18 @@ function syntheticCheckpoint(rawPath: string, spec: SyntheticSpec): Checkpoint {
   };
 }
 
+/** A block of numbers from a normal distribution, as weights are: of `bfloat16` or `float32`. */
+export function normalNumbers(dtype: string, byteLength: number): Uint8Array {
+  const numbers = Float32Array.from(
+    { length: 1 << 18 },
+    () => 0.02 * Math.sqrt(-2 * Math.log(1 - Math.random())) * Math.cos(2 * Math.PI * Math.random()),
+  );
+  const words = new Uint32Array(numbers.buffer);
+  const of = dtype === 'float32' ? words : Uint16Array.from(words, word => word >>> 16);
+  const block = new Uint8Array(of.buffer);
+  return block.subarray(0, Math.min(block.length, byteLength));
+}
+
 /** Makes a DCP directory by the library. `rawPath` is a scratch file that may be removed afterwards. */
 export async function makeSyntheticDcp(
   directory: string,
@@ -98,7 +125,8 @@ export async function makeSyntheticDcp(
   spec: SyntheticSpec,
 ): Promise<void> {
   const byteLength = elementCountOf(spec.shape) * dtypeOf(spec.dtype).itemSize * spec.tensorCount;
-  writeRandomFile(rawPath, byteLength);
+  if (spec.block === undefined) writeRandomFile(rawPath, byteLength);
+  else writeRepeated(rawPath, byteLength, spec.block);
   const shards = gridShards(spec.shape, spec.grid);
   const plan = planDcpSave(syntheticCheckpoint(rawPath, spec), { withCrc: true, shardsOf: () => shards });
   const output = OutputDirectory.create(directory, {

@@ -50,6 +50,7 @@ suite('dcp convert', ({ each, test }) => {
         crc_checked: true,
         replicas: 0,
         losses: [],
+        ties: [],
         warnings: [],
         globals: [],
         loads_with_weights_only: true,

@@ -10,7 +10,7 @@ suite('dcp: endings', ({ each, test }) => {
     [
       { args: [], code: 2, stderr: /^Convert and inspect [\s\S]*Usage: dcp <command>/ },
       { args: ['--help'], code: 0, stdout: /^Convert and inspect/ },
-      { args: ['convert', '--help'], code: 0, stdout: /Usage: dcp convert <mode> <src> <dst>/ },
+      { args: ['convert', '--help'], code: 0, stdout: /Usage: dcp convert \[mode\] <src> <dst>/ },
       { args: ['--version'], code: 0, stdout: /^\d+\.\d+\.\d+\n$/ },
       {
         args: ['inspect', 'a', '--forse'],

@@ -7,7 +7,7 @@ import { dcpToTorchSave, openCheckpoint, torchSaveToDcp } from '../../src/index.
 import { type FixtureCase, fixtureCases, fixturePath, golden } from '../fixtures.js';
 import { goldenOfCheckpoint } from '../goldens/golden-of-checkpoint.js';
 import { equal, fail, is, ok, type Suite, suite } from '../suite.js';
-import { type Answer, Judge, pythonPath } from './judge.js';
+import { type Answer, Judge, python } from './judge.js';
 
 /**
  * Real torch converts a fixture, we convert it too, and torch compares the two: tree, types, bytes. For state
@@ -79,7 +79,7 @@ function requireSameBytes(entry: FixtureCase, ours: string, torchs: string): voi
 
 const label = (entry: FixtureCase): string => `${entry.name} of torch ${entry.torch}`;
 
-const hasZstandard = (): boolean => spawnSync(pythonPath(), ['-c', 'import zstandard']).status === 0;
+const hasZstandard = (): boolean => spawnSync(python(), ['-c', 'import zstandard']).status === 0;
 const dataFile = (directory: string): Buffer => readFileSync(join(directory, '__0_0.distcp'));
 
 function skipOrTest(

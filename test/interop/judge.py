@@ -30,6 +30,7 @@ sys.modules.setdefault("pathlib._local", pathlib)
 import torch  # noqa: E402
 import torch.nn as nn  # noqa: E402
 from torch.distributed.checkpoint import HuggingFaceStorageReader  # noqa: E402
+from torch.distributed.checkpoint._nested_dict import flatten_state_dict  # noqa: E402
 from torch.distributed.checkpoint.api import CheckpointException  # noqa: E402
 from torch.distributed.checkpoint.format_utils import dcp_to_torch_save, torch_save_to_dcp  # noqa: E402
 
@@ -104,6 +105,23 @@ def compare_dcp(a, b, ignore):
     return verdict(differences) | load_errors
 
 
+@command("a", "b", without={"action": "append", "default": []})
+def compare_tensors(a, b, without):
+    """Differences between the tensors of two checkpoints of any format, by FQN."""
+    import flat
+
+    count, differences = flat.compare(a, b, without)
+    return verdict(differences) | {"tensors": count}
+
+
+@command("path")
+def state_json(path):
+    """Whether the two state files of a directory of safetensors hold the same."""
+    loaded = torch.load(pathlib.Path(path) / "state.pth", weights_only=True)
+    read = json.loads((pathlib.Path(path) / "state.json").read_text())
+    return {"equal": repr(loaded) == repr(read), "found": repr(read)}
+
+
 @command("directory")
 def load_dcp(directory):
     """Whether torch loads the whole directory into an empty state dict."""
@@ -112,8 +130,53 @@ def load_dcp(directory):
 
 
 @command("directory")
+def describe_dcp(directory):
+    """What torch loads from a directory: tensors with their values, other leaves with their repr."""
+    tensors, objects = [], []
+
+    def plain(value):
+        if isinstance(value, list):
+            return [plain(item) for item in value]
+        if isinstance(value, complex) or (isinstance(value, int) and abs(value) >= 2**53):
+            return str(value)
+        return value
+
+    def visit(value, path):
+        if isinstance(value, torch.Tensor):
+            values = [str(v) for v in value.tolist()] if value.dtype == torch.int64 else plain(value.tolist())
+            tensors.append({"path": path, "dtype": str(value.dtype)[6:], "shape": list(value.shape), "values": values})
+        elif isinstance(value, dict):
+            for key, item in value.items():
+                visit(item, [*path, key])
+        elif isinstance(value, list) and any(isinstance(item, (dict, torch.Tensor)) for item in value):
+            for i, item in enumerate(value):
+                visit(item, [*path, i])
+        elif isinstance(value, tuple) and any(isinstance(item, torch.Tensor) for item in value):
+            shown = ["tensor" if isinstance(item, torch.Tensor) else repr(item) for item in value]
+            objects.append({"path": path, "repr": f"({', '.join(shown)})"})
+            for i, item in enumerate(value):
+                if isinstance(item, torch.Tensor):
+                    visit(item, [*path, i])
+        else:
+            objects.append({"path": path, "repr": repr(value)})
+
+    visit(directories.load(directory), [])
+    return {"tensors": tensors, "objects": objects}
+
+
+@command("a", "b")
+def compare_loaded(a, b):
+    """Differences between what two DCP directories load to, key by flat key."""
+    loaded = []
+    for directory in (a, b):
+        flat, _ = flatten_state_dict(directories.load(directory))
+        loaded.append(dict(sorted(flat.items())))
+    return verdict(trees.compare(*loaded, ignored=frozenset()))
+
+
+@command("directory")
 def load_hugging_face(directory):
-    """Whether torch's Hugging Face reader loads the whole directory into an empty state dict."""
+    """Whether torch reads the whole directory into an empty state dict, by its Hugging Face reader."""
     return {"tensors": len(trees.describe(directories.load(directory, HuggingFaceStorageReader))["tensors"])}
 
 

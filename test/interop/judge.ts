@@ -8,7 +8,11 @@ const root = fileURLToPath(new URL('../../../', import.meta.url));
 export type Answer = { ok: boolean; error?: string } & Record<string, unknown>;
 
 /** The Python that has torch. */
-export const pythonPath = (): string => process.env.DCP_TEST_PYTHON ?? `${root}.venv/bin/python`;
+export function python(): string {
+  const path = process.env.DCP_TEST_PYTHON ?? `${root}.venv/bin/python`;
+  if (!existsSync(path)) throw new Error(`interop tests need torch: no Python at ${path}`);
+  return path;
+}
 
 /** Real torch, asked over a pipe: one Python process for a whole suite, since importing torch takes seconds. */
 export class Judge {
@@ -17,9 +21,7 @@ export class Judge {
   private readonly stderr: string[] = [];
 
   constructor() {
-    const python = pythonPath();
-    if (!existsSync(python)) throw new Error(`interop tests need torch: no Python at ${python}`);
-    this.child = spawn(python, [`${root}test/interop/judge.py`, 'serve']);
+    this.child = spawn(python(), [`${root}test/interop/judge.py`, 'serve']);
     this.child.stderr.on('data', chunk => this.stderr.push(String(chunk)));
     createInterface({ input: this.child.stdout }).on('line', line =>
       this.waiting.shift()?.(JSON.parse(line) as Answer),

@@ -1,9 +1,12 @@
 import { UsageError } from '../../errors.js';
-import type { Part, TiePolicy } from '../../index.js';
+import type { DeviceChoice, Part, TiePolicy } from '../../index.js';
+import { suggest } from '../../ops/suggest.js';
 import { parseByteSize } from '../byte-size.js';
 import type { Command, GivenArguments } from '../command.js';
 import { millisecondsOf } from '../duration.js';
 import {
+  DEVICE_OF_COMPARISON_OPTION,
+  deviceOf,
   JSON_OPTION,
   READS_IN_FLIGHT_OPTION,
   readsInFlightOf,
@@ -12,7 +15,6 @@ import {
   WORKERS_OPTION,
   workersOf,
 } from '../shared-options.js';
-import { suggest } from '../suggest.js';
 
 const FORMATS = ['dcp', 'torch', 'safetensors'] as const;
 type Format = (typeof FORMATS)[number];
@@ -40,6 +42,8 @@ export interface ConvertRequest {
   maxShardByteLength: number | undefined;
   ties: TiePolicy | undefined;
   copyAssets: string | undefined;
+  check: boolean;
+  device: DeviceChoice;
   crc: boolean;
   sync: boolean;
   workers: number | undefined;
@@ -114,6 +118,13 @@ export const convertCommand: Command = {
       valueName: 'TIME',
       describe: 'Wait until a save into <src> is complete, so long at most: 90s, 10m, 1h30m',
     },
+    {
+      name: 'check',
+      kind: 'flag',
+      describe:
+        'Read the output back before it is put in place, and compare it with the source; ends with 1 if it differs',
+    },
+    DEVICE_OF_COMPARISON_OPTION,
     { name: 'no-crc', kind: 'flag', describe: 'Neither check nor write CRC-32 checksums' },
     {
       name: 'no-sync',
@@ -135,16 +146,16 @@ export const convertCommand: Command = {
     'whatever their size. The destination appears whole or not at all.',
   ],
   positionalHelp: [
-    '<mode>  FROM_to_FROM, each of dcp (a directory), torch (a torch.save file) and',
+    '<mode>  FROM_to_TO, each of dcp (a directory), torch (a torch.save file) and',
     '        safetensors (a file *.safetensors, or a directory): dcp_to_torch,',
-    '        torch_to_dcp, dcp_to_safetensors, safetensors_to_dcp, … Without it,',
+    '        torch_to_dcp, dcp_to_safetensors, safetensors_to_dcp, ... Without it,',
     '        <src> and the name of <dst> must leave one reading',
   ],
   examples: [
     ['One file out of the shards of all ranks', 'dcp convert dcp_to_torch step-1000/ model.pth'],
     [
       'A directory for Hugging Face tools, with the weights only',
-      'dcp convert dcp_to_safetensors step-1000/ hf/ --part model --copy-assets base-model/',
+      'dcp convert dcp_to_safetensors step-1000/ hf/ --part model --copy-assets base/',
     ],
     [
       'A training that starts from a safetensors file',
@@ -210,6 +221,8 @@ function convertRequest(given: GivenArguments): ConvertRequest {
       maxShardSize === undefined ? undefined : parseByteSize(maxShardSize, 'max-shard-size'),
     ties: oneOf(value('ties'), 'ties', ['drop', 'copy', 'refuse']),
     copyAssets: value('copy-assets'),
+    check: flag('check'),
+    device: deviceOf(given, 'cpu'),
     crc: !flag('no-crc'),
     sync: !flag('no-sync'),
     workers: workersOf(given),
@@ -284,13 +297,15 @@ function requireStreamable(request: ConvertRequest): void {
       hint: 'Name a directory. A file called - is ./-.',
     });
   }
-  const clash = request.json
-    ? 'json'
-    : request.force
-      ? 'force'
-      : request.skipExisting
-        ? 'skip-existing'
-        : undefined;
+  const clash = request.check
+    ? 'check'
+    : request.json
+      ? 'json'
+      : request.force
+        ? 'force'
+        : request.skipExisting
+          ? 'skip-existing'
+          : undefined;
   if (clash !== undefined) {
     throw new UsageError(`--${clash} does not go with stdout as destination`, {
       hint: 'stdout carries the file itself; what is said goes to stderr.',

@@ -1,6 +1,7 @@
 import { UsageError } from '../../errors.js';
+import type { MeshTexts } from '../../ops/sharding.js';
 import type { Command, GivenArguments } from '../command.js';
-import { JSON_OPTION, KEYS_OPTION, requireNotStdin } from '../shared-options.js';
+import { JSON_OPTION, KEYS_OPTION, layoutOf, requireNotStdin, SHARD_OPTIONS } from '../shared-options.js';
 
 /** `dcp inspect`, asked for. */
 export interface InspectRequest {
@@ -9,6 +10,7 @@ export interface InspectRequest {
   keys: readonly string[] | undefined;
   chunks: boolean;
   latestComplete: boolean;
+  layout: MeshTexts | undefined;
   json: boolean;
 }
 
@@ -24,6 +26,7 @@ export const inspectCommand: Command = {
       kind: 'flag',
       describe: 'Of a directory of checkpoints: print the path of the newest one of which nothing lacks',
     },
+    ...SHARD_OPTIONS,
     JSON_OPTION,
   ],
   intro: [
@@ -39,6 +42,10 @@ export const inspectCommand: Command = {
     ['The checkpoints of a run: step, age, state, size', 'dcp inspect run/'],
     ['The path of the last one that can be used, for a script', 'dcp inspect run/ --latest-complete'],
     ['In what two checkpoints differ', 'diff <(dcp inspect a/) <(dcp inspect b/)'],
+    [
+      'What each rank of another mesh would read',
+      "dcp inspect step-1000/ --mesh 2x4 --placements 'Shard(0),Shard(1)'",
+    ],
   ],
   prepare(given) {
     const request = inspectRequest(given);
@@ -49,7 +56,8 @@ export const inspectCommand: Command = {
   },
 };
 
-function inspectRequest({ words, flag, values }: GivenArguments): InspectRequest {
+function inspectRequest(given: GivenArguments): InspectRequest {
+  const { words, flag, values } = given;
   const [path = ''] = words;
   requireNotStdin(path);
   const request: InspectRequest = {
@@ -58,6 +66,7 @@ function inspectRequest({ words, flag, values }: GivenArguments): InspectRequest
     keys: values('keys'),
     chunks: flag('chunks'),
     latestComplete: flag('latest-complete'),
+    layout: layoutOf(given),
     json: flag('json'),
   };
   if (request.latestComplete && (request.keys !== undefined || request.chunks)) {

@@ -1,4 +1,4 @@
-import { suggest } from '../../src/cli/suggest.js';
+import { suggest } from '../../src/ops/suggest.js';
 import { is, suite } from '../suite.js';
 
 const KNOWN = ['force', 'skip-existing', 'dry-run', 'quiet', 'workers', 'keys', 'json', 'no-crc'];

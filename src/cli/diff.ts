@@ -1,0 +1,41 @@
+import type { DiffRequest } from './commands/diff.js';
+import { diffText } from './diff-text.js';
+import { EXIT_DONE, EXIT_PROBLEMS } from './exit-codes.js';
+import { successDocument } from './json-document.js';
+import { runLong } from './long-run.js';
+import type { Output } from './output.js';
+import { styleFor } from './style.js';
+import type { Screens } from './terminal.js';
+
+/** Runs `dcp diff` and returns the exit code. @throws as the operation does, if no signal ended it. */
+export async function runDiff(request: DiffRequest, output: Output, screens: Screens): Promise<number> {
+  const startedAt = performance.now();
+  const { a, b, keys, rename, atol, rtol, strict, device, workers, quiet, json } = request;
+  const report = await runLong({ quiet, json }, screens, async hooks => {
+    const { diffCheckpoints } = await import('../ops/diff.js');
+    return diffCheckpoints(a, b, {
+      rename,
+      strict,
+      device,
+      ...(keys === undefined ? {} : { keys }),
+      ...(atol === undefined ? {} : { atol }),
+      ...(rtol === undefined ? {} : { rtol }),
+      ...(workers === undefined ? {} : { workers }),
+      ...hooks,
+    });
+  });
+  if (typeof report === 'number') return report;
+  const seconds = (performance.now() - startedAt) / 1000;
+  const { compared, differences } = report;
+  if (keys !== undefined && compared.tensors + compared.objects + differences.length === 0) {
+    await output.notice('dcp: no entry has a name that --keys matches\n');
+  }
+  if (json) {
+    const elapsedSeconds = Math.round(seconds * 1000) / 1000;
+    await output.result(successDocument('diff', { ...report, elapsedSeconds }));
+  } else if (!quiet) {
+    const { columns, colors } = screens.stdout;
+    await output.result(diffText(report, { columns, style: styleFor(colors), seconds }));
+  }
+  return report.equal ? EXIT_DONE : EXIT_PROBLEMS;
+}

@@ -1,0 +1,63 @@
+import { InterruptedError } from '../errors.js';
+import type { Progress } from '../ops/progress.js';
+import { listenForEnding } from './interruption.js';
+import { openProgress } from './progress.js';
+import type { Screens, Terminal } from './terminal.js';
+
+/** What an operation that takes long is given. */
+export interface LongRunHooks {
+  signal: AbortSignal;
+  onProgress: (progress: Progress) => void;
+}
+
+export interface LongRunOptions {
+  /** No progress. */
+  quiet?: boolean;
+  /** No drawing: progress in lines. */
+  json: boolean;
+  /** What to know after an interruption. */
+  hint?: string;
+}
+
+/**
+ * Runs an operation with its progress on stderr, and ends it at a signal. Returns its result, or the exit code where
+ * a second signal did not wait for it.
+ * @throws as the operation does; {@link EndedBySignal} where a signal interrupted it.
+ */
+export async function runLong<Result extends object>(
+  { quiet = false, json, hint }: LongRunOptions,
+  { stderr }: Screens,
+  work: (hooks: LongRunHooks) => Promise<Result>,
+): Promise<Result | number> {
+  const progress = openProgress(progressKind(quiet, json, stderr), process.stderr, stderr);
+  const ending = listenForEnding(process, () => progress.onInterrupt());
+  try {
+    return await Promise.race([
+      work({ signal: ending.signal, onProgress: progress.onProgress }),
+      ending.atOnce,
+    ]);
+  } catch (error) {
+    throw error instanceof InterruptedError && ending.exitCode !== undefined
+      ? new EndedBySignal(ending.exitCode, error, hint)
+      : error;
+  } finally {
+    progress.close();
+    ending.dispose();
+  }
+}
+
+/** An interruption with the exit code that says by what. */
+export class EndedBySignal extends InterruptedError {
+  constructor(
+    readonly exitCode: number,
+    cause: InterruptedError,
+    hint?: string,
+  ) {
+    super('Interrupted', { ...(hint === undefined ? {} : { hint }), cause });
+  }
+}
+
+function progressKind(quiet: boolean, json: boolean, stderr: Terminal): 'none' | 'lines' | 'screen' {
+  if (quiet) return 'none';
+  return stderr.animates && !json ? 'screen' : 'lines';
+}

@@ -1,0 +1,63 @@
+import type { Checkpoint, ObjectEntry, TensorEntry } from '../checkpoint/checkpoint.js';
+import type { TensorSource } from '../checkpoint/gather.js';
+import { UsageError } from '../errors.js';
+import { tensorsInObjects } from '../torch/object-tensors.js';
+import { suggest } from './suggest.js';
+
+/** A value of a checkpoint that was asked for by name: a tensor and where its bytes are, or an object. */
+export type FoundEntry =
+  | { kind: 'tensor'; entry: TensorEntry; source: TensorSource }
+  | { kind: 'object'; entry: ObjectEntry };
+
+/**
+ * The entry of this name, ready to be read: its chunks resolved, its object loaded. `FQN!path` names a tensor inside an
+ * object, as `rng!['cuda'][0]`.
+ * @throws UsageError with a suggestion where there is none; what resolving and loading throw.
+ */
+export async function findEntry(checkpoint: Checkpoint, fqn: string): Promise<FoundEntry> {
+  const entry = checkpoint.entries.find(candidate => candidate.fqn === fqn);
+  if (entry?.kind === 'tensor') {
+    await checkpoint.resolve([entry]);
+    return { kind: 'tensor', entry, source: checkpoint };
+  }
+  if (entry?.kind === 'object') {
+    await checkpoint.loadObjects([entry]);
+    return { kind: 'object', entry };
+  }
+  const holder = checkpoint.entries.find(candidate => fqn.startsWith(`${candidate.fqn}!`));
+  if (holder?.kind !== 'object') {
+    throw notFound(
+      checkpoint,
+      fqn,
+      checkpoint.entries.map(candidate => candidate.fqn),
+    );
+  }
+  await checkpoint.loadObjects([holder]);
+  await checkpoint.resolve([]);
+  const tensors = tensorsInObjects(checkpoint, [holder]);
+  const inner = tensors.entries.find(candidate => candidate.fqn === fqn);
+  if (inner !== undefined) return { kind: 'tensor', entry: inner, source: tensors };
+  throw notFound(
+    checkpoint,
+    fqn,
+    tensors.entries.map(candidate => candidate.fqn),
+  );
+}
+
+const MAX_SHOWN = 3;
+
+function notFound(checkpoint: Checkpoint, fqn: string, known: readonly string[]): UsageError {
+  const below = known.filter(name => name.startsWith(`${fqn}.`));
+  const nearest = suggest(fqn, known);
+  const hint =
+    below.length > 0
+      ? `${below.length} names begin with it: ${below.slice(0, MAX_SHOWN).join(', ')}${below.length > MAX_SHOWN ? ', …' : ''}`
+      : nearest !== undefined
+        ? `Did you mean ${nearest}?`
+        : 'dcp inspect lists all names.';
+  return new UsageError('The checkpoint has nothing of this name', {
+    found: fqn,
+    path: checkpoint.path,
+    hint,
+  });
+}

@@ -1,0 +1,111 @@
+/**
+ * `npm run bench:stats -- [--gib 1] [--rounds 7] [--directory DIR] [--python PYTHON]`: times `dcp stats` against `cat`
+ * of the same files and, where torch is there, against loading them in torch and looking for NaN, Inf and the largest
+ * number. The bytes are in the page cache. All of a round run one after the other; medians count.
+ */
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { availableParallelism, cpus, tmpdir, totalmem } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { makeSyntheticDcp, normalNumbers } from './synthetic.js';
+
+const root = fileURLToPath(new URL('../../../', import.meta.url));
+const { values: flags } = parseArgs({
+  options: {
+    gib: { type: 'string', default: '1' },
+    rounds: { type: 'string', default: '7' },
+    'torch-rounds': { type: 'string', default: '1' },
+    directory: { type: 'string', default: tmpdir() },
+    python: { type: 'string', default: join(root, '.venv/bin/python') },
+  },
+});
+const byteTotal = Number(flags.gib) * 2 ** 30;
+const rounds = Number(flags.rounds);
+
+const CASES = [
+  { dtype: 'bfloat16', layout: 'rows', grid: [8] },
+  { dtype: 'bfloat16', layout: 'columns', grid: [1, 8] },
+  { dtype: 'float32', layout: 'rows', grid: [8] },
+];
+
+const TORCH = `
+import sys, torch, torch.distributed.checkpoint as dcp
+from torch.distributed.checkpoint.metadata import TensorStorageMetadata
+metadata = dcp.FileSystemReader(sys.argv[1]).read_metadata()
+state = {name: torch.empty(item.size, dtype=item.properties.dtype)
+         for name, item in metadata.state_dict_metadata.items() if isinstance(item, TensorStorageMetadata)}
+dcp.load(state, checkpoint_id=sys.argv[1], no_dist=True)
+for tensor in state.values():
+    tensor.isfinite().all().item(), tensor.max().item()
+`;
+
+function seconds(command: string, args: readonly string[]): number {
+  const start = performance.now();
+  const { status, stderr } = spawnSync(command, args, {
+    encoding: 'utf8',
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  if (status !== 0) throw new Error(`${command} failed: ${stderr}`);
+  return (performance.now() - start) / 1000;
+}
+
+const median = (values: number[]): number => [...values].sort((a, b) => a - b)[values.length >> 1]!;
+
+const lines: string[] = [];
+for (const { dtype, layout, grid } of CASES) {
+  const directory = mkdtempSync(join(flags.directory, 'dcp-bench-'));
+  try {
+    const shape = dtype === 'float32' ? [4096, 2048] : [4096, 4096];
+    const block = normalNumbers(dtype, 1 << 20);
+    const tensorCount = Math.max(1, Math.round(byteTotal / 2 ** 25));
+    const dcp = join(directory, 'dcp');
+    await makeSyntheticDcp(dcp, join(directory, 'raw'), { dtype, shape, grid, tensorCount, block });
+    rmSync(join(directory, 'raw'));
+    const files = readdirSync(dcp).map(name => join(dcp, name));
+    const stats = (...options: string[]) =>
+      [process.execPath, [join(root, 'bin/dcp.js'), 'stats', dcp, '--device', 'cpu', ...options]] as const;
+    const runs = {
+      cat: ['cat', files],
+      'dcp stats': stats(),
+      'dcp stats --no-crc': stats('--no-crc'),
+      'dcp stats --workers 1': stats('--workers', '1'),
+      ...(existsSync(flags.python)
+        ? { 'torch load, isfinite, max': [flags.python, ['-c', TORCH, dcp]] }
+        : {}),
+    } as Record<string, readonly [string, readonly string[]]>;
+    const taken = new Map<string, number[]>(Object.keys(runs).map(name => [name, []]));
+    for (let round = 0; round < rounds; round++) {
+      for (const [name, [command, args]] of Object.entries(runs)) {
+        if (name.startsWith('torch') && round >= Number(flags['torch-rounds'])) continue;
+        taken.get(name)!.push(seconds(command, args));
+      }
+    }
+    const byCat = median(taken.get('cat')!);
+    for (const [name, times] of taken) {
+      if (times.length === 0) continue;
+      const time = median(times);
+      const rate = (tensorCount * 2 ** 25) / time / 1e9;
+      const cells = [
+        dtype,
+        layout,
+        name,
+        times.length,
+        time.toFixed(2),
+        rate.toFixed(2),
+        (time / byCat).toFixed(2),
+      ];
+      lines.push(`| ${cells.join(' | ')} |`);
+    }
+  } finally {
+    rmSync(directory, { recursive: true, force: true });
+  }
+}
+const memory = Math.round(totalmem() / 2 ** 30);
+process.stdout.write(
+  `${cpus()[0]?.model ?? 'unknown'}, ${availableParallelism()} cores, ${memory} GiB, Node ${process.version}, ` +
+    `${new Date().toISOString().slice(0, 10)}, ${flags.gib} GiB by 8 ranks\n\n` +
+    '| dtype | layout | run | rounds | seconds | GB/s | time / cat |\n' +
+    `| --- | --- | --- | ---: | ---: | ---: | ---: |\n${lines.join('\n')}\n`,
+);
