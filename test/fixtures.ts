@@ -23,6 +23,7 @@ export interface FixtureCase {
   torch_convert_errors?: { dcp_to_torch?: string; torch_to_dcp?: string };
   unsafe?: boolean;
   newer_than_metadata?: string[];
+  keys_are_addresses?: boolean;
   golden_differs_from_load?: string;
   files: { path: string; byte_length: number; sha256: string }[];
 }
