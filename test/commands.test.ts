@@ -154,7 +154,12 @@ suite('commands.md: names', ({ each }) => {
     list_gap: true,
     header_text: true,
   };
-  const warningKinds: Record<WarningKind, true> = { torn_overwrite: true, leftover: true, descended: true };
+  const warningKinds: Record<WarningKind, true> = {
+    torn_overwrite: true,
+    leftover: true,
+    descended: true,
+    other_type: true,
+  };
   const errorCodes: Record<ErrorCode | 'internal', true> = {
     usage: true,
     file: true,

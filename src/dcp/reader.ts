@@ -1,4 +1,4 @@
-import { type Box, elementCountOf } from '../checkpoint/box.js';
+import { type Box, contiguousStride, elementCountOf } from '../checkpoint/box.js';
 import type {
   Checkpoint,
   Entry,
@@ -9,12 +9,14 @@ import type {
 } from '../checkpoint/checkpoint.js';
 import type { ChunkTable } from '../checkpoint/chunks.js';
 import { StorageTable } from '../checkpoint/storage.js';
+import type { DTypeInfo } from '../dtype.js';
 import { CorruptDataError, DcpError, FileError, withContext, withContextAsync } from '../errors.js';
 import { pathKind } from '../io/listing.js';
 import { type FileSnapshot, takeSnapshot } from '../io/snapshot.js';
 import { FileSource } from '../io/source.js';
 import type { PyDict } from '../pickle/dict.js';
 import { globalsBeyondTorch } from '../torch/globals.js';
+import { castIntoSpool, type OtherType } from './cast-items.js';
 import { requireComplete } from './directory.js';
 import { type IndexedEntries, indexEntries, rankOfFile } from './entries.js';
 import { type IndexFiles, type RankIndexes, readIndexFiles } from './index-files.js';
@@ -78,6 +80,8 @@ export class DcpCheckpoint implements Checkpoint {
   private readonly transformedChunks: Set<number>;
   private readonly inflated = new InflatedItems();
   private readonly resolver: ChunkResolver;
+  /** Tensors that items of another element type were converted for, with that type. */
+  readonly castEntries = new Map<TensorEntry, DTypeInfo>();
 
   constructor(
     readonly path: string,
@@ -93,7 +97,12 @@ export class DcpCheckpoint implements Checkpoint {
     this.tree = indexed.tree;
     this.chunks = indexed.chunks;
     this.objectItems = indexed.objectItems;
-    this.resolver = new ChunkResolver(file => this.files[file]!.path, this.chunks, this.storages);
+    this.resolver = new ChunkResolver(
+      file => this.files[file]!.path,
+      this.chunks,
+      this.storages,
+      other => this.castChunk(other),
+    );
     this.fileSnapshots = indexed.fileNames.map(name =>
       directory === undefined ? undefined : snapshotIfThere(`${directory}/${name}`),
     );
@@ -229,6 +238,16 @@ export class DcpCheckpoint implements Checkpoint {
     }
   }
 
+  private async castChunk(other: OtherType): Promise<void> {
+    const { chunk, entry } = other;
+    const { sizes } = this.chunks.boxOf(chunk);
+    const byteOffset = await castIntoSpool(this, other, this.inflated.file);
+    const byteLength = elementCountOf(sizes) * entry.dtype.itemSize;
+    const storage = this.storages.add({ file: this.spoolFile(), byteOffset, byteLength, crc32: undefined });
+    this.chunks.setView(chunk, { storage, storageOffset: 0, stride: contiguousStride(sizes), flags: 0 });
+    this.castEntries.set(entry, other.dtype);
+  }
+
   private async inflateObjects(entries: readonly ObjectEntry[]): Promise<void> {
     for (const entry of entries) {
       const item = this.objectItems.get(entry)!;
@@ -242,7 +261,7 @@ export class DcpCheckpoint implements Checkpoint {
 
   /** Position of the spool file among the files. */
   private spoolFile(): number {
-    const path = this.inflated.path!;
+    const { path } = this.inflated.file;
     if (this.files.at(-1)?.path !== path) {
       this.files.push({ path, name: 'inflated items', byteLength: undefined });
     }

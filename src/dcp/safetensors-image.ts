@@ -3,19 +3,11 @@ import type { TensorEntry } from '../checkpoint/checkpoint.js';
 import type { ChunkTable } from '../checkpoint/chunks.js';
 import type { StorageTable } from '../checkpoint/storage.js';
 import { FormatError, withContext, withContextAsync } from '../errors.js';
-import type { FileSource } from '../io/source.js';
+import { type FileSource, readRange } from '../io/source.js';
 import { readSafetensorsHeader } from '../safetensors/file.js';
 import { type StoredTensor, storedTensors } from '../safetensors/stored-tensors.js';
+import { isZip } from '../torch/magic.js';
 import type { StridedTensor } from '../torch/tensors.js';
-
-/**
- * Whether a chunk lies in a safetensors image: with `SerializationFormat.SAFETENSORS` torch writes all tensors of a file
- * into one (torch/distributed/checkpoint/filesystem.py, `_write_files_from_queue`). The index then has the image's start
- * as the offset of each of them, and the bytes of the bare tensor as length, which no torch.save archive is as short as.
- */
-export function isInImage(entry: TensorEntry, chunks: ChunkTable, chunk: number): boolean {
-  return chunks.itemByteLength[chunk] === elementCountOf(chunks.boxOf(chunk).sizes) * entry.dtype.itemSize;
-}
 
 /** A tensor of an image. */
 export interface ImageTensor
@@ -24,7 +16,13 @@ export interface ImageTensor
   storage: number;
 }
 
-/** The images of one file, each read once: where its tensors lie, which the index does not say. */
+/**
+ * With `SerializationFormat.SAFETENSORS` torch writes all tensors of a file into one safetensors image
+ * (torch/distributed/checkpoint/filesystem.py, `_write_files_from_queue`). The index then has the image's start as the
+ * offset of each of them, and the bytes of the bare tensor as length: where it lies only the image's header says.
+ *
+ * The images of one file, each header read once.
+ */
 export class SafetensorsImages {
   private readonly byByteOffset = new Map<number, Map<string, StoredTensor>>();
 
@@ -33,6 +31,17 @@ export class SafetensorsImages {
     private readonly file: number,
     private readonly storages: StorageTable,
   ) {}
+
+  /** Whether a chunk lies in an image. Archives are longer than the bare tensor; of another type they may not be. */
+  async holds(entry: TensorEntry, chunks: ChunkTable, chunk: number): Promise<boolean> {
+    const { itemByteOffset, itemByteLength } = chunks;
+    const byteLength = elementCountOf(chunks.boxOf(chunk).sizes) * entry.dtype.itemSize;
+    if (itemByteLength[chunk] !== byteLength) return false;
+    const byteOffset = itemByteOffset[chunk]!;
+    if (this.byByteOffset.has(byteOffset)) return true;
+    const head = await readRange(this.source, byteOffset, Math.min(4, this.source.byteLength - byteOffset));
+    return !isZip(head);
+  }
 
   /**
    * The chunk as a view of a storage that is added to the table.

@@ -54,9 +54,10 @@ export function maxObjectItemByteLength(storedByteLength: number): number {
 export class InflatedItems {
   private spool: Spool | undefined;
 
-  /** Undefined until something was inflated. */
-  get path(): string | undefined {
-    return this.spool?.path;
+  /** The file, made when it is first asked for. @throws FileError */
+  get file(): Spool {
+    this.spool ??= Spool.create();
+    return this.spool;
   }
 
   /**
@@ -66,9 +67,8 @@ export class InflatedItems {
   async inflate(item: TransformedItem): Promise<Item> {
     const { path, fqn, byteOffset, byteLength, maxByteLength } = item;
     return withContextAsync({ path, fqn, byteOffset }, async () => {
-      this.spool ??= Spool.create();
+      const spool = this.file;
       requireRoom(byteLength);
-      const { spool } = this;
       const source = FileSource.open(path);
       try {
         const start = spool.byteLength;

@@ -1,8 +1,9 @@
+import type { Checkpoint } from '../checkpoint/checkpoint.js';
 import { findTornOverwrite } from '../dcp/directory.js';
-import type { DcpCheckpoint } from '../dcp/reader.js';
+import { DcpCheckpoint } from '../dcp/reader.js';
 import { CorruptDataError } from '../errors.js';
 
-export type WarningKind = 'torn_overwrite' | 'leftover' | 'descended';
+export type WarningKind = 'torn_overwrite' | 'leftover' | 'descended' | 'other_type';
 
 export interface Warning {
   kind: WarningKind;
@@ -44,6 +45,22 @@ export function tornWarning(checkpoint: DcpCheckpoint, strict: boolean): Warning
         `${torn.newer.length} of ${files.length} data files are newer than .metadata, which torch writes last ` +
         `(${times}). Either a later save into this directory died half way, and the weights are of two steps, ` +
         'or the directory was copied without its times (cp -r does that, cp -a does not).',
+    },
+  ];
+}
+
+/** Says which tensors were converted because their items have another type than the index. After resolving. */
+export function otherTypeWarning(checkpoint: Checkpoint): Warning[] {
+  const found = checkpoint instanceof DcpCheckpoint ? [...checkpoint.castEntries] : [];
+  const first = found[0];
+  if (first === undefined) return [];
+  const [{ fqn, dtype }, stored] = first;
+  return [
+    {
+      kind: 'other_type',
+      message:
+        `${found.length} tensors are stored in another element type than the index says, and were converted as torch ` +
+        `does; the first is ${fqn}: ${stored.name} to ${dtype.name}`,
     },
   ];
 }

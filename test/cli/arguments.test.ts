@@ -22,6 +22,8 @@ const CONVERT = {
   maxShardByteLength: undefined,
   ties: undefined,
   copyAssets: undefined,
+  check: false,
+  device: 'cpu',
   crc: true,
   sync: true,
   workers: undefined,
@@ -43,6 +45,7 @@ const INSPECT = {
   keys: undefined,
   chunks: false,
   latestComplete: false,
+  layout: undefined,
   json: false,
 };
 

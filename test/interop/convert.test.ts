@@ -4,6 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { dcpToTorchSave, openCheckpoint, torchSaveToDcp } from '../../src/index.js';
+import { PyGlobal, type PyObject, PyTuple } from '../../src/pickle/values.js';
+import { alteredFixture } from '../dcp/altered.js';
 import { type FixtureCase, fixtureCases, fixturePath, golden } from '../fixtures.js';
 import { goldenOfCheckpoint } from '../goldens/golden-of-checkpoint.js';
 import { equal, fail, is, ok, type Suite, suite } from '../suite.js';
@@ -183,6 +185,48 @@ suite('interop: torch_to_dcp', define => {
       ok(loaded.ok, loaded.error);
       is(loaded.tensors, golden('small_transformer').tensors.length);
     }),
+  );
+});
+
+/** Types that an index may claim of float32 items, and of int64 ones. */
+const CLAIMED = [
+  'float64',
+  'float16',
+  'bfloat16',
+  'int32',
+  'uint8',
+  'bool',
+  'complex64',
+  'float8_e4m3fn',
+] as const;
+
+suite('interop: items of another element type than the index says', ({ each }) => {
+  each(
+    CLAIMED,
+    dtype => `${dtype}: converted as torch does`,
+    dtype =>
+      inTemporaryDirectory(async directory => {
+        const source = alteredFixture('uneven_shards', index => {
+          for (const fqn of ['plain', 'five_rows', 'plain_scalar']) {
+            const properties = index.tensor(fqn).getText('properties') as PyObject;
+            const [, ...rest] = (properties.state as PyTuple).items;
+            properties.state = new PyTuple([new PyGlobal('torch', dtype), ...rest]);
+          }
+        });
+        const [ours, torchs] = ['ours', 'torch'].map(name => {
+          mkdirSync(join(directory, name));
+          return join(directory, name, 'model.pth');
+        }) as [string, string];
+        const { warnings } = await dcpToTorchSave(source, ours);
+        equal(
+          warnings.map(({ kind }) => kind),
+          ['other_type'],
+        );
+        const answer = await judge.ask('dcp_to_torch', source, torchs);
+        if (!answer.ok) fail(answer.error ?? 'no answer');
+        requireEqual(await judge.ask('compare', ours, torchs));
+        ok(readFileSync(ours).equals(readFileSync(torchs)));
+      })(),
   );
 });
 

@@ -136,7 +136,7 @@ suite('opening: what is no checkpoint', ({ each, test }) => {
         'an empty directory',
         mkdirSync,
         'd',
-        { code: 'file', message: /no DCP checkpoint/ },
+        { code: 'file', message: /holds no checkpoint/ },
       ] as (typeof REFUSED)[number],
     ],
     ([name]) => name,
