@@ -159,6 +159,7 @@ suite('commands.md: names', ({ each }) => {
     leftover: true,
     descended: true,
     other_type: true,
+    reshaped: true,
   };
   const errorCodes: Record<ErrorCode | 'internal', true> = {
     usage: true,

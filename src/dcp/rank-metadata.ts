@@ -54,6 +54,7 @@ export function mergeRankMetadata(indexes: readonly RankMetadata[]): DcpMetadata
     storageData,
     storageMeta: first.storageMeta,
     version: first.version,
+    reshaped: first.reshaped,
     globals: [...globals],
   };
 }

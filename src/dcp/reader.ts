@@ -22,6 +22,7 @@ import { type IndexedEntries, indexEntries, rankOfFile } from './entries.js';
 import { type IndexFiles, type RankIndexes, readIndexFiles } from './index-files.js';
 import { FILE_TOO_SHORT, ItemReader } from './item-window.js';
 import { readItemPickle } from './items.js';
+import { type MegatronCommon, mergeCommon, readMegatronCommon } from './megatron.js';
 import type { DcpMetadata } from './metadata.js';
 import { requireAllRanks, requireRanksCover } from './rank-coverage.js';
 import { ChunkResolver } from './resolve.js';
@@ -36,9 +37,15 @@ export async function openDcp(path: string): Promise<DcpCheckpoint> {
   if (directory !== undefined) requireComplete(path);
   const index = await readIndexFiles(path);
   const indexPath = index.ranks === undefined ? index.snapshots[0]!.path : path;
+  const indexed = withContext({ path: indexPath }, () => indexEntries(index.metadata));
+  const storages = new StorageTable();
+  const common =
+    directory === undefined
+      ? undefined
+      : await readMegatronCommon(directory, indexed.fileNames.length, storages);
   return withContext(
     { path: indexPath },
-    () => new DcpCheckpoint(path, directory, index, indexEntries(index.metadata)),
+    () => new DcpCheckpoint(path, directory, index, indexed, storages, common),
   );
 }
 
@@ -66,7 +73,6 @@ export class DcpCheckpoint implements Checkpoint {
   readonly entries: readonly Entry[];
   readonly tree: PyDict;
   readonly chunks: ChunkTable;
-  readonly storages = new StorageTable();
   readonly provenance: Provenance;
   /** Sizes and times of the data files at opening, in the order of `files`. */
   readonly fileSnapshots: readonly (FileSnapshot | undefined)[];
@@ -76,6 +82,8 @@ export class DcpCheckpoint implements Checkpoint {
   readonly indexSnapshots: readonly FileSnapshot[];
   /** Where each rank saved an index of its own: which are at hand. */
   readonly rankIndexes: RankIndexes | undefined;
+  /** Tensors that are stored in another shape than they have; see `DcpMetadata.reshaped`. */
+  readonly reshaped: readonly string[];
   private readonly objectItems: IndexedEntries['objectItems'];
   private readonly transformedChunks: Set<number>;
   private readonly inflated = new InflatedItems();
@@ -89,12 +97,18 @@ export class DcpCheckpoint implements Checkpoint {
     readonly directory: string | undefined,
     { metadata, snapshots, ranks }: IndexFiles,
     indexed: IndexedEntries,
+    readonly storages: StorageTable,
+    /** What Megatron-core keeps beside: it joins the state dict. */
+    common: MegatronCommon | undefined,
   ) {
     this.indexSnapshots = snapshots;
     this.rankIndexes = ranks;
+    this.reshaped = metadata.reshaped;
     this.transformedChunks = indexed.transformedChunks;
-    this.entries = indexed.entries;
-    this.tree = indexed.tree;
+    const { entries, tree } =
+      common === undefined ? indexed : mergeCommon(common, indexed.entries, indexed.tree);
+    this.entries = entries;
+    this.tree = tree;
     this.chunks = indexed.chunks;
     this.objectItems = indexed.objectItems;
     this.resolver = new ChunkResolver(
@@ -103,18 +117,21 @@ export class DcpCheckpoint implements Checkpoint {
       this.storages,
       other => this.castChunk(other),
     );
-    this.fileSnapshots = indexed.fileNames.map(name =>
-      directory === undefined ? undefined : snapshotIfThere(`${directory}/${name}`),
-    );
+    const snapshotOf = (name: string): FileSnapshot | undefined =>
+      directory === undefined ? undefined : snapshotIfThere(`${directory}/${name}`);
+    const fileSnapshots = indexed.fileNames.map(snapshotOf);
+    this.fileSnapshots = common === undefined ? fileSnapshots : [...fileSnapshots, common.snapshot];
     this.files = indexed.fileNames.map((name, file) => ({
       path: directory === undefined ? name : `${directory}/${name}`,
       name,
       byteLength: this.fileSnapshots[file]?.byteLength,
     }));
+    if (common !== undefined) this.files.push(common.file);
+    const globals = common === undefined ? [] : globalsBeyondTorch(common.globals);
     this.provenance = {
       torchEra: torchEra(metadata),
       ...(metadata.version === undefined ? {} : { metadataVersion: metadata.version }),
-      globals: metadata.globals,
+      globals: [...new Set([...metadata.globals, ...globals])],
     };
   }
 
@@ -190,8 +207,9 @@ export class DcpCheckpoint implements Checkpoint {
     return { file: itemFile[chunk]!, byteOffset: itemByteOffset[chunk]!, byteLength: itemByteLength[chunk]! };
   }
 
-  placeOfObject(entry: ObjectEntry): ItemPlace {
-    return this.objectItems.get(entry)!;
+  /** Undefined for what is no item: the common part of Megatron-core. */
+  placeOfObject(entry: ObjectEntry): ItemPlace | undefined {
+    return this.objectItems.get(entry);
   }
 
   /** Lets a chunk lie where another one of the same box lies. */

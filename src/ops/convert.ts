@@ -22,7 +22,7 @@ import { type LostEntry, type Salvaged, salvage } from './salvage.js';
 import { formatOfSource, openSource, requireSource } from './source.js';
 import { isSafetensorsFileName, TARGETS } from './targets.js';
 import { waitForCheckpoint } from './wait.js';
-import { otherTypeWarning, type Warning } from './warnings.js';
+import { otherTypeWarning, reshapedWarning, type Warning } from './warnings.js';
 
 export interface ConvertOptions {
   /** Replace a destination that exists. */
@@ -275,7 +275,13 @@ async function convertTo(
       losses,
       lost,
       ties,
-      warnings: [...warnings, ...opened.warnings, ...otherTypeWarning(opened.checkpoint), ...target.warnings],
+      warnings: [
+        ...warnings,
+        ...opened.warnings,
+        ...otherTypeWarning(opened.checkpoint),
+        ...reshapedWarning(opened.checkpoint),
+        ...target.warnings,
+      ],
       globals,
       loadsWithWeightsOnly: globals.length === 0,
       ...(checked === undefined ? {} : { checked }),

@@ -17,7 +17,7 @@ import { openCheckpoint } from './open.js';
 import { type LayoutReport, type RankBox, RankBoxes } from './rank-boxes.js';
 import { type NamedGlobal, namedGlobals } from './safety.js';
 import type { MeshLayout } from './sharding.js';
-import { tornWarning, type Warning } from './warnings.js';
+import { reshapedWarning, tornWarning, type Warning } from './warnings.js';
 
 export interface InspectOptions {
   /** Only entries whose FQN matches one of these globs (`*` any text, `?` one character). */
@@ -141,7 +141,10 @@ async function report(checkpoint: Checkpoint, options: InspectOptions): Promise<
     globals,
     loadsWithWeightsOnly:
       completeness === 'complete' ? globals.length === 0 && isProtocolOfWeightsOnly(checkpoint) : null,
-    warnings: checkpoint instanceof DcpCheckpoint ? tornWarning(checkpoint, false) : [],
+    warnings:
+      checkpoint instanceof DcpCheckpoint
+        ? [...tornWarning(checkpoint, false), ...reshapedWarning(checkpoint)]
+        : [],
     ...(rankBoxes === undefined ? {} : { layout: rankBoxes.report() }),
     entries: inspected,
   };

@@ -84,7 +84,8 @@ export async function salvage(
 function requireItems(checkpoint: DcpCheckpoint, entry: Entry): void {
   const { files } = checkpoint;
   if (entry.kind === 'object') {
-    requireItem(files, checkpoint.placeOfObject(entry));
+    const place = checkpoint.placeOfObject(entry);
+    if (place !== undefined) requireItem(files, place);
     return;
   }
   const { chunks } = checkpoint;

@@ -3,7 +3,7 @@ import { findTornOverwrite } from '../dcp/directory.js';
 import { DcpCheckpoint } from '../dcp/reader.js';
 import { CorruptDataError } from '../errors.js';
 
-export type WarningKind = 'torn_overwrite' | 'leftover' | 'descended' | 'other_type';
+export type WarningKind = 'torn_overwrite' | 'leftover' | 'descended' | 'other_type' | 'reshaped';
 
 export interface Warning {
   kind: WarningKind;
@@ -61,6 +61,20 @@ export function otherTypeWarning(checkpoint: Checkpoint): Warning[] {
       message:
         `${found.length} tensors are stored in another element type than the index says, and were converted as torch ` +
         `does; the first is ${fqn}: ${stored.name} to ${dtype.name}`,
+    },
+  ];
+}
+
+/** Says which tensors Megatron-core stored in another shape than they have. */
+export function reshapedWarning(checkpoint: Checkpoint): Warning[] {
+  const reshaped = checkpoint instanceof DcpCheckpoint ? checkpoint.reshaped : [];
+  if (reshaped.length === 0) return [];
+  return [
+    {
+      kind: 'reshaped',
+      message:
+        `${reshaped.length} tensors have the shape in which Megatron-core's distributed optimizer stored them, not their ` +
+        `own (--use-distributed-optimizer of Megatron-core up to 0.13); the first is ${reshaped[0]}`,
     },
   ];
 }

@@ -40,6 +40,7 @@ function metadata(
     storageData: StorageData.of(places.map(place)),
     storageMeta: undefined,
     version: undefined,
+    reshaped: [],
     globals: [],
   };
 }

@@ -47,6 +47,11 @@ OGhZSwBoYWgmSwCFlIWUUpR1YmhcKYGUfZQoaF9oYGhhTUkGaGJN6wJ1YnV1Yi4=`,
   'base64',
 );
 
+/** Cases whose index holds more than torch puts there. */
+const OTHER_GLOBALS: Record<string, string[]> = {
+  megatron_torch_dist: ['megatron.core.dist_checkpointing.strategies.torch.MCoreSavePlan'],
+};
+
 suite('decoding .metadata', ({ test, each }) => {
   test('torch 1.13', () => {
     const metadata = decodeMetadata(TORCH_1_13);
@@ -111,7 +116,7 @@ suite('decoding .metadata', ({ test, each }) => {
       const { globals, storageMeta, version } = decodeMetadata(
         readFileSync(join(fixturePath(name, torch), path)),
       );
-      equal(globals, []);
+      equal(globals, OTHER_GLOBALS[name] ?? []);
       if (torch === '1.13.1') {
         is(storageMeta, undefined);
         return;
