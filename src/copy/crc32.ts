@@ -6,11 +6,36 @@
  * vector. Feeding 2^k zero bytes is that map squared k times, so feeding any number of them is one map for
  * each bit set in the number.
  */
+import { createRequire } from 'node:module';
 import { crc32 as zlibCrc32 } from 'node:zlib';
+
+type Crc32 = (bytes: Uint8Array, seed?: number) => number;
+
+let implementation: Crc32 = zlibCrc32;
 
 /** The CRC-32 of `bytes`; or, with the CRC of what came before as `seed`, of both together. */
 export function crc32(bytes: Uint8Array, seed = 0): number {
-  return zlibCrc32(bytes, seed);
+  return implementation(bytes, seed);
+}
+
+/**
+ * Makes this thread compute by {@link loadFastCrc32} where that is there. Threads that copy do it: loading takes some
+ * milliseconds.
+ */
+export function preferFastCrc32(): void {
+  implementation = loadFastCrc32() ?? zlibCrc32;
+}
+
+/**
+ * `@node-rs/crc32`, an optional dependency: four times as fast as zlib (docs/measurements.md). Undefined where it is
+ * not installed, or has no binary for this machine.
+ */
+export function loadFastCrc32(): Crc32 | undefined {
+  try {
+    return (createRequire(import.meta.url)('@node-rs/crc32') as { crc32: Crc32 }).crc32;
+  } catch {
+    return undefined;
+  }
 }
 
 /**

@@ -1,5 +1,5 @@
-import { combineCrc32, crc32, crc32OfZeros } from '../../src/copy/crc32.js';
-import { is, suite } from '../suite.js';
+import { combineCrc32, crc32, crc32OfZeros, loadFastCrc32 } from '../../src/copy/crc32.js';
+import { is, ok, suite } from '../suite.js';
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 
@@ -11,6 +11,19 @@ suite('crc32', ({ test, each }) => {
   test('goes on from a seed', () => is(crc32(bytes('6789'), crc32(bytes('12345'))), 0xcbf43926));
 
   test('sees only the bytes of a part', () => is(crc32(bytes('x123456789x').subarray(1, 10)), 0xcbf43926));
+
+  test('the fast one gives the same, for any length, place and seed', () => {
+    const fast = loadFastCrc32();
+    ok(fast !== undefined, 'the optional dependency @node-rs/crc32 is not installed');
+    const block = Uint8Array.from({ length: 5000 }, (_, i) => (i * i * 31 + i) & 0xff);
+    for (let length = 0; length < block.length; length = length * 2 + 1) {
+      for (const start of [0, 1, 7, 800]) {
+        const part = block.subarray(start, start + length);
+        for (const seed of [0, 1, 0xdeadbeef])
+          is(fast(part, seed), crc32(part, seed), `${start} ${length} ${seed}`);
+      }
+    }
+  });
 
   // Python: zlib.crc32 up to 2^32 + 5; from there x^(8n) modulo the polynomial with Python's long integers.
   const zeros: [byteLength: number, crc: number, afterHello: number][] = [

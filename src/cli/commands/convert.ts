@@ -232,6 +232,9 @@ function convertRequest(given: GivenArguments): ConvertRequest {
   };
   if (request.salvage && !request.crc)
     throw new UsageError(`--salvage needs checksums: without them nothing is proved`);
+  if (given.value('device') !== undefined && !request.check) {
+    throw new UsageError('--device is for --check', { hint: 'Copying needs no device.' });
+  }
   requireOptionsOfTarget(request);
   if (request.force && request.skipExisting) {
     throw new UsageError('--force and --skip-existing contradict each other', {
