@@ -6,6 +6,7 @@ import { INDEX_PATTERN } from '../safetensors/index-file.js';
 import { openSafetensors } from '../safetensors/reader.js';
 import { isGzip, isLegacyTorch, isTar, isTorchTar, isZip } from '../torch/magic.js';
 import { openTorchFile } from '../torch/reader.js';
+import { FOREIGN_FILE_FORMS } from './foreign-file-forms.js';
 
 /** What a file is recognised by. No more of it is read. */
 export interface FileProbe {
@@ -86,6 +87,7 @@ export const FILE_FORMS: readonly FileForm[] = [
       hint: 'Unpack it, and give the checkpoint that is in it: tar -xf.',
     },
   },
+  ...FOREIGN_FILE_FORMS,
 ];
 
 const PICKLE_PROTO = 0x80;

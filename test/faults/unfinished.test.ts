@@ -275,7 +275,7 @@ const notTorchFiles: Row[] = [
     refusal: { code: 'file', message: /^The source is a directory/, hint: /dcp_to_torch/ },
   },
   {
-    what: 'text',
+    what: 'a pointer of Git LFS',
     make: root => {
       writeFileSync(
         join(root, 'x.pth'),
@@ -283,7 +283,7 @@ const notTorchFiles: Row[] = [
       );
       return join(root, 'x.pth');
     },
-    refusal: { code: 'format', path: /x\.pth$/, message: /is not a zip|no checkpoint/ },
+    refusal: { code: 'unsupported', path: /x\.pth$/, message: /pointer of Git LFS/, hint: /git lfs pull/ },
   },
   {
     what: 'nothing',

@@ -47,7 +47,7 @@ const REFUSED: [
     'a plain pickle',
     path => writeFileSync(path, '80027d2e', 'hex'),
     'x.pkl',
-    { code: 'format', message: /begins with 80 02 7d 2e/ },
+    { code: 'unsupported', message: /plain pickle/ },
   ],
   [
     'a tar archive of torch',
