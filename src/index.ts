@@ -106,6 +106,12 @@ export {
   type InspectReport,
   inspectCheckpoint,
 } from './ops/inspect.js';
+export {
+  type CheckpointList,
+  type ListedCheckpoint,
+  type ListedState,
+  listCheckpoints,
+} from './ops/list-checkpoints.js';
 export { type LoadOptions, load } from './ops/load/load.js';
 export { type LoadResult, type LoadStateDictOptions, loadStateDict } from './ops/load/load-state-dict.js';
 export type { ReadOptions } from './ops/load/read-tensors.js';
@@ -116,6 +122,7 @@ export type { BytePhase, Progress } from './ops/progress.js';
 export type { LayoutReport, RankBox, RankTotal } from './ops/rank-boxes.js';
 export type { DroppedTie, TiePolicy } from './ops/safetensors-save.js';
 export type { NamedGlobal } from './ops/safety.js';
+export type { LostEntry } from './ops/salvage.js';
 export {
   AsyncSaver,
   type AsyncSaverOptions,
@@ -147,6 +154,7 @@ export {
 } from './ops/stats.js';
 export { type StatsOrder, sortStats } from './ops/stats-order.js';
 export type { TreeNote } from './ops/tree-notes.js';
+export { type WaitOptions, waitForCheckpoint } from './ops/wait.js';
 export type { Warning, WarningKind } from './ops/warnings.js';
 export { PyDict } from './pickle/dict.js';
 export * from './pickle/values.js';

@@ -168,7 +168,13 @@ suite('commands.md: names', ({ each }) => {
     list_gap: true,
     header_text: true,
   };
-  const warningKinds: Record<WarningKind, true> = { torn_overwrite: true, leftover: true };
+  const warningKinds: Record<WarningKind, true> = {
+    torn_overwrite: true,
+    leftover: true,
+    descended: true,
+    other_type: true,
+    reshaped: true,
+  };
   const errorCodes: Record<ErrorCode | 'internal', true> = {
     usage: true,
     file: true,
@@ -198,6 +204,7 @@ suite('commands.md: names', ({ each }) => {
   };
   const completeness: Record<Completeness, true> = {
     complete: true,
+    ranks_missing: true,
     files_missing: true,
     files_short: true,
     index_only: true,

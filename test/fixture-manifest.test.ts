@@ -13,9 +13,9 @@ suite('the manifest of the fixtures', ({ each, test }) => {
     ({ path }) => path,
     ({ kind, path, name, torch, files, proves, newer_than_metadata }) => {
       const absolute = join(root, path);
-      const directory = kind === 'dcp' ? absolute : dirname(absolute);
+      const directory = kind === 'torch' ? dirname(absolute) : absolute;
       const found = (
-        kind === 'dcp' ? readdirSync(absolute).sort() : [path.slice(path.lastIndexOf('/') + 1)]
+        kind === 'torch' ? [path.slice(path.lastIndexOf('/') + 1)] : readdirSync(absolute).sort()
       ).map(file => {
         const bytes = readFileSync(join(directory, file));
         return {
@@ -38,7 +38,7 @@ suite('the manifest of the fixtures', ({ each, test }) => {
     const known = new Set(['torch-2.13.0/torn_overwrite.second.golden.json']);
     for (const { kind, path, golden: goldenPath, files } of fixtureCases) {
       known.add(goldenPath);
-      for (const file of files) known.add(kind === 'dcp' ? join(path, file.path) : path);
+      for (const file of files) known.add(kind === 'torch' ? path : join(path, file.path));
     }
     const releases = readdirSync(root).filter(name => name.startsWith('torch-'));
     const found = releases.flatMap(release =>

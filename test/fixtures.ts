@@ -10,7 +10,7 @@ export interface FixtureCase {
   name: string;
   /** The release that wrote it, for example `2.13.0`. */
   torch: string;
-  kind: 'dcp' | 'torch';
+  kind: 'dcp' | 'torch' | 'safetensors';
   path: string;
   golden: string;
   proves: string;

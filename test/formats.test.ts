@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { dcpToTorchSave, openCheckpoint, torchSaveToDcp } from '../src/index.js';
+import { convert as anyConvert, dcpToTorchSave, openCheckpoint, torchSaveToDcp } from '../src/index.js';
 import { readDocument, sectionOf, tableRows } from './documents.js';
 import { type FixtureCase, fixtureCase, fixtureCases, fixturePath } from './fixtures.js';
 import { scratch } from './io/scratch.js';
@@ -29,8 +29,8 @@ suite('docs/formats.md: what opens and what converts', ({ each, test }) => {
       ok(cases.length > 0, cells);
       for (const { name, torch, kind, loads_in_torch, torch_converts } of cases) {
         const path = fixturePath(name, torch);
-        const convert = kind === 'dcp' ? dcpToTorchSave : torchSaveToDcp;
-        const out = join(scratch({ inMemory: true }), 'out');
+        const out = join(scratch({ inMemory: true }), kind === 'safetensors' ? 'out.pth' : 'out');
+        const convert = { dcp: dcpToTorchSave, torch: torchSaveToDcp, safetensors: anyConvert }[kind];
         is(await works(async () => (await openCheckpoint(path)).close()), opens, name);
         is(await works(() => convert(path, out)), converts, name);
         const [there, back] = [torch_converts.torch_to_dcp, torch_converts.dcp_to_torch];

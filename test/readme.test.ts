@@ -305,8 +305,12 @@ suite('README: what is not supported yet', ({ each, test }) => {
     ['2016 and 2017', directory => write(directory, 'old.pt', latin1(`storages${'\0'.repeat(249)}ustar`))],
     ['encrypted', () => join(repository, 'fixtures/zip/python/encrypted.zip')],
     ['bzip2', () => join(repository, 'fixtures/zip/python/bzip2.zip')],
-    ['use_collectives', directory => parentOf(write(directory, 'dcp/__0.metadata', latin1('')))],
-    ['zstd', directory => write(directory, '.metadata', compressedIndex())],
+    ['extension', directory => write(directory, '.metadata', indexOfExtension())],
+    ['verl', directory => parentOf(write(directory, 'model_world_size_2_rank_0.pt', latin1('x')))],
+    [
+      'DeepSpeed',
+      directory => parentOf(write(directory, 'zero_pp_rank_0_mp_rank_00_optim_states.pt', latin1('x'))),
+    ],
   ];
   const rows = tableRows(sectionOf(readme, '## Not supported yet'));
 
@@ -338,8 +342,8 @@ suite('README: what is not supported yet', ({ each, test }) => {
     return join(path, '..');
   }
 
-  function compressedIndex(): Uint8Array {
-    const info = storageInfo({ transform_descriptors: new PyList(['stream.zstd/1']) });
+  function indexOfExtension(): Uint8Array {
+    const info = storageInfo({ transform_descriptors: new PyList(['stream.lz4/1']) });
     return encodeIndex({ storage_data: PyDict.of([[metadataIndex(), info]]) });
   }
 });

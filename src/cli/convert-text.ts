@@ -1,6 +1,7 @@
 import type { ConvertResult } from '../ops/convert.js';
 import type { Loss } from '../ops/losses.js';
 import type { NamedGlobal } from '../ops/safety.js';
+import type { LostEntry } from '../ops/salvage.js';
 import { printableDeep } from '../tui/printable.js';
 import { wrapWords } from '../tui/text-width.js';
 import { formatCount, formatDuration, formatExactBytes, formatRate } from '../tui/units.js';
@@ -41,6 +42,10 @@ export function convertText(
     rows.push([result.status === 'converted' ? 'written' : 'compared', outputText(result)]);
     if (result.checked !== undefined) rows.push(['checked', checkedText(result.checked)]);
     rows.push(['time', timeText(result, seconds)], ['checksums', checksumText(crc ? result.crc : undefined)]);
+  }
+  for (const entry of result.lost.slice(0, MAX_LOST)) rows.push(['LOST', lostText(entry)]);
+  if (result.lost.length > MAX_LOST) {
+    rows.push(['LOST', `and ${formatCount(result.lost.length - MAX_LOST)} more (--json lists all)`]);
   }
   for (const tie of result.ties) rows.push(['tied', tieText(tie)]);
   for (const loss of result.losses) rows.push(['not kept', lossText(loss)]);
@@ -94,6 +99,12 @@ function timeText({ byteLength, workers }: ConvertResult, seconds: number): stri
   if (byteLength >= RATE_FROM_BYTE_LENGTH && seconds > 0) parts.push(formatRate(byteLength / seconds));
   if (workers !== undefined && workers > 1) parts.push(formatCount(workers, 'thread'));
   return parts.join(', ');
+}
+
+const MAX_LOST = 20;
+
+function lostText({ fqn, relativePath, reason }: LostEntry): string {
+  return `${fqn}: ${reason}${relativePath === undefined ? '' : `, ${relativePath}`}`;
 }
 
 const MAX_TIED_NAMES = 5;

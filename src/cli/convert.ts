@@ -1,7 +1,7 @@
 import type { ByteSink, ConvertFormats, ConvertOptions, ConvertResult } from '../index.js';
 import type { ConvertRequest } from './commands/convert.js';
 import { convertText, noticeText } from './convert-text.js';
-import { EXIT_DONE } from './exit-codes.js';
+import { EXIT_DONE, EXIT_PROBLEMS } from './exit-codes.js';
 import { keepHeapSmall } from './heap.js';
 import { successDocument } from './json-document.js';
 import { type LongRunHooks, runLong } from './long-run.js';
@@ -35,7 +35,7 @@ export async function runConvert(request: ConvertRequest, output: Output, screen
     const text = convertText(result, { seconds, isChosen, crc: request.crc, columns, style });
     await (toStdout ? output.notice(text) : output.result(text));
   }
-  return EXIT_DONE;
+  return result.lost.length === 0 ? EXIT_DONE : EXIT_PROBLEMS;
 }
 
 async function convert(
@@ -46,7 +46,7 @@ async function convert(
   const operations = await import('../ops/convert.js');
   const { from, to, source, destination, force, skipExisting, dryRun, strict, allowUnsafeGlobals } = request;
   const { restoreIntKeys, part, maxShardByteLength, ties, copyAssets, check, device, crc, sync } = request;
-  const { workers, readsInFlight } = request;
+  const { salvage, waitMs, workers, readsInFlight } = request;
   const options: ConvertOptions & ConvertFormats = {
     ...(from === undefined ? {} : { from }),
     ...(to === undefined ? {} : { to }),
@@ -56,6 +56,7 @@ async function convert(
     strict,
     allowUnsafeGlobals,
     restoreIntKeys,
+    salvage,
     part,
     ...(maxShardByteLength === undefined ? {} : { maxShardByteLength }),
     ...(ties === undefined ? {} : { ties }),
@@ -64,6 +65,7 @@ async function convert(
     device,
     crc,
     sync,
+    ...(waitMs === undefined ? {} : { waitMs }),
     ...(workers === undefined ? {} : { workers }),
     ...(readsInFlight === undefined ? {} : { readsInFlight }),
     ...hooks,

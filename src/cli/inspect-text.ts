@@ -137,7 +137,7 @@ function rankLines(ranks: readonly RankBox[]): string[] {
 const MAX_FILE_NAMES = 5;
 const MAX_GLOBALS = 20;
 
-function completenessText({ completeness, files, ranks, format }: InspectReport): string {
+function completenessText({ completeness, files, ranks, format, missingRanks }: InspectReport): string {
   const present = files.filter(file => file.byteLength !== null);
   const bytes = present.reduce((sum, file) => sum + file.byteLength!, 0);
   const ofRanks = format === 'dcp' && ranks > 0 ? ` of ${formatCount(ranks, 'rank')}` : '';
@@ -147,6 +147,8 @@ function completenessText({ completeness, files, ranks, format }: InspectReport)
       return `yes: ${counted}, ${formatExactBytes(bytes)}`;
     case 'index_only':
       return `index only: the data (${counted}) is not at hand`;
+    case 'ranks_missing':
+      return `NO: the index of rank ${missingRanks!.slice(0, MAX_FILE_NAMES).join(', ')}${missingRanks!.length > MAX_FILE_NAMES ? ', …' : ''} is missing`;
     case 'files_missing': {
       const missing = files.filter(file => file.byteLength === null);
       return `NO: ${missing.length} of ${counted} missing: ${fileNames(missing)}`;

@@ -1,3 +1,4 @@
+import { FileError } from '../errors.js';
 import type { InspectReport } from '../ops/inspect.js';
 import type { InspectRequest } from './commands/inspect.js';
 import { EXIT_DONE } from './exit-codes.js';
@@ -12,6 +13,11 @@ export async function runInspect(
   { stdout }: Screens,
 ): Promise<number> {
   const { path, keys, chunks, layout, json } = request;
+  const { holdsSeveral } = await import('../ops/list-checkpoints.js');
+  if (request.latestComplete) return printLatest(request, output);
+  // With options about entries the request is of one checkpoint: opening says that there are several.
+  const isOfEntries = keys !== undefined || chunks || layout !== undefined;
+  if (!isOfEntries && holdsSeveral(path)) return printList(request, output, stdout);
   const { inspectCheckpoint } = await import('../ops/inspect.js');
   const report = await inspectCheckpoint(path, {
     chunks,
@@ -22,6 +28,32 @@ export async function runInspect(
     await output.notice('dcp: no entry has a name that --keys matches\n');
   }
   await output.result(json ? successDocument('inspect', report) : await humanText(report, stdout));
+  return EXIT_DONE;
+}
+
+/** @throws FileError where no checkpoint is complete: a script must not go on with an empty name. */
+async function printLatest({ path, json }: InspectRequest, output: Output): Promise<number> {
+  const { listCheckpoints } = await import('../ops/list-checkpoints.js');
+  const list = await listCheckpoints(path);
+  if (list.latestComplete === null) {
+    throw new FileError('None of the checkpoints is complete', {
+      found: list.checkpoints.map(({ state }) => state).join(', '),
+      path,
+      hint: `dcp inspect ${path} lists them.`,
+    });
+  }
+  await output.result(json ? successDocument('inspect', list) : `${list.latestComplete}\n`);
+  return EXIT_DONE;
+}
+
+async function printList({ path, json }: InspectRequest, output: Output, stdout: Terminal): Promise<number> {
+  const { listCheckpoints } = await import('../ops/list-checkpoints.js');
+  const list = await listCheckpoints(path);
+  if (json) await output.result(successDocument('inspect', list));
+  else {
+    const [{ listText }, { styleFor }] = await Promise.all([import('./list-text.js'), import('./style.js')]);
+    await output.result(listText(list, { style: styleFor(stdout.colors) }));
+  }
   return EXIT_DONE;
 }
 

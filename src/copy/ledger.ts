@@ -47,36 +47,44 @@ export class CrcLedger {
 
   /** @throws CorruptDataError naming the first storage whose bytes do not have the CRC that the source states. */
   checkStorages(): CrcReport {
-    const { storages, sources, storageLabels } = this.plan;
     const report: CrcReport = { checked: 0, partlyRead: 0, withoutCrc: 0 };
-    for (let storage = 0; storage < storages.count; storage++) {
-      const byteLength = storages.byteLength[storage]!;
-      if (byteLength === 0) continue;
-      if (storages.hasCrc[storage] === 0) {
-        report.withoutCrc++;
-        continue;
-      }
-      const found = join(this.storageRanges.get(storage) ?? [], byteLength);
-      if (found === undefined) {
-        report.partlyRead++;
-        continue;
-      }
-      const expected = storages.crc32[storage]!;
-      if (found !== expected) {
-        throw new CorruptDataError(
-          'The bytes of this tensor are damaged: their CRC-32 is not the one stored with them',
-          {
-            expected: hex(expected),
-            found: hex(found),
-            path: sourceLabel(sources[storages.source[storage]!]!),
-            byteOffset: storages.byteOffset[storage]!,
-            ...(storageLabels[storage] === '' ? {} : { fqn: storageLabels[storage]! }),
-          },
-        );
-      }
-      report.checked++;
+    for (let storage = 0; storage < this.plan.storages.count; storage++) {
+      const outcome = this.outcomeOf(storage);
+      if (outcome instanceof CorruptDataError) throw outcome;
+      if (outcome !== 'empty') report[outcome]++;
     }
     return report;
+  }
+
+  /** What {@link checkStorages} would throw, of every storage: by its row. */
+  damagedStorages(): Map<number, CorruptDataError> {
+    const damaged = new Map<number, CorruptDataError>();
+    for (let storage = 0; storage < this.plan.storages.count; storage++) {
+      const outcome = this.outcomeOf(storage);
+      if (outcome instanceof CorruptDataError) damaged.set(storage, outcome);
+    }
+    return damaged;
+  }
+
+  private outcomeOf(storage: number): keyof CrcReport | 'empty' | CorruptDataError {
+    const { storages, sources, storageLabels } = this.plan;
+    const byteLength = storages.byteLength[storage]!;
+    if (byteLength === 0) return 'empty';
+    if (storages.hasCrc[storage] === 0) return 'withoutCrc';
+    const found = join(this.storageRanges.get(storage) ?? [], byteLength);
+    if (found === undefined) return 'partlyRead';
+    const expected = storages.crc32[storage]!;
+    if (found === expected) return 'checked';
+    return new CorruptDataError(
+      'The bytes of this tensor are damaged: their CRC-32 is not the one stored with them',
+      {
+        expected: hex(expected),
+        found: hex(found),
+        path: sourceLabel(sources[storages.source[storage]!]!),
+        byteOffset: storages.byteOffset[storage]!,
+        ...(storageLabels[storage] === '' ? {} : { fqn: storageLabels[storage]! }),
+      },
+    );
   }
 }
 

@@ -1,12 +1,13 @@
-import { FileError, FormatError } from '../errors.js';
+import { FileError } from '../errors.js';
 import { type DirectoryEntry, listDirectory } from '../io/listing.js';
 import { dateOf } from '../io/snapshot.js';
 
 /** The index of a finished checkpoint, and what torch calls it while it writes it. */
 export const METADATA_NAME = '.metadata';
 const METADATA_TEMPORARY_NAME = '.metadata.tmp';
-const RANK_METADATA = /^__\d+\.metadata$/;
-const DATA_FILE = /^__(\d+)_(\d+)\.distcp$/;
+/** The index of one rank, where each saved its own. */
+export const RANK_METADATA = /^__(0|[1-9]\d*)\.metadata$/;
+export const DATA_FILE = /^__(0|[1-9]\d*)_(\d+)\.distcp$/;
 
 /** A data file that changed so recently belongs to a save that may still run. */
 const RECENT_SECONDS = 120;
@@ -37,7 +38,7 @@ export function stateOfDirectory(entries: readonly DirectoryEntry[], nowMs: numb
 }
 
 /**
- * Requires a finished checkpoint with one index.
+ * Requires a checkpoint with its index: one for all ranks, or one a rank.
  * @throws FileError that tells a save in progress, a dead one and a directory of something else apart.
  */
 export function requireComplete(path: string, nowMs = Date.now()): void {
@@ -45,6 +46,7 @@ export function requireComplete(path: string, nowMs = Date.now()): void {
   const state = stateOfDirectory(entries, nowMs);
   switch (state.kind) {
     case 'complete':
+    case 'rank-metadata':
       return;
     case 'saving':
       throw new FileError('A save into this directory seems to be in progress: it has no .metadata yet', {
@@ -57,12 +59,6 @@ export function requireComplete(path: string, nowMs = Date.now()): void {
         found: state.detail,
         path,
         hint: 'Use an earlier checkpoint; without its index the data cannot be put together.',
-      });
-    case 'rank-metadata':
-      throw new FormatError('The checkpoint has an index for each rank (__R.metadata) instead of one', {
-        expected: METADATA_NAME,
-        path,
-        hint: 'It was saved with use_collectives=False; load it in torch and save it again without.',
       });
     case 'none': {
       const children = entries.filter(entry => entry.kind === 'directory').map(entry => entry.name);

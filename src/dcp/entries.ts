@@ -8,11 +8,12 @@ import {
 } from '../checkpoint/checkpoint.js';
 import { ChunkTable } from '../checkpoint/chunks.js';
 import { setElement } from '../checkpoint/flatten.js';
-import { FormatError, UnsupportedError, withContext } from '../errors.js';
+import { FormatError, withContext } from '../errors.js';
 import { PyDict } from '../pickle/dict.js';
 import { type PyValue, textOf } from '../pickle/values.js';
 import { type DcpMetadata, TensorStorageMetadata } from './metadata.js';
 import type { StorageData } from './storage-data.js';
+import { requireKnownTransforms } from './transforms.js';
 
 /** An index as the common model: what a `.metadata` says, without a look at the data files. */
 export interface IndexedEntries {
@@ -22,10 +23,23 @@ export interface IndexedEntries {
   /** Names as the index has them, in order of first use. */
   fileNames: string[];
   /** Where the item of each object lies. */
-  objectItems: Map<ObjectEntry, { file: number; byteOffset: number; byteLength: number }>;
+  objectItems: Map<ObjectEntry, ObjectItem>;
+  /** Rows of `chunks` whose items went through a stream transform. */
+  transformedChunks: Set<number>;
 }
 
-/** @throws FormatError, UnsupportedError naming the FQN, where the parts of the index do not fit together. */
+export interface ObjectItem {
+  file: number;
+  byteOffset: number;
+  byteLength: number;
+  /** Whether the item went through a stream transform. */
+  isTransformed: boolean;
+}
+
+/**
+ * @throws FormatError naming the FQN, where the parts of the index do not fit together; UnsupportedError for a stream
+ * transform that is not known.
+ */
 export function indexEntries(metadata: DcpMetadata): IndexedEntries {
   const { storageData } = metadata;
   const places = new PlaceIndex(storageData);
@@ -33,6 +47,7 @@ export function indexEntries(metadata: DcpMetadata): IndexedEntries {
   const entries: Entry[] = [];
   const tree = new PyDict();
   const objectItems: IndexedEntries['objectItems'] = new Map();
+  const transformedChunks = new Set<number>();
   const chunks = tableFor(metadata);
   let firstChunk = 0;
   let dimensionBase = 0;
@@ -55,6 +70,7 @@ export function indexEntries(metadata: DcpMetadata): IndexedEntries {
           chunks.itemFile[chunk] = files.of(row, fqn);
           chunks.itemByteOffset[chunk] = storageData.byteOffset(row);
           chunks.itemByteLength[chunk] = storageData.byteLength(row);
+          if (storageData.isTransformed(row)) transformedChunks.add(chunk);
         }
       }
       firstChunk += chunkCount;
@@ -66,12 +82,13 @@ export function indexEntries(metadata: DcpMetadata): IndexedEntries {
       const byteLength = storageData.byteLength(row);
       entry.byteLength = byteLength;
       const file = files.of(row, fqn);
-      objectItems.set(entry, { file, byteOffset: storageData.byteOffset(row), byteLength });
+      const byteOffset = storageData.byteOffset(row);
+      objectItems.set(entry, { file, byteOffset, byteLength, isTransformed: storageData.isTransformed(row) });
     }
     entries.push(entry);
     setElement(tree, path, entry, position => steps[position] as PyValue);
   }
-  return { entries, tree, chunks, fileNames: files.names, objectItems };
+  return { entries, tree, chunks, fileNames: files.names, objectItems, transformedChunks };
 }
 
 /** A table with room for the chunks of all tensors. */
@@ -186,13 +203,7 @@ class FileNumbers {
 
   of(row: number, fqn: string): number {
     const { storageData, numbers } = this;
-    const descriptors = storageData.transformDescriptors(row);
-    if (descriptors.length > 0) {
-      throw new UnsupportedError('The stored items went through a stream transform that is not supported', {
-        found: descriptors.join(', '),
-        fqn,
-      });
-    }
+    if (storageData.isTransformed(row)) requireKnownTransforms(storageData.transformDescriptors(row), fqn);
     const path = storageData.pathNumber(row);
     const known = numbers[path]!;
     if (known >= 0) return known;

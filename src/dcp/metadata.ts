@@ -21,6 +21,11 @@ export interface DcpMetadata {
   storageData: StorageData;
   storageMeta: StorageMeta | undefined;
   version: string | undefined;
+  /**
+   * FQNs of tensors that Megatron-core's distributed optimizer stored in another shape than they have: one dimension a
+   * dimension that was cut, and one of what was left, flat (`mcore_data`, `nd_reformulated_orig_global_shape`).
+   */
+  reshaped: string[];
   /** Globals that the pickle names beyond the classes of the format. */
   globals: string[];
 }
@@ -207,7 +212,13 @@ const SHARDED = 'torch.distributed._shard.sharded_tensor.metadata';
 const CLASSES: ReadonlyMap<string, Handler> = new Map<string, Handler>(
   (
     [
-      [MetadataObject, `${OLD}.metadata.Metadata`, `${NEW}.metadata.Metadata`],
+      [
+        MetadataObject,
+        `${OLD}.metadata.Metadata`,
+        `${NEW}.metadata.Metadata`,
+        // A subclass of Megatron-core, with a field `mcore_data` of its own.
+        'megatron.core.dist_checkpointing.strategies.torch.MCoreMetadata',
+      ],
       [MetadataIndex, `${OLD}.metadata.MetadataIndex`, `${NEW}.metadata.MetadataIndex`],
       [
         TensorStorageMetadata,
@@ -279,9 +290,21 @@ export function decodeMetadata(bytes: Uint8Array): DcpMetadata {
     storageData: storageData(value.fields.getText('storage_data'), collected),
     storageMeta: meta instanceof StorageMeta ? meta : undefined,
     version,
+    reshaped: reshapedFqns(value.fields.getText('mcore_data')),
     globals: globalsBeyondTorch(globals).filter(path => !CLASSES.has(path) && !FORMAT_GLOBALS.test(path)),
   };
 }
+
+function reshapedFqns(mcoreData: PyValue | undefined): string[] {
+  if (!(mcoreData instanceof PyDict)) return [];
+  return [...mcoreData.entries()].flatMap(([key, fields]) => {
+    const fqn = textOf(key);
+    const isReshaped = fields instanceof PyDict && fields.getText(RESHAPED) !== undefined;
+    return fqn !== undefined && isReshaped ? [fqn] : [];
+  });
+}
+
+const RESHAPED = 'nd_reformulated_orig_global_shape';
 
 function stateDictMetadata(value: PyValue | undefined): DcpMetadata['stateDictMetadata'] {
   if (!(value instanceof PyDict)) throw wrongField('Metadata.state_dict_metadata');

@@ -1,4 +1,4 @@
-import type { Box } from '../checkpoint/box.js';
+import { type Box, contiguousStride, elementCountOf } from '../checkpoint/box.js';
 import type {
   Checkpoint,
   Entry,
@@ -9,64 +9,50 @@ import type {
 } from '../checkpoint/checkpoint.js';
 import type { ChunkTable } from '../checkpoint/chunks.js';
 import { StorageTable } from '../checkpoint/storage.js';
-import {
-  CorruptDataError,
-  DcpError,
-  FileError,
-  LimitError,
-  withContext,
-  withContextAsync,
-} from '../errors.js';
+import type { DTypeInfo } from '../dtype.js';
+import { CorruptDataError, DcpError, FileError, withContext, withContextAsync } from '../errors.js';
 import { pathKind } from '../io/listing.js';
 import { type FileSnapshot, takeSnapshot } from '../io/snapshot.js';
-import { FileSource, readRange } from '../io/source.js';
+import { FileSource } from '../io/source.js';
 import type { PyDict } from '../pickle/dict.js';
 import { globalsBeyondTorch } from '../torch/globals.js';
-import { METADATA_NAME, requireComplete } from './directory.js';
+import { castIntoSpool, type OtherType } from './cast-items.js';
+import { requireComplete } from './directory.js';
 import { type IndexedEntries, indexEntries, rankOfFile } from './entries.js';
+import { type IndexFiles, type RankIndexes, readIndexFiles } from './index-files.js';
 import { FILE_TOO_SHORT, ItemReader } from './item-window.js';
 import { readItemPickle } from './items.js';
-import { type DcpMetadata, decodeMetadata, MAX_METADATA_BYTE_LENGTH } from './metadata.js';
+import { type MegatronCommon, mergeCommon, readMegatronCommon } from './megatron.js';
+import type { DcpMetadata } from './metadata.js';
+import { requireAllRanks, requireRanksCover } from './rank-coverage.js';
 import { ChunkResolver } from './resolve.js';
+import { InflatedItems, maxObjectItemByteLength, maxTensorItemByteLength } from './transforms.js';
 
 /**
- * Opens a DCP directory, or a `.metadata` file on its own (then no data are at hand). Reads the index only.
+ * Opens a DCP directory, or an index file on its own (then no data are at hand). Reads the index only.
  * @throws FileError, FormatError, UnsupportedError with path and FQN.
  */
 export async function openDcp(path: string): Promise<DcpCheckpoint> {
-  const isDirectory = pathKind(path) === 'directory';
-  if (isDirectory) requireComplete(path);
-  const metadataPath = isDirectory ? `${path.replace(/\/+$/, '')}/${METADATA_NAME}` : path;
-  // Before the index is read: a save that replaces it meanwhile must show.
-  const indexSnapshot = takeSnapshot(metadataPath);
-  const bytes = await readMetadataFile(metadataPath);
-  return withContext({ path: metadataPath }, () => {
-    const metadata = decodeMetadata(bytes);
-    const directory = isDirectory ? path : undefined;
-    return new DcpCheckpoint(path, directory, indexSnapshot, metadata, indexEntries(metadata));
-  });
-}
-
-async function readMetadataFile(path: string): Promise<Uint8Array> {
-  const source = FileSource.open(path);
-  try {
-    if (source.byteLength > MAX_METADATA_BYTE_LENGTH) {
-      throw new LimitError('The index is too large', {
-        expected: `${MAX_METADATA_BYTE_LENGTH} bytes at most`,
-        found: `${source.byteLength} bytes`,
-        path,
-      });
-    }
-    return await readRange(source, 0, source.byteLength);
-  } finally {
-    source.close();
-  }
+  const directory = pathKind(path) === 'directory' ? path : undefined;
+  if (directory !== undefined) requireComplete(path);
+  const index = await readIndexFiles(path);
+  const indexPath = index.ranks === undefined ? index.snapshots[0]!.path : path;
+  const indexed = withContext({ path: indexPath }, () => indexEntries(index.metadata));
+  const storages = new StorageTable();
+  const common =
+    directory === undefined
+      ? undefined
+      : await readMegatronCommon(directory, indexed.fileNames.length, storages);
+  return withContext(
+    { path: indexPath },
+    () => new DcpCheckpoint(path, directory, index, indexed, storages, common),
+  );
 }
 
 /** The data files that a directory's index names; none where the index cannot be read. */
 export async function readFileNames(directory: string): Promise<string[]> {
   try {
-    const metadata = decodeMetadata(await readMetadataFile(`${directory}/${METADATA_NAME}`));
+    const { metadata } = await readIndexFiles(directory);
     return [...metadata.storageData.relativePaths];
   } catch (error) {
     if (error instanceof DcpError) return [];
@@ -74,51 +60,83 @@ export async function readFileNames(directory: string): Promise<string[]> {
   }
 }
 
+/** Where an item lies: position among the files, and bytes. */
+export interface ItemPlace {
+  file: number;
+  byteOffset: number;
+  byteLength: number;
+}
+
 export class DcpCheckpoint implements Checkpoint {
   readonly format = 'dcp';
-  readonly files: readonly SourceFile[];
+  readonly files: SourceFile[];
   readonly entries: readonly Entry[];
   readonly tree: PyDict;
   readonly chunks: ChunkTable;
-  readonly storages = new StorageTable();
   readonly provenance: Provenance;
   /** Sizes and times of the data files at opening, in the order of `files`. */
   readonly fileSnapshots: readonly (FileSnapshot | undefined)[];
   /** Globals beyond torch's weights_only list that loaded objects name, by FQN. */
   readonly objectGlobals = new Map<string, string[]>();
+  /** Of the index, or of the index of each rank. */
+  readonly indexSnapshots: readonly FileSnapshot[];
+  /** Where each rank saved an index of its own: which are at hand. */
+  readonly rankIndexes: RankIndexes | undefined;
+  /** Tensors that are stored in another shape than they have; see `DcpMetadata.reshaped`. */
+  readonly reshaped: readonly string[];
   private readonly objectItems: IndexedEntries['objectItems'];
+  private readonly transformedChunks: Set<number>;
+  private readonly inflated = new InflatedItems();
   private readonly resolver: ChunkResolver;
+  /** Tensors that items of another element type were converted for, with that type. */
+  readonly castEntries = new Map<TensorEntry, DTypeInfo>();
 
   constructor(
     readonly path: string,
-    /** Undefined for a `.metadata` on its own. */
+    /** Undefined for an index file on its own. */
     readonly directory: string | undefined,
-    readonly indexSnapshot: FileSnapshot,
-    metadata: DcpMetadata,
+    { metadata, snapshots, ranks }: IndexFiles,
     indexed: IndexedEntries,
+    readonly storages: StorageTable,
+    /** What Megatron-core keeps beside: it joins the state dict. */
+    common: MegatronCommon | undefined,
   ) {
-    this.entries = indexed.entries;
-    this.tree = indexed.tree;
+    this.indexSnapshots = snapshots;
+    this.rankIndexes = ranks;
+    this.reshaped = metadata.reshaped;
+    this.transformedChunks = indexed.transformedChunks;
+    const { entries, tree } =
+      common === undefined ? indexed : mergeCommon(common, indexed.entries, indexed.tree);
+    this.entries = entries;
+    this.tree = tree;
     this.chunks = indexed.chunks;
     this.objectItems = indexed.objectItems;
-    this.resolver = new ChunkResolver(file => this.files[file]!.path, this.chunks, this.storages);
-    this.fileSnapshots = indexed.fileNames.map(name =>
-      directory === undefined ? undefined : snapshotIfThere(`${directory}/${name}`),
+    this.resolver = new ChunkResolver(
+      file => this.files[file]!.path,
+      this.chunks,
+      this.storages,
+      other => this.castChunk(other),
     );
+    const snapshotOf = (name: string): FileSnapshot | undefined =>
+      directory === undefined ? undefined : snapshotIfThere(`${directory}/${name}`);
+    const fileSnapshots = indexed.fileNames.map(snapshotOf);
+    this.fileSnapshots = common === undefined ? fileSnapshots : [...fileSnapshots, common.snapshot];
     this.files = indexed.fileNames.map((name, file) => ({
       path: directory === undefined ? name : `${directory}/${name}`,
       name,
       byteLength: this.fileSnapshots[file]?.byteLength,
     }));
+    if (common !== undefined) this.files.push(common.file);
+    const globals = common === undefined ? [] : globalsBeyondTorch(common.globals);
     this.provenance = {
       torchEra: torchEra(metadata),
       ...(metadata.version === undefined ? {} : { metadataVersion: metadata.version }),
-      globals: metadata.globals,
+      globals: [...new Set([...metadata.globals, ...globals])],
     };
   }
 
   /**
-   * Requires the data files that the index names, each as long as it says.
+   * Requires the index of every rank, and the data files that they name, each as long as it says.
    * @throws FileError naming the missing ones and the ranks that wrote them, CorruptDataError for a short one.
    */
   requireFiles(): void {
@@ -128,6 +146,10 @@ export class DcpCheckpoint implements Checkpoint {
         path: this.path,
         hint: 'Give the checkpoint directory.',
       });
+    }
+    if (this.rankIndexes !== undefined) {
+      requireAllRanks(this.path, this.rankIndexes);
+      requireRanksCover(this, this.rankIndexes);
     }
     const missing = this.files.filter(file => file.byteLength === undefined);
     if (missing.length === 0) {
@@ -180,14 +202,92 @@ export class DcpCheckpoint implements Checkpoint {
     return ends;
   }
 
+  placeOfChunk(chunk: number): ItemPlace {
+    const { itemFile, itemByteOffset, itemByteLength } = this.chunks;
+    return { file: itemFile[chunk]!, byteOffset: itemByteOffset[chunk]!, byteLength: itemByteLength[chunk]! };
+  }
+
+  /** Undefined for what is no item: the common part of Megatron-core. */
+  placeOfObject(entry: ObjectEntry): ItemPlace | undefined {
+    return this.objectItems.get(entry);
+  }
+
+  /** Lets a chunk lie where another one of the same box lies. */
+  takeReplica(chunk: number, replica: number): void {
+    const { itemFile, itemByteOffset, itemByteLength } = this.chunks;
+    itemFile[chunk] = itemFile[replica]!;
+    itemByteOffset[chunk] = itemByteOffset[replica]!;
+    itemByteLength[chunk] = itemByteLength[replica]!;
+  }
+
   async resolve(
     entries: readonly TensorEntry[],
     isWanted?: (entry: TensorEntry, box: Box) => boolean,
   ): Promise<void> {
+    await this.inflateChunks(entries, isWanted);
     await this.resolver.resolve(entries, isWanted);
   }
 
+  /** Gives items that went through a stream transform an ordinary place, each once. */
+  private async inflateChunks(
+    entries: readonly TensorEntry[],
+    isWanted: (entry: TensorEntry, box: Box) => boolean = () => true,
+  ): Promise<void> {
+    if (this.transformedChunks.size === 0) return;
+    const { chunks } = this;
+    for (const entry of entries) {
+      const { fqn, firstChunk, chunkCount } = entry;
+      for (let chunk = firstChunk; chunk < firstChunk + chunkCount; chunk++) {
+        const box = chunks.boxOf(chunk);
+        const elementCount = elementCountOf(box.sizes);
+        if (elementCount === 0 || !this.transformedChunks.has(chunk) || !isWanted(entry, box)) continue;
+        const item = await this.inflated.inflate({
+          path: this.files[chunks.itemFile[chunk]!]!.path,
+          fqn,
+          byteOffset: chunks.itemByteOffset[chunk]!,
+          byteLength: chunks.itemByteLength[chunk]!,
+          maxByteLength: maxTensorItemByteLength(elementCount),
+        });
+        chunks.itemFile[chunk] = this.spoolFile();
+        chunks.itemByteOffset[chunk] = item.byteOffset;
+        chunks.itemByteLength[chunk] = item.byteLength;
+        this.transformedChunks.delete(chunk);
+      }
+    }
+  }
+
+  private async castChunk(other: OtherType): Promise<void> {
+    const { chunk, entry } = other;
+    const { sizes } = this.chunks.boxOf(chunk);
+    const byteOffset = await castIntoSpool(this, other, this.inflated.file);
+    const byteLength = elementCountOf(sizes) * entry.dtype.itemSize;
+    const storage = this.storages.add({ file: this.spoolFile(), byteOffset, byteLength, crc32: undefined });
+    this.chunks.setView(chunk, { storage, storageOffset: 0, stride: contiguousStride(sizes), flags: 0 });
+    this.castEntries.set(entry, other.dtype);
+  }
+
+  private async inflateObjects(entries: readonly ObjectEntry[]): Promise<void> {
+    for (const entry of entries) {
+      const item = this.objectItems.get(entry)!;
+      if (!item.isTransformed) continue;
+      const { path } = this.files[item.file]!;
+      const maxByteLength = maxObjectItemByteLength(item.byteLength);
+      const place = await this.inflated.inflate({ ...item, path, fqn: entry.fqn, maxByteLength });
+      this.objectItems.set(entry, { ...place, file: this.spoolFile(), isTransformed: false });
+    }
+  }
+
+  /** Position of the spool file among the files. */
+  private spoolFile(): number {
+    const { path } = this.inflated.file;
+    if (this.files.at(-1)?.path !== path) {
+      this.files.push({ path, name: 'inflated items', byteLength: undefined });
+    }
+    return this.files.length - 1;
+  }
+
   async loadObjects(entries: readonly ObjectEntry[]): Promise<void> {
+    await this.inflateObjects(entries.filter(entry => entry.value === undefined));
     const byFile: ObjectEntry[][] = this.files.map(() => []);
     for (const entry of entries) {
       if (entry.value === undefined) byFile[this.objectItems.get(entry)!.file]!.push(entry);
@@ -218,7 +318,9 @@ export class DcpCheckpoint implements Checkpoint {
     }
   }
 
-  close(): void {}
+  close(): void {
+    this.inflated.remove();
+  }
 }
 
 function snapshotIfThere(path: string): FileSnapshot | undefined {

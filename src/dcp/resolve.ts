@@ -2,12 +2,14 @@ import type { Box } from '../checkpoint/box.js';
 import type { TensorEntry } from '../checkpoint/checkpoint.js';
 import type { ChunkTable } from '../checkpoint/chunks.js';
 import type { StorageTable } from '../checkpoint/storage.js';
-import { DcpError, FormatError, UnsupportedError } from '../errors.js';
+import { DcpError, FormatError } from '../errors.js';
 import { FileSource } from '../io/source.js';
 import type { StridedTensor } from '../torch/tensors.js';
+import type { OtherType } from './cast-items.js';
 import { ItemTemplates } from './item-template.js';
 import { type Item, ItemReader } from './item-window.js';
 import { parseTensorItem } from './items.js';
+import { SafetensorsImages } from './safetensors-image.js';
 
 /** Chunks of one file, and the tensor that each belongs to. */
 interface FileChunks {
@@ -18,11 +20,14 @@ interface FileChunks {
 /** Finds where the bytes of chunks are, by reading the archives around them: each item once. */
 export class ChunkResolver {
   readonly templates = new ItemTemplates();
+  private otherTypes: OtherType[] = [];
 
   constructor(
     private readonly pathOf: (file: number) => string,
     private readonly chunks: ChunkTable,
     private readonly storages: StorageTable,
+    /** Gives chunks of another element type a view of elements that have the tensor's. */
+    private readonly castChunk: (found: OtherType) => Promise<void>,
   ) {}
 
   /**
@@ -49,6 +54,21 @@ export class ChunkResolver {
     for (const file of [...byFile.keys()].sort((a, b) => a - b)) {
       await this.resolveFile(file, inOrder(byFile.get(file)!, chunks.itemByteOffset));
     }
+    const found = this.otherTypes;
+    this.otherTypes = [];
+    for (const other of found) await this.castChunk(other);
+  }
+
+  /** The item must have the shape that the index says; torch casts another type, and fails on another shape. */
+  private accept(entry: TensorEntry, chunk: number, found: Pick<StridedTensor, 'size' | 'dtype'>): void {
+    const { chunks } = this;
+    if (!chunks.hasSizes(chunk, found.size)) {
+      throw new FormatError('A stored chunk has another shape than the index says', {
+        expected: `[${chunks.boxOf(chunk).sizes.join(', ')}]`,
+        found: `[${found.size.join(', ')}]`,
+      });
+    }
+    if (found.dtype !== entry.dtype) this.otherTypes.push({ entry, chunk, dtype: found.dtype });
   }
 
   private async resolveFile(file: number, rows: FileChunks): Promise<void> {
@@ -61,9 +81,14 @@ export class ChunkResolver {
         byteLength: chunks.itemByteLength[chunk]!,
       }));
       const reader = new ItemReader(source, items);
+      const images = new SafetensorsImages(source, file, this.storages);
       for (let i = 0; i < items.length; i++) {
         const item = items[i]!;
         try {
+          if (await images.holds(rows.entries[i]!, chunks, rows.chunks[i]!)) {
+            await this.takeFromImage(images, item, rows, i);
+            continue;
+          }
           const reading = reader.load(i);
           if (reading !== undefined) await reading;
           if (!this.takeKnown(file, item, rows, i, reader))
@@ -88,14 +113,14 @@ export class ChunkResolver {
       chunks.itemByteOffset[before] === item.byteOffset &&
       chunks.itemByteLength[before] === item.byteLength;
     if (isSame) {
-      requireMatch(rows.entries[i]!, chunks, chunk, this.lastTensor!);
+      this.accept(rows.entries[i]!, chunk, this.lastTensor!);
       this.setView(chunk, this.lastTensor!, chunks.storage[before]!);
       return true;
     }
     const template = this.templates.find(item.byteLength, reader);
     if (template === undefined) return false;
     const { tensor, dataByteOffset, bigEndian } = template.parsed;
-    requireMatch(rows.entries[i]!, chunks, chunk, tensor);
+    this.accept(rows.entries[i]!, chunk, tensor);
     const storage = storages.add({
       file,
       byteOffset: item.byteOffset + dataByteOffset,
@@ -107,6 +132,19 @@ export class ChunkResolver {
     return true;
   }
 
+  private async takeFromImage(
+    images: SafetensorsImages,
+    { byteOffset }: Item,
+    rows: FileChunks,
+    i: number,
+  ): Promise<void> {
+    const [chunk, entry] = [rows.chunks[i]!, rows.entries[i]!];
+    const { offsets } = this.chunks.boxOf(chunk);
+    const tensor = await images.find(entry.fqn, offsets, byteOffset);
+    this.accept(entry, chunk, tensor);
+    this.chunks.setView(chunk, tensor);
+  }
+
   private async readInFull(
     file: number,
     item: Item,
@@ -115,7 +153,7 @@ export class ChunkResolver {
     reader: ItemReader,
   ): Promise<void> {
     const { tensor, parsed } = await parseTensorItem(reader.loaded(), item, file, this.storages);
-    requireMatch(rows.entries[i]!, this.chunks, rows.chunks[i]!, tensor);
+    this.accept(rows.entries[i]!, rows.chunks[i]!, tensor);
     this.setView(rows.chunks[i]!, tensor, tensor.storage.storage);
     this.templates.parsedCount++;
     if (parsed !== undefined) this.templates.learn(item, reader, parsed);
@@ -140,20 +178,4 @@ function inOrder(rows: FileChunks, byteOffsets: Float64Array): FileChunks {
   if (isOrdered) return rows;
   const order = chunks.map((_, i) => i).sort((a, b) => byteOffsets[chunks[a]!]! - byteOffsets[chunks[b]!]!);
   return { chunks: order.map(i => chunks[i]!), entries: order.map(i => entries[i]!) };
-}
-
-/** The item must be what the index says: torch would cast another type, and fail on another shape. */
-function requireMatch({ dtype }: TensorEntry, chunks: ChunkTable, chunk: number, found: StridedTensor): void {
-  if (!chunks.hasSizes(chunk, found.size)) {
-    throw new FormatError('A stored chunk has another shape than the index says', {
-      expected: `[${chunks.boxOf(chunk).sizes.join(', ')}]`,
-      found: `[${found.size.join(', ')}]`,
-    });
-  }
-  if (found.dtype !== dtype) {
-    throw new UnsupportedError('A stored chunk has another element type than the index says', {
-      expected: dtype.name,
-      found: found.dtype.name,
-    });
-  }
 }

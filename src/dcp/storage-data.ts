@@ -97,6 +97,10 @@ export class StorageData {
     return this.byteLengthColumn[row]!;
   }
 
+  isTransformed(row: number): boolean {
+    return this.transformColumn[row] !== 0;
+  }
+
   transformDescriptors(row: number): readonly string[] {
     return this.transforms[this.transformColumn[row]!]!;
   }

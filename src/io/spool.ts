@@ -63,6 +63,14 @@ export class Spool {
   }
 
   /** @throws LimitError as {@link expect} does. FileError where the disk is full. */
+  /** Room for bytes that are written into the file by its path. Returns where it begins. @throws LimitError */
+  reserve(byteLength: number): number {
+    this.expect(byteLength);
+    const start = this.length;
+    this.length += byteLength;
+    return start;
+  }
+
   append(bytes: Uint8Array): void {
     this.expect(bytes.length);
     writeFully(this.fd, bytes, this.length, this.path);

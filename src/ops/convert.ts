@@ -3,6 +3,7 @@ import { type CopyProgress, type CopyReport, compareWithPlan } from '../copy/cop
 import type { CrcReport } from '../copy/ledger.js';
 import type { CopyPlan } from '../copy/plan.js';
 import type { ByteSink } from '../copy/stream.js';
+import { DcpCheckpoint } from '../dcp/reader.js';
 import type { DeviceChoice } from '../device/registry.js';
 import { CorruptDataError, FileError, InterruptedError, UsageError } from '../errors.js';
 import { lookAt } from '../io/paths.js';
@@ -10,15 +11,18 @@ import { type FileSnapshot, requireUnchanged, takeSnapshot } from '../io/snapsho
 import { readAssets } from './assets.js';
 import { type Destination, streamDestination } from './destination.js';
 import type { DiffReport } from './diff-report.js';
+import { descendedWarning, locateCheckpoint } from './locate.js';
 import type { Loss } from './losses.js';
 import { type Part, selectPart } from './parts.js';
 import type { Progress } from './progress.js';
 import { requireReadsBack } from './read-back.js';
 import type { DroppedTie, TiePolicy } from './safetensors-save.js';
 import { type NamedGlobal, namedGlobals, requireAcceptable } from './safety.js';
+import { type LostEntry, type Salvaged, salvage } from './salvage.js';
 import { formatOfSource, openSource, requireSource } from './source.js';
 import { isSafetensorsFileName, TARGETS } from './targets.js';
-import type { Warning } from './warnings.js';
+import { waitForCheckpoint } from './wait.js';
+import { otherTypeWarning, reshapedWarning, type Warning } from './warnings.js';
 
 export interface ConvertOptions {
   /** Replace a destination that exists. */
@@ -33,6 +37,10 @@ export interface ConvertOptions {
   allowUnsafeGlobals?: boolean;
   /** Only the weights, or only what an optimizer keeps. Default `all`. */
   part?: Part;
+  /** From DCP: write what is provably whole though files are missing or damaged, and list the rest as `lost`. */
+  salvage?: boolean;
+  /** Wait so many milliseconds at most until a save into the source is complete. */
+  waitMs?: number;
   /** To a directory of safetensors: bytes of tensors in a file at most. Default 5 GB. */
   maxShardByteLength?: number;
   /** To safetensors, which hold a tensor once: what to do with tied ones. Default `drop`. */
@@ -79,6 +87,8 @@ export interface ConvertResult {
   /** Chunks left out because another rank's chunk holds the same box. */
   replicas: number;
   losses: Loss[];
+  /** With `salvage`: what is not whole in the source, and so is not in the output. */
+  lost: LostEntry[];
   /** Tensors that safetensors are without, because another one is the same. */
   ties: DroppedTie[];
   warnings: Warning[];
@@ -103,21 +113,22 @@ export interface ConvertFormats {
  * Converts a checkpoint of any format to any, in flat memory: opens the source, selects, plans the target, copies.
  * `to` must be given where source and name leave more than one reading: a directory may hold DCP or safetensors.
  *
+ * @param given the source, or a directory that holds one checkpoint and no other.
  * @throws UsageError for a destination that may not be used, FileError, FormatError, UnsupportedError,
  * CorruptDataError (holes, overlaps, damaged bytes), InterruptedError. After any of them the destination is
  * what it was.
  */
 export async function convert(
-  source: string,
+  given: string,
   destination: string,
   options: ConvertOptions & ConvertFormats = {},
 ): Promise<ConvertResult> {
-  options.onProgress?.({ phase: 'open' });
+  const source = await whenComplete(given, options);
   const from = options.from ?? (await formatOfSource(source));
   const to = options.to ?? formatOfDestination(from, destination);
   await requireSource(source, from);
   const target = TARGETS[to].destinationAt(destination, options);
-  return convertTo(source, target, from, to, options);
+  return convertTo(source, target, from, to, options, descendedWarning(given, source));
 }
 
 /**
@@ -128,14 +139,21 @@ export async function convert(
  * @param sink takes the bytes piece by piece, in order; resolves when they are no longer needed.
  */
 export async function convertToStream(
-  source: string,
+  given: string,
   sink: ByteSink,
   options: Omit<ConvertOptions, 'force' | 'skipExisting'> & ConvertFormats & { to: 'torch' | 'safetensors' },
 ): Promise<ConvertResult> {
-  options.onProgress?.({ phase: 'open' });
+  const source = await whenComplete(given, options);
   const from = options.from ?? (await formatOfSource(source));
   await requireSource(source, from);
-  return convertTo(source, streamDestination(sink), from, options.to, options);
+  return convertTo(
+    source,
+    streamDestination(sink),
+    from,
+    options.to,
+    options,
+    descendedWarning(given, source),
+  );
 }
 
 /**
@@ -195,6 +213,17 @@ export function formatOfDestination(from: CheckpointFormat, destination: string)
   });
 }
 
+/** The checkpoint that a path means, once it is complete where waiting was asked for. */
+async function whenComplete(given: string, options: ConvertOptions): Promise<string> {
+  const { waitMs, signal } = options;
+  if (waitMs !== undefined) {
+    options.onProgress?.({ phase: 'wait' });
+    await waitForCheckpoint(given, { timeoutMs: waitMs, ...(signal === undefined ? {} : { signal }) });
+  }
+  options.onProgress?.({ phase: 'open' });
+  return locateCheckpoint(given);
+}
+
 /** What all conversions share: open, select, plan, copy, prove that nothing changed meanwhile, put in place. */
 async function convertTo(
   source: string,
@@ -202,14 +231,16 @@ async function convertTo(
   from: CheckpointFormat,
   to: CheckpointFormat,
   options: ConvertOptions,
+  warnings: readonly Warning[],
 ): Promise<ConvertResult> {
-  requireFitting(options, to, target.kind);
+  requireFitting(options, from, to, target.kind);
   const assets = options.copyAssets === undefined ? [] : await readAssets(options.copyAssets);
   const { strict = false, crc = true } = options;
-  const opened = await openSource(source, from, { strict });
+  const opened = await openSource(source, from, { strict, salvage: options.salvage ?? false });
   const snapshots = [...opened.snapshots, ...assets.map(({ snapshot }) => snapshot)];
   try {
-    const checkpoint = select(opened.checkpoint, options);
+    const { checkpoint: whole, lost } = await salvaged(opened.checkpoint, options);
+    const checkpoint = select(whole, options);
     const tensors = checkpoint.entries.filter((entry): entry is TensorEntry => entry.kind === 'tensor');
     const objects = checkpoint.entries.filter((entry): entry is ObjectEntry => entry.kind === 'object');
     options.onProgress?.({ phase: 'plan' });
@@ -242,8 +273,15 @@ async function convertTo(
       crcChecked: report !== undefined && crc && report.crc.withoutCrc + report.crc.partlyRead === 0,
       replicas: replicaCount,
       losses,
+      lost,
       ties,
-      warnings: [...opened.warnings, ...target.warnings],
+      warnings: [
+        ...warnings,
+        ...opened.warnings,
+        ...otherTypeWarning(opened.checkpoint),
+        ...reshapedWarning(opened.checkpoint),
+        ...target.warnings,
+      ],
       globals,
       loadsWithWeightsOnly: globals.length === 0,
       ...(checked === undefined ? {} : { checked }),
@@ -259,14 +297,29 @@ function select(checkpoint: Checkpoint, { part = 'all' }: ConvertOptions): Check
   return selectPart(checkpoint, part);
 }
 
+/** The checkpoint itself unless salvaging was asked for. */
+async function salvaged(checkpoint: Checkpoint, options: ConvertOptions): Promise<Salvaged> {
+  if (options.salvage !== true || !(checkpoint instanceof DcpCheckpoint)) return { checkpoint, lost: [] };
+  return salvage(checkpoint, options.signal === undefined ? {} : { signal: options.signal });
+}
+
 /** @throws UsageError for options that say nothing about such a target. */
-function requireFitting(options: ConvertOptions, to: CheckpointFormat, kind: Destination['kind']): void {
+function requireFitting(
+  options: ConvertOptions,
+  from: CheckpointFormat,
+  to: CheckpointFormat,
+  kind: Destination['kind'],
+): void {
   const refuse = (option: string, expected: string): never => {
     throw new UsageError(`${option} does not go with this destination`, { expected });
   };
   const isSafetensors = to === 'safetensors';
   const isShards = isSafetensors && kind === 'directory';
   const { maxShardByteLength } = options;
+  if (options.salvage === true && from !== 'dcp') refuse('salvage', 'a DCP directory as the source');
+  if (options.salvage === true && options.crc === false) {
+    throw new UsageError('salvage needs checksums: without them nothing is proved');
+  }
   if (options.restoreIntKeys === true && to !== 'torch') refuse('restoreIntKeys', 'a torch.save file');
   if (options.ties !== undefined && !isSafetensors) refuse('ties', 'safetensors');
   if (maxShardByteLength !== undefined && !isShards)

@@ -6,6 +6,7 @@ import { INDEX_PATTERN } from '../safetensors/index-file.js';
 import { openSafetensors } from '../safetensors/reader.js';
 import { isGzip, isLegacyTorch, isTar, isTorchTar, isZip } from '../torch/magic.js';
 import { openTorchFile } from '../torch/reader.js';
+import { FOREIGN_FILE_FORMS } from './foreign-file-forms.js';
 
 /** What a file is recognised by. No more of it is read. */
 export interface FileProbe {
@@ -56,6 +57,13 @@ export const FILE_FORMS: readonly FileForm[] = [
     test: ({ head }) => isLegacyTorch(head),
     opens: torchFile,
   },
+  {
+    name: 'safetensors file',
+    // The name counts too: what is wrong in such a file is told by its reader.
+    test: ({ path, head, byteLength }) =>
+      isSafetensorsHead(head, byteLength) || path.endsWith('.safetensors') || INDEX_PATTERN.test(path),
+    opens: { as: 'safetensors', open: openSafetensors },
+  },
   { name: 'gzip file', test: ({ head }) => isGzip(head), opens: torchFile },
   {
     name: 'safetensors file',
@@ -79,6 +87,7 @@ export const FILE_FORMS: readonly FileForm[] = [
       hint: 'Unpack it, and give the checkpoint that is in it: tar -xf.',
     },
   },
+  ...FOREIGN_FILE_FORMS,
 ];
 
 const PICKLE_PROTO = 0x80;

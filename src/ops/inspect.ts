@@ -4,12 +4,20 @@ import { rankOfFile } from '../dcp/entries.js';
 import { DcpCheckpoint } from '../dcp/reader.js';
 import type { DTypeInfo } from '../dtype.js';
 import { toPythonLiteral } from '../pickle/literal.js';
+import {
+  type Completeness,
+  completenessOf,
+  type InspectedFile,
+  inspectFiles,
+  missingRanksOf,
+} from './completeness.js';
 import { globMatcher } from './glob.js';
+import { descendedWarning } from './locate.js';
 import { openCheckpoint } from './open.js';
 import { type LayoutReport, type RankBox, RankBoxes } from './rank-boxes.js';
 import { type NamedGlobal, namedGlobals } from './safety.js';
 import type { MeshLayout } from './sharding.js';
-import { tornWarning, type Warning } from './warnings.js';
+import { reshapedWarning, tornWarning, type Warning } from './warnings.js';
 
 export interface InspectOptions {
   /** Only entries whose FQN matches one of these globs (`*` any text, `?` one character). */
@@ -20,8 +28,7 @@ export interface InspectOptions {
   layout?: MeshLayout;
 }
 
-/** What is at hand of a checkpoint. */
-export type Completeness = 'complete' | 'files_missing' | 'files_short' | 'index_only';
+export type { Completeness, InspectedFile } from './completeness.js';
 
 export interface InspectReport {
   schema: 1;
@@ -42,6 +49,8 @@ export interface InspectReport {
   chunks: number;
   /** Ranks that wrote data files, by their names. */
   ranks: number;
+  /** Ranks that saved an index of their own (`__R.metadata`), where it is not at hand. */
+  missingRanks?: number[];
   files: InspectedFile[];
   globals: NamedGlobal[];
   /** Whether `torch.load(weights_only=True)` accepts what the pickles name; null where they are not at hand. */
@@ -50,15 +59,6 @@ export interface InspectReport {
   /** Only where a layout was asked for: what its ranks hold of the entries. */
   layout?: LayoutReport;
   entries: InspectedEntry[];
-}
-
-export interface InspectedFile {
-  relativePath: string;
-  /** Null where the file is not at hand. */
-  byteLength: number | null;
-  /** Only where the file is shorter: where the last item ends that the index places in it. */
-  requiredByteLength?: number;
-  rank: number | null;
 }
 
 export interface InspectedEntry {
@@ -98,7 +98,8 @@ const MAX_LITERAL_LENGTH = 60;
 export async function inspectCheckpoint(path: string, options: InspectOptions = {}): Promise<InspectReport> {
   const checkpoint = await openCheckpoint(path);
   try {
-    return await report(checkpoint, options);
+    const result = await report(checkpoint, options);
+    return { ...result, warnings: [...descendedWarning(path, checkpoint.path), ...result.warnings] };
   } finally {
     checkpoint.close();
   }
@@ -109,7 +110,8 @@ async function report(checkpoint: Checkpoint, options: InspectOptions): Promise<
   const tensors = entries.filter((entry): entry is TensorEntry => entry.kind === 'tensor');
   const objects = entries.filter((entry): entry is ObjectEntry => entry.kind === 'object');
   const files = inspectFiles(checkpoint);
-  const completeness = completenessOf(checkpoint, files);
+  const missingRanks = missingRanksOf(checkpoint);
+  const completeness = completenessOf(checkpoint);
   if (completeness === 'complete') await checkpoint.loadObjects(objects);
   const globals = namedGlobals(checkpoint);
   const isWanted = options.keys === undefined ? () => true : globMatcher(options.keys);
@@ -134,11 +136,15 @@ async function report(checkpoint: Checkpoint, options: InspectOptions): Promise<
     objects: objects.length,
     chunks: checkpoint.format === 'dcp' ? sum(tensors, tensor => tensor.chunkCount) : tensors.length,
     ranks: checkpoint.format === 'dcp' ? ranks.size : 1,
+    ...(missingRanks.length === 0 ? {} : { missingRanks }),
     files,
     globals,
     loadsWithWeightsOnly:
       completeness === 'complete' ? globals.length === 0 && isProtocolOfWeightsOnly(checkpoint) : null,
-    warnings: checkpoint instanceof DcpCheckpoint ? tornWarning(checkpoint, false) : [],
+    warnings:
+      checkpoint instanceof DcpCheckpoint
+        ? [...tornWarning(checkpoint, false), ...reshapedWarning(checkpoint)]
+        : [],
     ...(rankBoxes === undefined ? {} : { layout: rankBoxes.report() }),
     entries: inspected,
   };
@@ -147,28 +153,6 @@ async function report(checkpoint: Checkpoint, options: InspectOptions): Promise<
 /** The restricted unpickler of torch knows the opcodes of protocols 2 and 3. */
 function isProtocolOfWeightsOnly({ provenance }: Checkpoint): boolean {
   return [2, 3].includes(provenance.pickleProtocol ?? 2);
-}
-
-function inspectFiles(checkpoint: Checkpoint): InspectedFile[] {
-  const ends = checkpoint instanceof DcpCheckpoint ? checkpoint.itemEnds() : undefined;
-  return checkpoint.files.map((file, i) => {
-    const { name, byteLength } = file;
-    const end = ends?.[i];
-    const isShort = byteLength !== undefined && end !== undefined && byteLength < end;
-    return {
-      relativePath: name,
-      byteLength: byteLength ?? null,
-      ...(isShort ? { requiredByteLength: end } : {}),
-      rank: rankOfFile(file) ?? null,
-    };
-  });
-}
-
-function completenessOf(checkpoint: Checkpoint, files: readonly InspectedFile[]): Completeness {
-  if (!(checkpoint instanceof DcpCheckpoint)) return 'complete';
-  if (checkpoint.directory === undefined) return 'index_only';
-  if (files.some(file => file.byteLength === null)) return 'files_missing';
-  return files.some(file => file.requiredByteLength !== undefined) ? 'files_short' : 'complete';
 }
 
 function inspectEntry(

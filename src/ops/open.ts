@@ -6,18 +6,23 @@ import { pathKind } from '../io/listing.js';
 import { FileSource, readRange } from '../io/source.js';
 import { holdsSafetensors, openSafetensors } from '../safetensors/reader.js';
 import { type FileForm, type FileProbe, findFileForm, PROBED_BYTE_LENGTH } from './file-forms.js';
+import { locateCheckpoint } from './locate.js';
 import { stateFileOf, withState } from './state-file.js';
 
 /**
  * Opens whatever is at a path: a DCP directory, a `.metadata` file on its own, a torch.save file, a safetensors
- * file or a directory of them, with the state file that a conversion has put beside. Reads indexes only. The caller
- * closes it.
+ * file or a directory of them, with the state file that a conversion has put beside; of any other directory the one
+ * checkpoint that is in it. Reads indexes only. The caller closes it.
  * @throws FileError for a missing path, FormatError and UnsupportedError that say what was found instead.
  */
 export async function openCheckpoint(path: string): Promise<Checkpoint> {
   const kind = pathKind(path);
   if (kind === 'missing') throw new FileError('There is nothing at this path', { path });
-  if (kind === 'directory') return openDirectory(path);
+  if (kind === 'directory') {
+    const located = locateCheckpoint(path);
+    if (pathKind(located) === 'directory') return openDirectory(located);
+    return (await recogniseFile(located)).open(located);
+  }
   if (kind !== 'file') {
     throw new FileError(`It is a ${kind}`, {
       expected: 'a DCP directory, a torch.save file or safetensors',

@@ -21,7 +21,7 @@ export async function openForReading(path: string): Promise<ReadableCheckpoint> 
   const checkpoint = await openCheckpoint(path);
   if (checkpoint instanceof DcpCheckpoint) {
     checkpoint.requireFiles();
-    snapshots.push(checkpoint.indexSnapshot);
+    snapshots.push(...checkpoint.indexSnapshots);
     snapshots.push(...checkpoint.fileSnapshots.filter(snapshot => snapshot !== undefined));
   } else if (snapshots.length === 0) {
     snapshots.push(...checkpoint.files.map(file => takeSnapshot(file.path)));

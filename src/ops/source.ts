@@ -83,13 +83,13 @@ function requireThere(path: string, kind: PathKind): void {
 }
 
 /**
- * Opens a source of a known format, with all its data files at hand.
+ * Opens a source of a known format, with all its data files at hand, or with `salvage` as many as there are.
  * @throws as opening does; FileError for missing data files; with `strict`, CorruptDataError for a torn overwrite.
  */
 export async function openSource(
   path: string,
   format: CheckpointFormat,
-  { strict }: { strict: boolean },
+  { strict, salvage = false }: { strict: boolean; salvage?: boolean },
 ): Promise<OpenSource> {
   if (format === 'torch') {
     const snapshots = [takeSnapshot(path)];
@@ -108,8 +108,8 @@ export async function openSource(
   }
   const checkpoint = await openDcp(path);
   return closedOnError(checkpoint, () => {
-    checkpoint.requireFiles();
-    const snapshots = [checkpoint.indexSnapshot, ...checkpoint.fileSnapshots].filter(
+    if (!salvage) checkpoint.requireFiles();
+    const snapshots = [...checkpoint.indexSnapshots, ...checkpoint.fileSnapshots].filter(
       snapshot => snapshot !== undefined,
     );
     return { checkpoint, snapshots, warnings: tornWarning(checkpoint, strict) };

@@ -1,8 +1,9 @@
+import type { Checkpoint } from '../checkpoint/checkpoint.js';
 import { findTornOverwrite } from '../dcp/directory.js';
-import type { DcpCheckpoint } from '../dcp/reader.js';
+import { DcpCheckpoint } from '../dcp/reader.js';
 import { CorruptDataError } from '../errors.js';
 
-export type WarningKind = 'torn_overwrite' | 'leftover';
+export type WarningKind = 'torn_overwrite' | 'leftover' | 'descended' | 'other_type' | 'reshaped';
 
 export interface Warning {
   kind: WarningKind;
@@ -17,7 +18,12 @@ export function tornWarning(checkpoint: DcpCheckpoint, strict: boolean): Warning
   const files = checkpoint.fileSnapshots.flatMap((snapshot, file) =>
     snapshot === undefined ? [] : [{ name: checkpoint.files[file]!.name, mtimeNs: snapshot.mtimeNs }],
   );
-  const torn = findTornOverwrite(checkpoint.indexSnapshot.mtimeNs, files);
+  // Ranks that save their own indexes end at different times: the last of these counts.
+  const indexTimeNs = checkpoint.indexSnapshots.reduce(
+    (last, { mtimeNs }) => (mtimeNs > last ? mtimeNs : last),
+    0n,
+  );
+  const torn = findTornOverwrite(indexTimeNs, files);
   if (torn === undefined) return [];
   const newest = torn.newer[0]!;
   const times = `${newest.name} is of ${newest.time.toISOString()}, .metadata of ${torn.indexTime.toISOString()}`;
@@ -39,6 +45,36 @@ export function tornWarning(checkpoint: DcpCheckpoint, strict: boolean): Warning
         `${torn.newer.length} of ${files.length} data files are newer than .metadata, which torch writes last ` +
         `(${times}). Either a later save into this directory died half way, and the weights are of two steps, ` +
         'or the directory was copied without its times (cp -r does that, cp -a does not).',
+    },
+  ];
+}
+
+/** Says which tensors were converted because their items have another type than the index. After resolving. */
+export function otherTypeWarning(checkpoint: Checkpoint): Warning[] {
+  const found = checkpoint instanceof DcpCheckpoint ? [...checkpoint.castEntries] : [];
+  const first = found[0];
+  if (first === undefined) return [];
+  const [{ fqn, dtype }, stored] = first;
+  return [
+    {
+      kind: 'other_type',
+      message:
+        `${found.length} tensors are stored in another element type than the index says, and were converted as torch ` +
+        `does; the first is ${fqn}: ${stored.name} to ${dtype.name}`,
+    },
+  ];
+}
+
+/** Says which tensors Megatron-core stored in another shape than they have. */
+export function reshapedWarning(checkpoint: Checkpoint): Warning[] {
+  const reshaped = checkpoint instanceof DcpCheckpoint ? checkpoint.reshaped : [];
+  if (reshaped.length === 0) return [];
+  return [
+    {
+      kind: 'reshaped',
+      message:
+        `${reshaped.length} tensors have the shape in which Megatron-core's distributed optimizer stored them, not their ` +
+        `own (--use-distributed-optimizer of Megatron-core up to 0.13); the first is ${reshaped[0]}`,
     },
   ];
 }

@@ -58,7 +58,12 @@ export async function openSafetensors(path: string): Promise<SafetensorsCheckpoi
 
 /** Whether a directory looks like one of safetensors files: it has an index, or such a file. */
 export function holdsSafetensors(directory: string): boolean {
-  return listNames(directory).some(name => INDEX_PATTERN.test(name) || name.endsWith(EXTENSION));
+  return listNames(directory).some(isSafetensorsName);
+}
+
+/** Whether a name is that of a safetensors file, or of the index of several. */
+export function isSafetensorsName(name: string): boolean {
+  return INDEX_PATTERN.test(name) || name.endsWith(EXTENSION);
 }
 
 /** The files that a directory's index names; none where it cannot be read. */

@@ -2,6 +2,7 @@ import { countsBytes, fractionOf, type ProgressState, rateOf, remainingSecondsOf
 import { formatBytes, formatDuration, formatRate } from './units.js';
 
 const PHASES: Record<ProgressState['phase'], string> = {
+  wait: 'waiting for the save to be complete',
   open: 'reading the index',
   plan: 'planning',
   copy: 'copying',

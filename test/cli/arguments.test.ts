@@ -16,12 +16,14 @@ const CONVERT = {
   strict: false,
   allowUnsafeGlobals: false,
   restoreIntKeys: false,
-  check: false,
-  device: 'cpu',
+  salvage: false,
+  waitMs: undefined,
   part: 'all',
   maxShardByteLength: undefined,
   ties: undefined,
   copyAssets: undefined,
+  check: false,
+  device: 'cpu',
   crc: true,
   sync: true,
   workers: undefined,
@@ -29,11 +31,20 @@ const CONVERT = {
   quiet: false,
   json: false,
 };
+const WAITING: [string, number][] = [
+  ['90s', 90_000],
+  ['10m', 600_000],
+  ['1h30m', 5_400_000],
+  ['0.5s', 500],
+  ['0s', 0],
+];
+
 const INSPECT = {
   command: 'inspect',
   path: 'a',
   keys: undefined,
   chunks: false,
+  latestComplete: false,
   layout: undefined,
   json: false,
 };
@@ -125,6 +136,7 @@ const GOOD: [line: string, request: object][] = [
     },
   ],
   ['inspect a', INSPECT],
+  ['inspect a --latest-complete', { ...INSPECT, latestComplete: true }],
   ['inspect a --mesh 2x4 --placements Shard(0),Replicate()', { ...INSPECT, layout: LAYOUT }],
   ['diff a b', DIFF],
   ['diff a b --atol 1e-5 --rtol 0', { ...DIFF, atol: 1e-5, rtol: 0 }],
@@ -158,6 +170,11 @@ const GOOD: [line: string, request: object][] = [
 ];
 
 const BAD: [line: string, message: RegExp, hint: RegExp][] = [
+  ['convert dcp_to_torch a b --wait 10', /--wait is no time.*found 10/, /^$/],
+  ['convert dcp_to_torch a b --wait 10x', /--wait is no time/, /^$/],
+  ['convert dcp_to_torch a b --wait 31d', /--wait is no time/, /^$/],
+  ['convert dcp_to_torch a b --salvage --no-crc', /needs checksums/, /^$/],
+  ['inspect a --latest-complete --chunks', /--latest-complete prints a path/, /another dcp inspect/],
   ['convert dcp_to_torch a b --device cpu', /--device is for --check/, /needs no device/],
   ['convert dcp_to_torch a - --check', /--check does not go with stdout/, /stdout carries/],
   ['inspect a --mesh 2', /--placements is missing/, /Give both/],
@@ -231,6 +248,16 @@ suite('arguments', ({ each, test }) => {
     GOOD,
     ([line]) => `dcp ${line}`,
     ([line, request]) => equal(parse(line), request),
+  );
+
+  each(
+    WAITING,
+    ([time]) => `--wait ${time}`,
+    ([time, waitMs]) =>
+      equal(parse(`convert dcp_to_torch a b --wait ${time}`), {
+        ...parse('convert dcp_to_torch a b'),
+        waitMs,
+      }),
   );
 
   each(

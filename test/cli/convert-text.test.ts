@@ -19,6 +19,7 @@ const RESULT: ConvertResult = {
   replicas: 0,
   ties: [],
   losses: [],
+  lost: [],
   warnings: [],
   globals: [],
   loadsWithWeightsOnly: true,

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { decodePickle } from '../../src/pickle/decode.js';
 import type { PyDict } from '../../src/pickle/dict.js';
 import { encodePickle } from '../../src/pickle/encode.js';
-import { type PyList, type PyObject, type PyValue, textOf } from '../../src/pickle/values.js';
+import { PyList, type PyObject, type PyValue, textOf } from '../../src/pickle/values.js';
 import { copyFixture } from '../fixtures.js';
 import { scratch } from '../io/scratch.js';
 
@@ -20,6 +20,11 @@ export class AlteredIndex {
   /** The boxes of a tensor: a list of ChunkStorageMetadata. */
   chunks(fqn: string): PyList {
     return this.tensor(fqn).getText('chunks') as PyList;
+  }
+
+  /** A Python list of texts. */
+  listOf(...texts: string[]): PyList {
+    return new PyList(texts);
   }
 
   /** Key and place of each stored item of a name, both as fields, in the order of the chunks. */

@@ -72,7 +72,6 @@ suite('requiring a finished checkpoint', ({ each, test }) => {
       3600,
       { code: 'file', message: /died.*2 files.*3600 s ago/ },
     ],
-    ['an index a rank', ['__0.metadata', '__0_0.distcp'], 1, { code: 'format', message: /for each rank/ }],
     ['an empty directory', [], 1, { code: 'file', message: /no DCP checkpoint.*found an empty directory/ }],
     ['other files', ['a.pth', 'b'], 1, { code: 'file', message: /no DCP checkpoint.*found 2 other entries/ }],
   ];

@@ -40,6 +40,7 @@ function metadata(
     storageData: StorageData.of(places.map(place)),
     storageMeta: undefined,
     version: undefined,
+    reshaped: [],
     globals: [],
   };
 }
@@ -165,13 +166,29 @@ suite('entries of an index: places', ({ test, each }) => {
     equal(
       [...objectItems.values()],
       [
-        { file: 0, byteOffset: 1, byteLength: 2 },
-        { file: 0, byteOffset: 3, byteLength: 4 },
+        { file: 0, byteOffset: 1, byteLength: 2, isTransformed: false },
+        { file: 0, byteOffset: 3, byteLength: 4, isTransformed: false },
       ],
     );
     equal(
       entries.map(entry => (entry.kind === 'object' ? entry.byteLength : entry.chunkCount)),
       [2, 1, 4],
+    );
+  });
+
+  test('items that went through a stream transform are marked', () => {
+    const transformDescriptors = ['stream.zstd/1'];
+    const { transformedChunks, objectItems } = indexEntries(
+      metadata({ a: tensor([4]), b: tensor([4]), c: new BytesStorageMetadata() }, [
+        ['a', [0]],
+        ['b', [0], { transformDescriptors }],
+        ['c', undefined, { transformDescriptors }],
+      ]),
+    );
+    equal([...transformedChunks], [1]);
+    equal(
+      [...objectItems.values()].map(({ isTransformed }) => isTransformed),
+      [true],
     );
   });
 
@@ -212,9 +229,21 @@ suite('entries of an index: places', ({ test, each }) => {
       { code: 'format', message: /another number of dimensions/ },
     ],
     [
-      'a stream transform',
-      metadata({ w: tensor([4]) }, [['w', [0], { transformDescriptors: ['stream.zstd/1'] }]]),
-      { code: 'unsupported', message: /stream transform.*found stream\.zstd\/1.*\[at w\]/ },
+      'an unknown stream transform',
+      metadata({ w: tensor([4]) }, [['w', [0], { transformDescriptors: ['stream.lz4/1'] }]]),
+      { code: 'unsupported', message: /stream transform.*found stream\.lz4\/1.*\[at w\]/ },
+    ],
+    [
+      'another version of a known one',
+      metadata({ w: tensor([4]) }, [['w', [0], { transformDescriptors: ['stream.zstd/2'] }]]),
+      { code: 'unsupported', message: /stream transform.*found stream\.zstd\/2.*\[at w\]/ },
+    ],
+    [
+      'two transforms, one of which is known',
+      metadata({ w: new BytesStorageMetadata() }, [
+        ['w', undefined, { transformDescriptors: ['stream.zstd/1', 'stream.aes/1'] }],
+      ]),
+      { code: 'unsupported', message: /stream transform.*found stream\.zstd\/1, stream\.aes\/1.*\[at w\]/ },
     ],
   ];
   each(

@@ -47,6 +47,11 @@ OGhZSwBoYWgmSwCFlIWUUpR1YmhcKYGUfZQoaF9oYGhhTUkGaGJN6wJ1YnV1Yi4=`,
   'base64',
 );
 
+/** Cases whose index holds more than torch puts there. */
+const OTHER_GLOBALS: Record<string, string[]> = {
+  megatron_torch_dist: ['megatron.core.dist_checkpointing.strategies.torch.MCoreSavePlan'],
+};
+
 suite('decoding .metadata', ({ test, each }) => {
   test('torch 1.13', () => {
     const metadata = decodeMetadata(TORCH_1_13);
@@ -101,13 +106,21 @@ suite('decoding .metadata', ({ test, each }) => {
 
   // 2.6 ran on Python 3.13, 2.13 on 3.11, 2.14 on 3.14: three ways to pickle an enum member and a path.
   each(
-    fixtureCases.filter(({ kind }) => kind === 'dcp'),
-    ({ name, torch }) => `${name} of torch ${torch} names nothing beyond the format`,
-    ({ name, torch }) => {
+    fixtureCases.flatMap(({ kind, name, torch, files }) =>
+      kind !== 'dcp'
+        ? []
+        : files.flatMap(({ path }) => (path.endsWith('.metadata') ? [{ name, torch, path }] : [])),
+    ),
+    ({ name, torch, path }) => `${path} of ${name} of torch ${torch} names nothing beyond the format`,
+    ({ name, torch, path }) => {
       const { globals, storageMeta, version } = decodeMetadata(
-        readFileSync(join(fixturePath(name, torch), '.metadata')),
+        readFileSync(join(fixturePath(name, torch), path)),
       );
-      equal(globals, []);
+      equal(globals, OTHER_GLOBALS[name] ?? []);
+      if (torch === '1.13.1') {
+        is(storageMeta, undefined);
+        return;
+      }
       is(storageMeta!.hasModules, torch !== '2.6.0');
       is(version, torch === '2.6.0' ? undefined : '1.0.0');
       ok(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(storageMeta!.saveId!));

@@ -3,12 +3,18 @@ import { join } from 'node:path';
 import { TensorEntry } from '../../src/checkpoint/checkpoint.js';
 import { ChunkTable } from '../../src/checkpoint/chunks.js';
 import { StorageTable } from '../../src/checkpoint/storage.js';
+import type { OtherType } from '../../src/dcp/cast-items.js';
 import { openDcp } from '../../src/dcp/reader.js';
 import { ChunkResolver } from '../../src/dcp/resolve.js';
 import { dtypeOf } from '../../src/dtype.js';
 import { fixtureCases, fixturePath } from '../fixtures.js';
 import { scratch } from '../io/scratch.js';
 import { equal, is, rejects, suite } from '../suite.js';
+
+/** No item here has another type than its tensor. */
+const unexpected = async (): Promise<void> => {
+  throw new Error('an item of another element type');
+};
 
 /** The first item of `column_shards`: [6, 3] of float32. Its CRC in the central directory is at byte 1362. */
 const ITEM = readFileSync(join(fixturePath('column_shards'), '__0_0.distcp')).subarray(0, 1641);
@@ -30,7 +36,13 @@ function tensors(items: readonly Uint8Array[], places = items.map((_, i) => i)) 
     chunks.itemByteLength[i] = ITEM.length;
     return entry;
   });
-  return { path, entries, chunks, storages, resolver: new ChunkResolver(() => path, chunks, storages) };
+  return {
+    path,
+    entries,
+    chunks,
+    storages,
+    resolver: new ChunkResolver(() => path, chunks, storages, unexpected),
+  };
 }
 
 function withCrc(crc32: number): Uint8Array {
@@ -89,15 +101,23 @@ suite('resolving chunks', ({ test, each }) => {
   });
 
   test('an item like others whose tensor has another type in the index', async () => {
-    const { entries, resolver } = tensors([ITEM, ITEM]);
+    const { entries, path, chunks, storages } = tensors([ITEM, ITEM]);
+    const handedOn: OtherType[] = [];
+    const resolver = new ChunkResolver(
+      () => path,
+      chunks,
+      storages,
+      async found => void handedOn.push(found),
+    );
     const other = Object.assign(new TensorEntry('x', ['x'], dtypeOf('int32'), [6, 3]), {
       firstChunk: 1,
       chunkCount: 1,
     });
-    await rejects(() => resolver.resolve([entries[0]!, other]), {
-      code: 'unsupported',
-      message: /another element type.*int32.*float32/,
-    });
+    await resolver.resolve([entries[0]!, other]);
+    equal(
+      handedOn.map(({ entry, chunk, dtype }) => [entry.fqn, chunk, dtype.name]),
+      [['x', 1, 'float32']],
+    );
   });
 
   each(
@@ -106,10 +126,12 @@ suite('resolving chunks', ({ test, each }) => {
     async ({ name, torch }) => {
       const viewsOf = async (atOnce: boolean): Promise<unknown[]> => {
         const { entries, chunks, storages, files } = await openDcp(fixturePath(name, torch));
-        const resolveAll = new ChunkResolver(file => files[file]!.path, chunks, storages);
+        const resolveAll = new ChunkResolver(file => files[file]!.path, chunks, storages, unexpected);
         const some = entries.filter((entry): entry is TensorEntry => entry.kind === 'tensor');
         const outcome = async (entry: TensorEntry[]): Promise<void> => {
-          const one = atOnce ? resolveAll : new ChunkResolver(file => files[file]!.path, chunks, storages);
+          const one = atOnce
+            ? resolveAll
+            : new ChunkResolver(file => files[file]!.path, chunks, storages, unexpected);
           await one.resolve(entry).catch(() => {});
         };
         for (const entry of some) await outcome([entry]);

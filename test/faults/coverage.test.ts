@@ -131,16 +131,16 @@ const rows: { what: string; edit(index: IndexEditor): void; refusal: Refusal }[]
     refusal: { code: 'format', message: /The item of a tensor holds something else/, fqn: FQN },
   },
   {
-    what: 'the index names another element type',
+    what: 'the index names an element type that torch does not convert to',
     edit: index => {
       const properties = fieldOf(index.tensor(FQN), 'properties') as PyObject;
       const [, ...rest] = (properties.state as PyTuple).items;
-      properties.state = new PyTuple([new PyGlobal('torch', 'int32'), ...rest]);
+      properties.state = new PyTuple([new PyGlobal('torch', 'bits16'), ...rest]);
     },
     refusal: {
       code: 'unsupported',
       message: /another element type than the index says/,
-      expected: 'int32',
+      expected: 'bits16',
       found: 'float32',
       fqn: FQN,
     },

@@ -100,17 +100,16 @@ const rows: Row[] = [
     refusal: { code: 'file', message: /died before it was complete/ },
   },
   {
-    what: 'an index for each rank',
+    what: 'an index of a rank, but not of each',
     make: root => {
       const path = copyFixture('fsdp2_adam', root);
-      for (const rank of [1, 2, 3]) writeFileSync(join(path, `__${rank}.metadata`), 'x');
       renameSync(join(path, '.metadata'), join(path, '__0.metadata'));
       return path;
     },
     refusal: {
-      code: 'format',
-      message: /has an index for each rank \(__R\.metadata\) instead of one/,
-      expected: '.metadata',
+      code: 'file',
+      message: /The index of rank 1, 2, 3 is missing/,
+      expected: /4 indexes/,
       hint: /use_collectives=False/,
     },
   },
@@ -119,8 +118,8 @@ const rows: Row[] = [
     make: root => root,
     refusal: {
       code: 'file',
-      message: /^The directory holds no DCP checkpoint/,
-      expected: '.metadata',
+      message: /^The directory holds no checkpoint/,
+      expected: /\.metadata/,
       found: 'an empty directory',
       hint: null,
     },
@@ -128,18 +127,23 @@ const rows: Row[] = [
   {
     what: 'a directory of other things',
     make: root => {
+      writeFileSync(join(root, 'README.md'), 'x');
+      return root;
+    },
+    refusal: { code: 'file', message: /holds no checkpoint/, found: /^1 other entr/ },
+  },
+  {
+    what: 'a directory of a torch.save file alone',
+    make: root => {
       copyFixture('small_transformer', root);
       return root;
     },
-    refusal: { code: 'file', message: /holds no DCP checkpoint/, found: /^1 other entr/ },
-  },
-  {
-    what: 'the directory above a checkpoint',
-    make: root => {
-      copyFixture('grid_shards', root);
-      return root;
+    refusal: {
+      code: 'file',
+      message: /^The source is a file/,
+      path: /small_transformer\.pth$/,
+      hint: /torch_to_dcp/,
     },
-    refusal: { code: 'file', message: /holds no DCP checkpoint/, hint: /^Did you mean \S*\/grid_shards\?$/ },
   },
   {
     what: 'the directory above two checkpoints',
@@ -148,7 +152,7 @@ const rows: Row[] = [
       copyFixture('uneven_shards', root);
       return root;
     },
-    refusal: { code: 'file', hint: /^Did you mean \S*\/grid_shards or \S*\/uneven_shards\?$/ },
+    refusal: { code: 'file', found: '2: grid_shards, uneven_shards', hint: /--latest-complete/ },
   },
   {
     what: 'nothing',
@@ -230,9 +234,9 @@ const rows: Row[] = [
 const BY_PROGRAM = [
   'a save in progress: data files, no index',
   'a save that died',
-  'an index for each rank',
+  'an index of a rank, but not of each',
   'an empty directory',
-  'the directory above a checkpoint',
+  'the directory above two checkpoints',
   'nothing',
 ];
 
@@ -271,7 +275,7 @@ const notTorchFiles: Row[] = [
     refusal: { code: 'file', message: /^The source is a directory/, hint: /dcp_to_torch/ },
   },
   {
-    what: 'text',
+    what: 'a pointer of Git LFS',
     make: root => {
       writeFileSync(
         join(root, 'x.pth'),
@@ -279,7 +283,7 @@ const notTorchFiles: Row[] = [
       );
       return join(root, 'x.pth');
     },
-    refusal: { code: 'format', path: /x\.pth$/, message: /is not a zip|no checkpoint/ },
+    refusal: { code: 'unsupported', path: /x\.pth$/, message: /pointer of Git LFS/, hint: /git lfs pull/ },
   },
   {
     what: 'nothing',

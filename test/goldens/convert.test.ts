@@ -49,7 +49,9 @@ suite('goldens: dcp_to_torch and back', ({ each }) => {
     const written = requireTorchFile(file, 'there');
     equal(normalForm(written, options), normalForm(expected, options));
     requirePlainTensors(written.tensors);
-    requireEveryCrcChecked(there);
+    // Safetensors states no checksums.
+    is(there.crc!.withoutCrc > 0, entry.name.startsWith('safetensors_image'));
+    if (there.crc!.withoutCrc === 0) requireEveryCrcChecked(there);
 
     const back = await torchSaveToDcp(file, join(directory, 'back'), OPTIONS);
     requireEveryCrcChecked(back);

@@ -58,7 +58,8 @@ function tensorRow(
   storages: SourceStorages,
   entry: TensorEntry,
 ): { row: TensorRow; storage?: StorageBytes } {
-  if (checkpoint.format === 'dcp') return { row: assembledRow(checkpoint, storages, entry) };
+  if (checkpoint.format === 'dcp' || entry.chunkCount > 1)
+    return { row: assembledRow(checkpoint, storages, entry) };
   const storage = storages.at(checkpoint.chunks.storage[entry.firstChunk]!, '');
   const [type = '', ...attributes] = (entry.typeName ?? 'Tensor').split(' with ');
   const row: Partial<GoldenTensor> = {

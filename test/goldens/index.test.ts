@@ -1,7 +1,5 @@
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { indexEntries } from '../../src/dcp/entries.js';
-import { decodeMetadata } from '../../src/dcp/metadata.js';
+import { readIndexFiles } from '../../src/dcp/index-files.js';
 import { type Checkpoint, openCheckpoint } from '../../src/index.js';
 import { type FixtureCase, fixtureCases, fixturePath, type GoldenItem, golden } from '../fixtures.js';
 import { equal, is, suite } from '../suite.js';
@@ -15,9 +13,9 @@ const FILES = fixtureCases.filter(({ kind, name }) => kind === 'torch' && name !
 const label = ({ name, torch }: FixtureCase): string => `${name} of torch ${torch}`;
 
 suite('goldens: the index of a directory', ({ each }) => {
-  each(DIRECTORIES, label, ({ name, torch }) => {
+  each(DIRECTORIES, label, async ({ name, torch }) => {
     const { items, version } = golden(name, torch).dcp!;
-    const metadata = decodeMetadata(readFileSync(join(fixturePath(name, torch), '.metadata')));
+    const { metadata } = await readIndexFiles(fixturePath(name, torch));
     equal(
       itemsOf(metadata),
       items.map(item => ({ ...item, path: item.path ?? [item.fqn] })),

@@ -49,7 +49,9 @@ suite('goldens: what a directory holds', ({ each }) => {
 type TensorItem = Extract<GoldenItem, { kind: 'tensor' }>;
 
 suite('goldens: how stored items are viewed', ({ each }) => {
-  each(DIRECTORIES, label, entry =>
+  // Compressed items and safetensors images cannot be taken apart here; what they become is compared above.
+  const readable = DIRECTORIES.filter(({ name }) => !/^(zstd|safetensors_image)/.test(name));
+  each(readable, label, entry =>
     withOpened(entry, async checkpoint => {
       const tensors = tensorsOf(checkpoint);
       await checkpoint.resolve(tensors);

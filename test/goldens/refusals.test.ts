@@ -1,13 +1,13 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { dcpToTorchSave, openCheckpoint, torchSaveToDcp } from '../../src/index.js';
-import { copyFixture, fixtureCase, fixtureCases, fixturePath } from '../fixtures.js';
+import { copyFixture, type FixtureCase, fixtureCase, fixtureCases, fixturePath } from '../fixtures.js';
 import { scratch } from '../io/scratch.js';
 import { type ExpectedError, equal, is, rejects, suite } from '../suite.js';
 import { REFUSED } from './refused.js';
 
-function converter(kind: 'dcp' | 'torch'): typeof dcpToTorchSave {
-  return kind === 'dcp' ? dcpToTorchSave : torchSaveToDcp;
+function converter(kind: FixtureCase['kind']): typeof dcpToTorchSave {
+  return kind === 'torch' ? torchSaveToDcp : dcpToTorchSave;
 }
 
 suite('goldens: refusals', ({ each, test }) => {

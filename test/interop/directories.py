@@ -12,12 +12,12 @@ from torch.distributed.checkpoint.state_dict_loader import _load_state_dict
 import trees
 
 
-def load(directory):
+def load(directory, reader=FileSystemReader):
     """The nested state dict, as torch's own converter loads it."""
     state_dict = {}
     _load_state_dict(
         state_dict,
-        storage_reader=FileSystemReader(directory),
+        storage_reader=reader(directory),
         planner=_EmptyStateDictLoadPlanner(),
         no_dist=True,
     )

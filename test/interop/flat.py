@@ -5,10 +5,12 @@ import pathlib
 import safetensors.torch
 import torch
 from safetensors import safe_open
+from torch.distributed.checkpoint import HuggingFaceStorageReader
 from torch.distributed.checkpoint._nested_dict import flatten_state_dict
 
 import directories
 from flows.golden import element_bytes
+from flows.index_files import AnyIndexReader
 
 # The torch binding of safetensors 0.8.0 writes these and has no row for them in its table of names.
 safetensors.torch._TYPES.setdefault("F8_E8M0", torch.float8_e8m0fnu)
@@ -18,13 +20,22 @@ safetensors.torch._TYPES.setdefault("F4", torch.float4_e2m1fn_x2)
 def load(path):
     path = pathlib.Path(path)
     if path.is_dir():
-        loaded = directories.load(path) if (path / ".metadata").exists() else load_shards(path)
+        loaded = load_directory(path)
     elif path.suffix == ".safetensors":
         loaded = load_safetensors(path)
     else:
         loaded = torch.load(path, weights_only=False)
     flat, _ = flatten_state_dict(loaded)
     return {name: value for name, value in flat.items() if is_strided(value)}
+
+
+def load_directory(path):
+    """DCP with any index; safetensors with an index; the shards of ranks, which torch's own reader joins."""
+    if (path / ".metadata").exists() or any(path.glob("__*.metadata")):
+        return directories.load(path, AnyIndexReader)
+    if (path / "model.safetensors.index.json").exists():
+        return load_shards(path)
+    return directories.load(path, HuggingFaceStorageReader)
 
 
 def load_safetensors(path):

@@ -30,6 +30,7 @@ sys.modules.setdefault("pathlib._local", pathlib)
 
 import torch  # noqa: E402
 import torch.nn as nn  # noqa: E402
+from torch.distributed.checkpoint import HuggingFaceStorageReader  # noqa: E402
 from torch.distributed.checkpoint._nested_dict import flatten_state_dict  # noqa: E402
 from torch.distributed.checkpoint.api import CheckpointException  # noqa: E402
 from torch.distributed.checkpoint.format_utils import dcp_to_torch_save, torch_save_to_dcp  # noqa: E402
@@ -38,6 +39,7 @@ import arrays  # noqa: E402
 import directories  # noqa: E402
 import trees  # noqa: E402
 from flows.golden import element_bytes  # noqa: E402
+from flows.index_files import AnyIndexReader  # noqa: E402
 
 class Arguments(argparse.ArgumentParser):
     def error(self, message):
@@ -64,10 +66,14 @@ def command(*arguments, **flags):
     return register
 
 
-@command("checkpoint", "out")
-def dcp_to_torch(checkpoint, out):
-    """Torch's converter, DCP directory to torch.save file."""
-    dcp_to_torch_save(checkpoint, out)
+@command("checkpoint", "out", any_index={"action": "store_true"})
+def dcp_to_torch(checkpoint, out, any_index):
+    """Torch's converter, DCP directory to torch.save file. `--any-index`: what the converter does, with an index
+    that torch's reader cannot read by itself (of torch 1.13, or one a rank)."""
+    if any_index:
+        torch.save(directories.load(checkpoint, AnyIndexReader), out)
+    else:
+        dcp_to_torch_save(checkpoint, out)
     return {}
 
 
@@ -168,6 +174,12 @@ def compare_loaded(a, b):
         flat, _ = flatten_state_dict(directories.load(directory))
         loaded.append(dict(sorted(flat.items())))
     return verdict(trees.compare(*loaded, ignored=frozenset()))
+
+
+@command("directory")
+def load_hugging_face(directory):
+    """Whether torch reads the whole directory into an empty state dict, by its Hugging Face reader."""
+    return {"tensors": len(trees.describe(directories.load(directory, HuggingFaceStorageReader))["tensors"])}
 
 
 @command("npz", "source", raw_bits={"action": "store_true"})

@@ -47,7 +47,7 @@ const REFUSED: [
     'a plain pickle',
     path => writeFileSync(path, '80027d2e', 'hex'),
     'x.pkl',
-    { code: 'format', message: /begins with 80 02 7d 2e/ },
+    { code: 'unsupported', message: /plain pickle/ },
   ],
   [
     'a tar archive of torch',
@@ -136,7 +136,7 @@ suite('opening: what is no checkpoint', ({ each, test }) => {
         'an empty directory',
         mkdirSync,
         'd',
-        { code: 'file', message: /no DCP checkpoint/ },
+        { code: 'file', message: /holds no checkpoint/ },
       ] as (typeof REFUSED)[number],
     ],
     ([name]) => name,

@@ -3,6 +3,7 @@ import type { DeviceChoice, Part, TiePolicy } from '../../index.js';
 import { suggest } from '../../ops/suggest.js';
 import { parseByteSize } from '../byte-size.js';
 import type { Command, GivenArguments } from '../command.js';
+import { millisecondsOf } from '../duration.js';
 import {
   DEVICE_OF_COMPARISON_OPTION,
   deviceOf,
@@ -35,6 +36,8 @@ export interface ConvertRequest {
   strict: boolean;
   allowUnsafeGlobals: boolean;
   restoreIntKeys: boolean;
+  salvage: boolean;
+  waitMs: number | undefined;
   part: Part;
   maxShardByteLength: number | undefined;
   ties: TiePolicy | undefined;
@@ -104,6 +107,18 @@ export const convertCommand: Command = {
         'To safetensors, of tensors with one memory: drop all but the first (the default), copy each, or refuse',
     },
     {
+      name: 'salvage',
+      kind: 'flag',
+      describe:
+        'dcp_to_torch: write what is provably whole though files are missing or damaged; list the rest, end with 1',
+    },
+    {
+      name: 'wait',
+      kind: 'value',
+      valueName: 'TIME',
+      describe: 'Wait until a save into <src> is complete, so long at most: 90s, 10m, 1h30m',
+    },
+    {
       name: 'check',
       kind: 'flag',
       describe:
@@ -159,6 +174,14 @@ export const convertCommand: Command = {
       'dcp convert dcp_to_torch step-1000/ model.pth --skip-existing --quiet',
     ],
     [
+      'The save that is running now, as soon as it is complete',
+      'dcp convert dcp_to_torch step-1000/ model.pth --wait 10m',
+    ],
+    [
+      'What is left of a checkpoint after a disk failed',
+      'dcp convert dcp_to_torch step-1000/ rest.pth --salvage --json',
+    ],
+    [
       'Only if every checksum of the source could be checked',
       'dcp convert dcp_to_torch step-1000/ model.pth --json | jq -e .crc_checked',
     ],
@@ -191,6 +214,8 @@ function convertRequest(given: GivenArguments): ConvertRequest {
     strict: flag('strict'),
     allowUnsafeGlobals: flag('allow-unsafe-globals'),
     restoreIntKeys: flag('restore-int-keys'),
+    salvage: flag('salvage'),
+    waitMs: millisecondsOf(given, 'wait'),
     part: oneOf(value('part'), 'part', ['model', 'optim', 'all']) ?? 'all',
     maxShardByteLength:
       maxShardSize === undefined ? undefined : parseByteSize(maxShardSize, 'max-shard-size'),
@@ -205,6 +230,8 @@ function convertRequest(given: GivenArguments): ConvertRequest {
     quiet: flag('quiet'),
     json: flag('json'),
   };
+  if (request.salvage && !request.crc)
+    throw new UsageError(`--salvage needs checksums: without them nothing is proved`);
   if (given.value('device') !== undefined && !request.check) {
     throw new UsageError('--device is for --check', { hint: 'Copying needs no device.' });
   }

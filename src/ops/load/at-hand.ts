@@ -14,5 +14,5 @@ export function requireDataAtHand(checkpoint: Checkpoint): void {
 export function requireSameCheckpoint(checkpoint: Checkpoint): void {
   if (!(checkpoint instanceof DcpCheckpoint)) return;
   const files = checkpoint.fileSnapshots.filter(file => file !== undefined);
-  requireUnchanged([checkpoint.indexSnapshot, ...files]);
+  requireUnchanged([...checkpoint.indexSnapshots, ...files]);
 }
