@@ -1,7 +1,7 @@
 import { basename, dirname, join } from 'node:path';
 import { UsageError } from '../errors.js';
-import { errorCode, fileCalls } from './file-calls.js';
-import { listDirectory, listNames, pathKind } from './listing.js';
+import { errorCode, fileCalls, type Status } from './file-calls.js';
+import { kindOf, listNames, pathKind } from './listing.js';
 import { holdsAside, type IndexNames, removeDirectory, settle } from './merging.js';
 import { resolvePath } from './paths.js';
 import { fileError } from './source.js';
@@ -39,12 +39,17 @@ export function findLeftovers(destination: string): Leftover[] {
   const found: Leftover[] = [];
   const collect = (directory: string, place: Leftover['place'], wantedStem: string | undefined): void => {
     if (pathKind(directory) !== 'directory') return;
-    for (const { name, kind, mtimeNs } of listDirectory(directory)) {
+    for (const name of listNames(directory)) {
       const parsed = parseTemporaryName(name);
       if (parsed === undefined || parsed.stem !== wantedStem) continue;
-      if (kind !== 'directory' && (kind !== 'file' || place === 'inside')) continue;
-      const owner = parsed.owner;
       const at = join(directory, name);
+      const status = lookAtName(at);
+      const kind = kindOf(status);
+      // A symbolic link is none of ours: what it leads to belongs to others.
+      if (status === undefined || status.isSymbolicLink()) continue;
+      if (kind !== 'directory' && (kind !== 'file' || place === 'inside')) continue;
+      const { owner } = parsed;
+      const { mtimeNs } = status;
       const holdsReplaced = place === 'inside' && holdsAside(at);
       found.push({ path: at, kind, place, owner, state: ownerState(owner), mtimeNs, holdsReplaced });
     }
@@ -122,6 +127,15 @@ function claim({ path, place }: Leftover): string | undefined {
   } catch (error) {
     if (errorCode(error) === 'ENOENT') return undefined;
     throw fileError('rename', path, error);
+  }
+}
+
+/** Of the name itself; `undefined` where nothing is. @throws FileError */
+function lookAtName(path: string): Status | undefined {
+  try {
+    return fileCalls.lstat(path);
+  } catch (error) {
+    throw fileError('look at', path, error);
   }
 }
 

@@ -1,5 +1,4 @@
 /** What is at a path: kinds, sizes, times. Used to tell a finished checkpoint from one being written. */
-import { statfsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { errorCode, fileCalls, type Status } from './file-calls.js';
 import { lookAt, resolvePath } from './paths.js';
@@ -94,7 +93,7 @@ function isLink(path: string): boolean {
 export function readFreeByteLength(path: string): number {
   for (let at = resolvePath(path); ; at = dirname(at)) {
     try {
-      const { bavail, bsize } = statfsSync(at);
+      const { bavail, bsize } = fileCalls.statfs(at);
       return bavail * bsize;
     } catch (error) {
       if (errorCode(error) !== 'ENOENT' || dirname(at) === at) throw fileError('look at', at, error);

@@ -18,9 +18,8 @@
  * A host name alone would not do: containers share host names and count process ids from 1.
  */
 import { createHash, randomBytes } from 'node:crypto';
-import { readFileSync, readlinkSync } from 'node:fs';
 import { hostname } from 'node:os';
-import { errorCode } from './file-calls.js';
+import { errorCode, fileCalls } from './file-calls.js';
 
 /** Bytes of NAME that are kept: with the rest it stays below the shortest limit of names in use (eCryptfs, 143). */
 const MAX_NAME_BYTE_LENGTH = 60;
@@ -96,8 +95,8 @@ function thisProcess(): TemporaryOwner {
 function session(): string {
   if (process.platform !== 'linux') return shortHash(hostname());
   try {
-    const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim();
-    return shortHash([hostname(), boot, readlinkSync('/proc/self/ns/pid')].join('\n'));
+    const boot = fileCalls.readText('/proc/sys/kernel/random/boot_id').trim();
+    return shortHash([hostname(), boot, fileCalls.readlink('/proc/self/ns/pid')].join('\n'));
   } catch {
     return '0';
   }
@@ -106,7 +105,7 @@ function session(): string {
 /** Field 22 of /proc/PID/stat (proc(5)). The second field, in parentheses, may hold anything. */
 function readStartTime(pid: number): string | undefined {
   try {
-    const text = readFileSync(`/proc/${pid}/stat`, 'latin1');
+    const text = fileCalls.readText(`/proc/${pid}/stat`);
     return text.slice(text.lastIndexOf(')') + 2).split(' ')[19];
   } catch {
     return undefined;
