@@ -1,8 +1,7 @@
 import { CorruptDataError } from '../errors.js';
 import { DescriptorCache } from '../io/descriptors.js';
 import type { ReadGate } from '../io/read-gate.js';
-
-import { closeFile, openForUpdate } from '../io/update.js';
+import { closeUpdated, openForUpdate } from '../io/update.js';
 import { writeFully } from '../io/write.js';
 import type { PlanSource } from './plan.js';
 import type { TileIo } from './tile.js';
@@ -67,9 +66,18 @@ export class FileTileIo implements TileIo {
     }
   }
 
+  /** Closes all, also after one has failed to close. @throws FileError the first failure of a file written to. */
   close(): void {
     this.descriptors.close();
-    for (const fd of this.outputs.values()) closeFile(fd);
+    let failure: unknown;
+    for (const [output, fd] of this.outputs) {
+      try {
+        closeUpdated(fd, this.targets[output]!);
+      } catch (error) {
+        failure ??= error;
+      }
+    }
     this.outputs.clear();
+    if (failure !== undefined) throw failure;
   }
 }

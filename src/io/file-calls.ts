@@ -125,8 +125,7 @@ function readInPool(
   return new Promise((resolve, reject) => {
     read(fd, bytes, start, byteLength, byteOffset, (error, count) => {
       if (error === null) resolve(count);
-      else if (errorCode(error) === 'EINTR')
-        resolve(readInPool(fd, bytes, start, byteLength, byteOffset));
+      else if (errorCode(error) === 'EINTR') resolve(readInPool(fd, bytes, start, byteLength, byteOffset));
       else reject(error);
     });
   });

@@ -9,7 +9,7 @@ import { lookAt, resolvePath } from './paths.js';
 import { alreadyExists, discardedMeanwhile, syncAfterPlacing, syncDirectory } from './placing.js';
 import { fileError } from './source.js';
 import { TemporaryFile, tryTo, type WritableFile } from './temporary-file.js';
-import { temporaryName } from './temporary-name.js';
+import { abandonTemporary, temporaryName } from './temporary-name.js';
 
 export interface OutputDirectoryOptions extends IndexNames {
   /** Replace what the directory holds. */
@@ -82,7 +82,7 @@ export class OutputDirectory {
     try {
       requireNoOtherRun(finalPath, temporaryPath);
     } catch (error) {
-      tryTo(() => fileCalls.rmdir(temporaryPath));
+      if (!tryTo(() => fileCalls.rmdir(temporaryPath))) abandonTemporary(temporaryPath);
       throw error;
     }
     return new OutputDirectory(path, finalPath, temporaryPath, undefined, options, force, sync);
@@ -146,7 +146,7 @@ export class OutputDirectory {
     if (this.state === 'placed') return [];
     const isGone = removeDirectory(this.temporaryPath);
     removeParents(this.madeParents);
-    return isGone ? [] : [this.temporaryPath];
+    return isGone ? [] : abandoned([this.temporaryPath]);
   }
 
   private commitBeside(madeParents: string[]): CommitResult {
@@ -178,7 +178,7 @@ export class OutputDirectory {
 
   private settle(): string[] {
     const identities = new Map([...this.files].map(([name, file]) => [name, file.identity]));
-    return settle(this.finalPath, this.temporaryPath, this.index, identities);
+    return abandoned(settle(this.finalPath, this.temporaryPath, this.index, identities));
   }
 
   private requireFree(name: string, path: string): void {
@@ -192,6 +192,12 @@ export class OutputDirectory {
     if (status.isDirectory()) throw new UsageError('A directory has the name of an output file', { path });
     if (!this.force) throw alreadyExists(path, false);
   }
+}
+
+/** Temporaries that stay for another try, by whichever run comes next. */
+function abandoned(paths: string[]): string[] {
+  for (const path of paths) abandonTemporary(path);
+  return paths;
 }
 
 /** A name that stays in its directory, and is none of ours for temporaries. */

@@ -6,7 +6,7 @@ import { lookAt, resolvePath } from './paths.js';
 import { alreadyExists, discardedMeanwhile, placeIfFree, syncAfterPlacing } from './placing.js';
 import { fileError } from './source.js';
 import { TemporaryFile, tryTo, type WritableFile } from './temporary-file.js';
-import { temporaryName } from './temporary-name.js';
+import { abandonTemporary, temporaryName } from './temporary-name.js';
 
 export interface OutputFileOptions {
   /** Replace a file that has the name. */
@@ -124,7 +124,9 @@ export class OutputFile implements WritableFile {
     const gone = tryTo(() => {
       if (fileCalls.lstat(this.temporaryPath) !== undefined) fileCalls.unlink(this.temporaryPath);
     });
-    return gone ? [] : [this.temporaryPath];
+    if (gone) return [];
+    abandonTemporary(this.temporaryPath);
+    return [this.temporaryPath];
   }
 }
 

@@ -1,6 +1,6 @@
 import { FileError } from '../errors.js';
 import { errorCode, fileCalls } from './file-calls.js';
-import { fileError } from './source.js';
+import { closeQuietly, fileError } from './source.js';
 
 /** Reads are cut into pieces of this size, which the threads of libuv's pool share. */
 const PIECE_BYTE_LENGTH = 4 << 20;
@@ -47,7 +47,7 @@ export class ParallelReader {
   close(): void {
     for (const [path, file] of this.files) {
       this.files.delete(path);
-      fileCalls.close(file.fd);
+      closeQuietly(file.fd);
     }
   }
 
@@ -81,7 +81,7 @@ export class ParallelReader {
     for (const [path, file] of this.files) {
       if (file.users > 0) continue;
       this.files.delete(path);
-      fileCalls.close(file.fd);
+      closeQuietly(file.fd);
       return true;
     }
     return false;

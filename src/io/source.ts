@@ -51,6 +51,11 @@ export function fileError(action: string, path: string, cause: unknown): FileErr
   return new FileError(`Cannot ${action}: ${reason[code] ?? code}`, { path, cause });
 }
 
+/** Whether the operating system said no: not that what it gave is wrong. */
+export function isSystemFailure(error: unknown): boolean {
+  return error instanceof FileError && error.cause !== undefined;
+}
+
 /** Reads exactly `target.length` bytes of an open file, through short reads. */
 export function readFully(fd: number, target: Uint8Array, byteOffset: number, path: string): void {
   let done = 0;

@@ -6,7 +6,7 @@ import { listNames } from './listing.js';
 import { removeDirectory } from './merging.js';
 import { closeQuietly, fileError } from './source.js';
 import { tryTo } from './temporary-file.js';
-import { ownerState, parseTemporaryName, temporaryName } from './temporary-name.js';
+import { abandonTemporary, ownerState, parseTemporaryName, temporaryName } from './temporary-name.js';
 import { writeFully } from './write.js';
 
 const STEM = 'spool';
@@ -47,7 +47,7 @@ export class Spool {
       const path = join(directory, 'inflated');
       return new Spool(path, directory, fileCalls.open(path, 'wx', 0o600), maxByteLength);
     } catch (error) {
-      removeDirectory(directory);
+      if (!removeDirectory(directory)) abandonTemporary(directory);
       throw fileError('make a temporary file', area, error);
     }
   }
@@ -84,7 +84,7 @@ export class Spool {
   /** Throws nothing: what cannot be removed, a later run removes. */
   remove(): void {
     closeQuietly(this.fd);
-    removeDirectory(this.directory);
+    if (!removeDirectory(this.directory)) abandonTemporary(this.directory);
   }
 }
 

@@ -3,6 +3,7 @@ import { errorCode, fileCalls } from './file-calls.js';
 import { type FileIdentity, identityOf } from './paths.js';
 import { reserveBlocks } from './reserve.js';
 import { fileError } from './source.js';
+import { abandonTemporary } from './temporary-name.js';
 import { writeFully } from './write.js';
 
 /** A file that is being filled under a temporary name. Several threads may fill it, by that name. */
@@ -50,7 +51,7 @@ export class TemporaryFile implements WritableFile {
       if (!keepOpen) file.close();
       return file;
     } catch (error) {
-      tryTo(() => fileCalls.unlink(temporaryPath));
+      if (!tryTo(() => fileCalls.unlink(temporaryPath))) abandonTemporary(temporaryPath);
       throw error;
     }
   }

@@ -19,6 +19,7 @@
  */
 import { createHash, randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
+import { basename } from 'node:path';
 import { errorCode, fileCalls } from './file-calls.js';
 
 /** Bytes of NAME that are kept: with the rest it stays below the shortest limit of names in use (eCryptfs, 143). */
@@ -31,6 +32,8 @@ export interface TemporaryOwner {
   session: string;
   pid: number;
   startTime: string;
+  /** This process made it, and has given it up: see {@link abandonTemporary}. */
+  isAbandoned?: true;
 }
 
 /** `dead` is a proof; `unknown`: made on another machine, in another container, or before a restart. */
@@ -43,12 +46,23 @@ export function temporaryName(destinationName?: string): string {
   return `.${stem}dcp-tmp-${host}-${session}-${pid}-${startTime}-${randomBytes(4).toString('hex')}`;
 }
 
+const abandoned = new Set<string>();
+
+/**
+ * Tells later runs of this thread that nobody works at a temporary any more, though the process that made it lives:
+ * one that could not be removed, or that is kept to be finished later.
+ */
+export function abandonTemporary(path: string): void {
+  abandoned.add(basename(path));
+}
+
 /** `undefined` where the name is not one of ours. `stem` is absent for one that stands inside. */
 export function parseTemporaryName(name: string): { stem?: string; owner: TemporaryOwner } | undefined {
   const match = PATTERN.exec(name);
   if (match === null) return undefined;
   const [, stem, host = '', session = '', pid = '', startTime = ''] = match;
-  const owner = { host, session, pid: Number(pid), startTime };
+  const owner: TemporaryOwner = { host, session, pid: Number(pid), startTime };
+  if (abandoned.has(name)) owner.isAbandoned = true;
   return stem === undefined ? { owner } : { stem, owner };
 }
 
@@ -65,6 +79,7 @@ export function temporaryStem(name: string): string {
 
 /** Whether the process that made a temporary still runs. */
 export function ownerState(owner: TemporaryOwner): OwnerState {
+  if (owner.isAbandoned === true) return 'dead';
   if (owner.session === '0' || owner.session !== thisProcess().session) return 'unknown';
   try {
     process.kill(owner.pid, 0);
