@@ -98,6 +98,7 @@ export { type LoadOptions, load } from './ops/load/load.js';
 export { type LoadResult, type LoadStateDictOptions, loadStateDict } from './ops/load/load-state-dict.js';
 export type { ReadOptions } from './ops/load/read-tensors.js';
 export type { Loss, LossKind } from './ops/losses.js';
+export type { MapOptions } from './ops/mapping.js';
 export { openCheckpoint } from './ops/open.js';
 export type { Part } from './ops/parts.js';
 export type { BytePhase, Progress } from './ops/progress.js';

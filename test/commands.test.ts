@@ -153,6 +153,8 @@ suite('commands.md: names', ({ each }) => {
     device: true,
     list_gap: true,
     header_text: true,
+    dropped: true,
+    unnamed: true,
   };
   const warningKinds: Record<WarningKind, true> = { torn_overwrite: true, leftover: true };
   const errorCodes: Record<ErrorCode | 'internal', true> = {

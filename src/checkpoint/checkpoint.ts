@@ -4,6 +4,7 @@ import type { PyValue } from '../pickle/values.js';
 import { PyExternal } from '../pickle/values.js';
 import type { Box } from './box.js';
 import type { ChunkTable } from './chunks.js';
+import type { Factors } from './factors.js';
 import type { StorageTable } from './storage.js';
 
 /**
@@ -91,6 +92,10 @@ export class TensorEntry extends PyExternal {
   identity: object = this;
   /** Device that a torch file was saved from. */
   location = 'cpu';
+  /** What the boxes of its chunks count in, where that is finer than the shape. */
+  factors: Factors | undefined;
+  /** Put together from other tensors: the strides of its chunks are no memory order that anyone saved. */
+  isRearranged = false;
   /** What a DCP or safetensors file cannot hold of it, beyond shared storage: for example `Parameter`. */
   typeName: string | undefined;
 

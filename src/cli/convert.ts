@@ -46,7 +46,7 @@ async function convert(
   const operations = await import('../ops/convert.js');
   const { from, to, source, destination, force, skipExisting, dryRun, strict, allowUnsafeGlobals } = request;
   const { restoreIntKeys, part, maxShardByteLength, ties, copyAssets, check, device, crc, sync } = request;
-  const { workers, readsInFlight } = request;
+  const { map, workers, readsInFlight } = request;
   const options: ConvertOptions & ConvertFormats = {
     ...(from === undefined ? {} : { from }),
     ...(to === undefined ? {} : { to }),
@@ -57,6 +57,7 @@ async function convert(
     allowUnsafeGlobals,
     restoreIntKeys,
     part,
+    ...(map === undefined ? {} : { map }),
     ...(maxShardByteLength === undefined ? {} : { maxShardByteLength }),
     ...(ties === undefined ? {} : { ties }),
     ...(copyAssets === undefined ? {} : { copyAssets }),

@@ -7,10 +7,12 @@ import type { DeviceChoice } from '../device/registry.js';
 import { CorruptDataError, FileError, InterruptedError, UsageError } from '../errors.js';
 import { lookAt } from '../io/paths.js';
 import { type FileSnapshot, requireUnchanged, takeSnapshot } from '../io/snapshot.js';
+import type { MappedCheckpoint } from '../mapping/mapped-checkpoint.js';
 import { readAssets } from './assets.js';
 import { type Destination, streamDestination } from './destination.js';
 import type { DiffReport } from './diff-report.js';
-import type { Loss } from './losses.js';
+import { type Loss, lossesOfMap } from './losses.js';
+import { type MapOptions, mapAsAsked } from './mapping.js';
 import { type Part, selectPart } from './parts.js';
 import type { Progress } from './progress.js';
 import { requireReadsBack } from './read-back.js';
@@ -33,6 +35,8 @@ export interface ConvertOptions {
   allowUnsafeGlobals?: boolean;
   /** Only the weights, or only what an optimizer keeps. Default `all`. */
   part?: Part;
+  /** Rename and rearrange by a map of keys. After `part`. */
+  map?: MapOptions;
   /** To a directory of safetensors: bytes of tensors in a file at most. Default 5 GB. */
   maxShardByteLength?: number;
   /** To safetensors, which hold a tensor once: what to do with tied ones. Default `drop`. */
@@ -209,7 +213,8 @@ async function convertTo(
   const opened = await openSource(source, from, { strict });
   const snapshots = [...opened.snapshots, ...assets.map(({ snapshot }) => snapshot)];
   try {
-    const checkpoint = select(opened.checkpoint, options);
+    const mapped = await select(opened.checkpoint, options);
+    const { checkpoint } = mapped;
     const tensors = checkpoint.entries.filter((entry): entry is TensorEntry => entry.kind === 'tensor');
     const objects = checkpoint.entries.filter((entry): entry is ObjectEntry => entry.kind === 'object');
     options.onProgress?.({ phase: 'plan' });
@@ -240,8 +245,8 @@ async function convertTo(
       outputs: plan.outputs.map(({ name, byteLength }) => ({ name, byteLength })),
       ...(report === undefined ? {} : { crc: report.crc, workers: report.workers }),
       crcChecked: report !== undefined && crc && report.crc.withoutCrc + report.crc.partlyRead === 0,
-      replicas: replicaCount,
-      losses,
+      replicas: replicaCount + mapped.replicaCount,
+      losses: [...lossesOfMap(mapped, to), ...losses],
       ties,
       warnings: [...opened.warnings, ...target.warnings],
       globals,
@@ -255,8 +260,13 @@ async function convertTo(
 }
 
 /** Every step from the opened checkpoint to the one that is written: a checkpoint in, a checkpoint out. */
-function select(checkpoint: Checkpoint, { part = 'all' }: ConvertOptions): Checkpoint {
-  return selectPart(checkpoint, part);
+async function select(
+  checkpoint: Checkpoint,
+  { part = 'all', map, copyAssets }: ConvertOptions,
+): Promise<MappedCheckpoint> {
+  const selected = selectPart(checkpoint, part);
+  if (map === undefined) return { checkpoint: selected, replicaCount: 0, dropped: [], unnamed: [] };
+  return mapAsAsked(selected, map, copyAssets === undefined ? [] : [copyAssets]);
 }
 
 /** @throws UsageError for options that say nothing about such a target. */

@@ -1,5 +1,5 @@
 import { isRowMajor, strideOfCopy } from '../checkpoint/box.js';
-import type { Checkpoint, CheckpointFormat, TensorEntry } from '../checkpoint/checkpoint.js';
+import type { Checkpoint, CheckpointFormat, Entry, TensorEntry } from '../checkpoint/checkpoint.js';
 import { isMapping, keyText, mappingEntries } from '../checkpoint/flatten.js';
 import { PyDict } from '../pickle/dict.js';
 import { PyGlobal, PyList, PyObject, type PyValue, textOf } from '../pickle/values.js';
@@ -19,7 +19,9 @@ export type LossKind =
   | 'requires_grad'
   | 'device'
   | 'list_gap'
-  | 'header_text';
+  | 'header_text'
+  | 'dropped'
+  | 'unnamed';
 
 /** Something that a conversion could not keep: how often, where first, and why. */
 export interface Loss {
@@ -65,6 +67,8 @@ const REASONS: Record<LossKind, (target: CheckpointFormat) => string> = {
   list_gap: () => 'the list has None where nothing was stored: an empty mapping in DCP, or an entry left out',
   header_text: target =>
     `${NAMES[target]} has no place for the text that a safetensors header holds beside tensors`,
+  dropped: () => 'a rule of the map leaves it out',
+  unnamed: () => 'the map does not name it, and says that what it does not name is left out',
 };
 
 /** Collects losses, one row a kind, in the order of REASONS. */
@@ -82,6 +86,17 @@ class Losses {
   list(): Loss[] {
     return (Object.keys(REASONS) as LossKind[]).flatMap(kind => this.found.get(kind) ?? []);
   }
+}
+
+/** What a map leaves out. `target` is what is written. */
+export function lossesOfMap(
+  { dropped, unnamed }: { dropped: readonly Entry[]; unnamed: readonly Entry[] },
+  target: CheckpointFormat,
+): Loss[] {
+  const losses = new Losses(target);
+  for (const { fqn } of dropped) losses.add('dropped', fqn);
+  for (const { fqn } of unnamed) losses.add('unnamed', fqn);
+  return losses.list();
 }
 
 function tensorsOf(checkpoint: Checkpoint): TensorEntry[] {
@@ -172,6 +187,7 @@ function addUnsharedViews(
 
 /** Whether a tensor comes out in another memory order. `keepsDense`: one of a torch file keeps that of a dense tensor. */
 function changesStrides({ chunks }: Checkpoint, entry: TensorEntry, keepsDense: boolean): boolean {
+  if (entry.isRearranged) return false;
   if (entry.storage !== undefined && keepsDense) {
     const stride = chunks.strideOf(entry.firstChunk);
     const copied = strideOfCopy(entry.shape, stride);

@@ -1,4 +1,4 @@
-import { elementCountOf } from '../checkpoint/box.js';
+import { elementCountOf, wholeBox } from '../checkpoint/box.js';
 import type { Checkpoint, CheckpointFormat, TensorEntry } from '../checkpoint/checkpoint.js';
 import { isMapping } from '../checkpoint/flatten.js';
 import type { CopyPlan } from '../copy/plan.js';
@@ -111,6 +111,8 @@ class SavedShards {
 
   of(entry: TensorEntry): Shard[] {
     const { chunks, files } = this.checkpoint;
+    // Its boxes are where its bytes come from, not what anyone saved.
+    if (entry.isRearranged) return [{ rank: 0, box: wholeBox(entry.shape) }];
     const seen = new Set<string>();
     const shards: Shard[] = [];
     for (let chunk = entry.firstChunk; chunk < entry.firstChunk + entry.chunkCount; chunk++) {
@@ -127,6 +129,6 @@ class SavedShards {
     }
     if (shards.length > 0) return shards;
     // A tensor without elements, which torch saves as one empty box.
-    return [{ rank: 0, box: { offsets: entry.shape.map(() => 0), sizes: entry.shape } }];
+    return [{ rank: 0, box: wholeBox(entry.shape) }];
   }
 }

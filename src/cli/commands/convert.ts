@@ -1,5 +1,5 @@
 import { UsageError } from '../../errors.js';
-import type { DeviceChoice, Part, TiePolicy } from '../../index.js';
+import type { DeviceChoice, MapOptions, Part, TiePolicy } from '../../index.js';
 import { suggest } from '../../ops/suggest.js';
 import { parseByteSize } from '../byte-size.js';
 import type { Command, GivenArguments } from '../command.js';
@@ -36,6 +36,7 @@ export interface ConvertRequest {
   allowUnsafeGlobals: boolean;
   restoreIntKeys: boolean;
   part: Part;
+  map: MapOptions | undefined;
   maxShardByteLength: number | undefined;
   ties: TiePolicy | undefined;
   copyAssets: string | undefined;
@@ -83,6 +84,30 @@ export const convertCommand: Command = {
       kind: 'value',
       valueName: 'PART',
       describe: 'Only the weights (model), or only what the optimizer keeps (optim). Default: all',
+    },
+    {
+      name: 'map',
+      kind: 'value',
+      valueName: 'FILE',
+      describe:
+        'Rename and rearrange tensors by a map of keys: a JSON file, or torchtitan-llama3, megatron-gpt',
+    },
+    {
+      name: 'map-reverse',
+      kind: 'flag',
+      describe: 'Undo the map instead: from what it makes to what it takes',
+    },
+    {
+      name: 'map-config',
+      kind: 'value',
+      valueName: 'FILE',
+      describe: "The model's config.json for the map. Default: the one in <src>, or in --copy-assets",
+    },
+    {
+      name: 'map-param',
+      kind: 'values',
+      valueName: 'NAME=N',
+      describe: 'A number for the map, such as n_heads=32, which counts instead of its own. May be repeated',
     },
     {
       name: 'max-shard-size',
@@ -192,6 +217,7 @@ function convertRequest(given: GivenArguments): ConvertRequest {
     allowUnsafeGlobals: flag('allow-unsafe-globals'),
     restoreIntKeys: flag('restore-int-keys'),
     part: oneOf(value('part'), 'part', ['model', 'optim', 'all']) ?? 'all',
+    map: mapOf(given),
     maxShardByteLength:
       maxShardSize === undefined ? undefined : parseByteSize(maxShardSize, 'max-shard-size'),
     ties: oneOf(value('ties'), 'ties', ['drop', 'copy', 'refuse']),
@@ -227,6 +253,33 @@ function formatsOf(mode: string | undefined): Pick<ConvertRequest, 'from' | 'to'
     expected: `FROM_to_TO of ${FORMATS.join(', ')}`,
     ...(nearest === undefined ? {} : { hint: `Did you mean ${nearest}?` }),
   });
+}
+
+/** @throws UsageError for options of a map without one, and for parameters that are no numbers. */
+function mapOf({ flag, value, values }: GivenArguments): MapOptions | undefined {
+  const file = value('map');
+  const config = value('map-config');
+  const given = values('map-param') ?? [];
+  if (file === undefined) {
+    const alone = flag('map-reverse')
+      ? 'map-reverse'
+      : config !== undefined
+        ? 'map-config'
+        : given.length > 0
+          ? 'map-param'
+          : undefined;
+    if (alone !== undefined) throw new UsageError(`--${alone} says how to use a map`, { expected: '--map' });
+    return undefined;
+  }
+  const parameters: Record<string, number> = {};
+  for (const text of given) {
+    const match = /^([A-Za-z_]\w*)=(\d+)$/.exec(text);
+    if (match === null) {
+      throw new UsageError('--map-param is no number with a name', { expected: 'NAME=NUMBER', found: text });
+    }
+    parameters[match[1]!] = Number(match[2]);
+  }
+  return { file, reverse: flag('map-reverse'), ...(config === undefined ? {} : { config }), parameters };
 }
 
 function oneOf<Word extends string>(
