@@ -168,6 +168,37 @@ def compare_loaded(a, b):
     return verdict(trees.compare(*loaded, ignored=frozenset()))
 
 
+@command(
+    "project",
+    "model",
+    "directory",
+    dtype={"default": "bfloat16"},
+    bias={"action": "store_true"},
+    tied={"action": "store_true"},
+)
+def make_model(project, model, directory, dtype, bias, tied):
+    """Writes a small random model as Hugging Face names it and as a project does, and its config."""
+    import maps
+
+    return maps.make(project, model, directory, dtype, bias, tied)
+
+
+@command("directory", tied={"action": "store_true"})
+def make_transformer(directory, tied):
+    """Writes a small random LlamaForCausalLM with its save_pretrained."""
+    import hugging_face
+
+    return hugging_face.make(directory, tied)
+
+
+@command("a", "b")
+def compare_transformers(a, b):
+    """What from_pretrained says of two directories, and whether both models compute the same."""
+    import hugging_face
+
+    return hugging_face.compare(a, b)
+
+
 @command("path")
 def torch_script(path):
     """The state_dict() of a program: for each name type, shape, requires_grad and SHA-256."""
