@@ -45,8 +45,10 @@ async function convert(
 ): Promise<ConvertResult> {
   const operations = await import('../ops/convert.js');
   const { from, to, source, destination, force, skipExisting, dryRun, strict, allowUnsafeGlobals } = request;
-  const { restoreIntKeys, part, maxShardByteLength, ties, copyAssets, check, device, crc, sync } = request;
+  const { restoreIntKeys, maxShardByteLength, ties, copyAssets, check, device, crc, sync } = request;
   const { workers, readsInFlight } = request;
+  const { part, include, exclude, optimKeys, unwrap, cleanFqns, stripPrefix, addPrefix } = request;
+  const { rename, layout, dtype } = request;
   const options: ConvertOptions & ConvertFormats = {
     ...(from === undefined ? {} : { from }),
     ...(to === undefined ? {} : { to }),
@@ -57,6 +59,16 @@ async function convert(
     allowUnsafeGlobals,
     restoreIntKeys,
     part,
+    include,
+    exclude,
+    optimKeys,
+    unwrap,
+    cleanFqns,
+    stripPrefix,
+    addPrefix,
+    rename,
+    layout,
+    dtype,
     ...(maxShardByteLength === undefined ? {} : { maxShardByteLength }),
     ...(ties === undefined ? {} : { ties }),
     ...(copyAssets === undefined ? {} : { copyAssets }),

@@ -8,19 +8,20 @@ import { CorruptDataError, FileError, InterruptedError, UsageError } from '../er
 import { lookAt } from '../io/paths.js';
 import { type FileSnapshot, requireUnchanged, takeSnapshot } from '../io/snapshot.js';
 import { readAssets } from './assets.js';
+import { type CastReport, castReports } from './cast-report.js';
 import { type Destination, streamDestination } from './destination.js';
 import type { DiffReport } from './diff-report.js';
 import type { Loss } from './losses.js';
-import { type Part, selectPart } from './parts.js';
 import type { Progress } from './progress.js';
 import { requireReadsBack } from './read-back.js';
 import type { DroppedTie, TiePolicy } from './safetensors-save.js';
 import { type NamedGlobal, namedGlobals, requireAcceptable } from './safety.js';
 import { formatOfSource, openSource, requireSource } from './source.js';
+import { applySteps, type StepOptions } from './steps.js';
 import { isSafetensorsFileName, TARGETS } from './targets.js';
 import type { Warning } from './warnings.js';
 
-export interface ConvertOptions {
+export interface ConvertOptions extends StepOptions {
   /** Replace a destination that exists. */
   force?: boolean;
   /** Succeed without writing if the destination proves to be this source converted. */
@@ -31,8 +32,6 @@ export interface ConvertOptions {
   strict?: boolean;
   /** Carry through names of functions that run commands or code. They are never run here. */
   allowUnsafeGlobals?: boolean;
-  /** Only the weights, or only what an optimizer keeps. Default `all`. */
-  part?: Part;
   /** To a directory of safetensors: bytes of tensors in a file at most. Default 5 GB. */
   maxShardByteLength?: number;
   /** To safetensors, which hold a tensor once: what to do with tied ones. Default `drop`. */
@@ -79,6 +78,8 @@ export interface ConvertResult {
   /** Chunks left out because another rank's chunk holds the same box. */
   replicas: number;
   losses: Loss[];
+  /** Which element types were converted to which. */
+  casts: CastReport[];
   /** Tensors that safetensors are without, because another one is the same. */
   ties: DroppedTie[];
   warnings: Warning[];
@@ -209,7 +210,7 @@ async function convertTo(
   const opened = await openSource(source, from, { strict });
   const snapshots = [...opened.snapshots, ...assets.map(({ snapshot }) => snapshot)];
   try {
-    const checkpoint = select(opened.checkpoint, options);
+    const checkpoint = await applySteps(opened.checkpoint, options);
     const tensors = checkpoint.entries.filter((entry): entry is TensorEntry => entry.kind === 'tensor');
     const objects = checkpoint.entries.filter((entry): entry is ObjectEntry => entry.kind === 'object');
     options.onProgress?.({ phase: 'plan' });
@@ -242,6 +243,7 @@ async function convertTo(
       crcChecked: report !== undefined && crc && report.crc.withoutCrc + report.crc.partlyRead === 0,
       replicas: replicaCount,
       losses,
+      casts: castReports(tensors, plan, report?.overflows),
       ties,
       warnings: [...opened.warnings, ...target.warnings],
       globals,
@@ -252,11 +254,6 @@ async function convertTo(
   } finally {
     opened.checkpoint.close();
   }
-}
-
-/** Every step from the opened checkpoint to the one that is written: a checkpoint in, a checkpoint out. */
-function select(checkpoint: Checkpoint, { part = 'all' }: ConvertOptions): Checkpoint {
-  return selectPart(checkpoint, part);
 }
 
 /** @throws UsageError for options that say nothing about such a target. */

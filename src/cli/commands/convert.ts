@@ -1,5 +1,5 @@
 import { UsageError } from '../../errors.js';
-import type { DeviceChoice, Part, TiePolicy } from '../../index.js';
+import type { DeviceChoice, TiePolicy } from '../../index.js';
 import { suggest } from '../../ops/suggest.js';
 import { parseByteSize } from '../byte-size.js';
 import type { Command, GivenArguments } from '../command.js';
@@ -14,6 +14,7 @@ import {
   WORKERS_OPTION,
   workersOf,
 } from '../shared-options.js';
+import { oneOf, STEP_OPTIONS, type StepRequest, stepsOf } from '../step-options.js';
 
 const FORMATS = ['dcp', 'torch', 'safetensors'] as const;
 type Format = (typeof FORMATS)[number];
@@ -22,7 +23,7 @@ type Format = (typeof FORMATS)[number];
 const MODES: readonly string[] = FORMATS.flatMap(from => FORMATS.map(to => `${from}_to_${to}`));
 
 /** `dcp convert`, asked for. */
-export interface ConvertRequest {
+export interface ConvertRequest extends StepRequest {
   command: 'convert';
   /** Both or none are given: without a mode, source and destination tell. */
   from: Format | undefined;
@@ -35,7 +36,6 @@ export interface ConvertRequest {
   strict: boolean;
   allowUnsafeGlobals: boolean;
   restoreIntKeys: boolean;
-  part: Part;
   maxShardByteLength: number | undefined;
   ties: TiePolicy | undefined;
   copyAssets: string | undefined;
@@ -78,12 +78,7 @@ export const convertCommand: Command = {
       kind: 'flag',
       describe: 'To torch.save: give optimizer states the int keys back that DCP turned into text',
     },
-    {
-      name: 'part',
-      kind: 'value',
-      valueName: 'PART',
-      describe: 'Only the weights (model), or only what the optimizer keeps (optim). Default: all',
-    },
+    ...STEP_OPTIONS,
     {
       name: 'max-shard-size',
       kind: 'value',
@@ -143,6 +138,10 @@ export const convertCommand: Command = {
       'dcp convert dcp_to_safetensors step-1000/ hf/ --part model --copy-assets base/',
     ],
     [
+      'The weights alone, in bfloat16, under the names that the model itself has',
+      'dcp convert dcp_to_safetensors step-1000/ hf/ --part model --strip-prefix model --dtype bf16',
+    ],
+    [
       'A training that starts from a safetensors file',
       'dcp convert safetensors_to_dcp model.safetensors ckpt/',
     ],
@@ -191,7 +190,7 @@ function convertRequest(given: GivenArguments): ConvertRequest {
     strict: flag('strict'),
     allowUnsafeGlobals: flag('allow-unsafe-globals'),
     restoreIntKeys: flag('restore-int-keys'),
-    part: oneOf(value('part'), 'part', ['model', 'optim', 'all']) ?? 'all',
+    ...stepsOf(given),
     maxShardByteLength:
       maxShardSize === undefined ? undefined : parseByteSize(maxShardSize, 'max-shard-size'),
     ties: oneOf(value('ties'), 'ties', ['drop', 'copy', 'refuse']),
@@ -226,19 +225,6 @@ function formatsOf(mode: string | undefined): Pick<ConvertRequest, 'from' | 'to'
   throw new UsageError(`Unknown mode ${mode}`, {
     expected: `FROM_to_TO of ${FORMATS.join(', ')}`,
     ...(nearest === undefined ? {} : { hint: `Did you mean ${nearest}?` }),
-  });
-}
-
-function oneOf<Word extends string>(
-  given: string | undefined,
-  option: string,
-  words: readonly Word[],
-): Word | undefined {
-  if (given === undefined) return undefined;
-  const word = words.find(each => each === given);
-  if (word !== undefined) return word;
-  throw new UsageError(`--${option} has no value ${given === '' ? 'that is empty' : given}`, {
-    expected: words.join(', '),
   });
 }
 

@@ -1,0 +1,23 @@
+import type { Checkpoint } from '../checkpoint/checkpoint.js';
+import { castByRules } from './element-types.js';
+import { keyOptimizersByFqn } from './optim-keys.js';
+import { type Part, selectPart } from './parts.js';
+import { renameBySelection, type SelectionOptions, selectByGlobs } from './selection.js';
+
+/** What becomes of a checkpoint between its opening and the planning of a target. */
+export interface StepOptions extends SelectionOptions {
+  /** Only the weights, or only what an optimizer keeps. Default `all`. */
+  part?: Part | undefined;
+  /** `fqn`: name the states of plain optimizers by their parameters, as sharded trainings do. */
+  optimKeys?: 'fqn' | undefined;
+  /** Element types of floating tensors: `bf16`, `fp16`, `fp32`; `GLOB=TYPE` and `GLOB=keep` for some, by new name. */
+  dtype?: readonly string[] | undefined;
+}
+
+/** Applies the steps, each a checkpoint in and a checkpoint out, in one order. @throws UsageError */
+export async function applySteps(checkpoint: Checkpoint, options: StepOptions): Promise<Checkpoint> {
+  let changed = selectByGlobs(selectPart(checkpoint, options.part ?? 'all'), options);
+  if (options.optimKeys === 'fqn') changed = await keyOptimizersByFqn(changed);
+  changed = renameBySelection(changed, options);
+  return options.dtype === undefined ? changed : castByRules(changed, options.dtype);
+}
