@@ -115,7 +115,7 @@ export {
   save,
 } from './ops/save/save.js';
 export type { SelectionOptions } from './ops/selection.js';
-export type { MeshLayout } from './ops/sharding.js';
+export type { MeshLayout, ReshardOptions } from './ops/sharding.js';
 export type { StateDict } from './ops/state-dict/leaves.js';
 export type { Stateful } from './ops/state-dict/stateful.js';
 export {

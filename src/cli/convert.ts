@@ -48,7 +48,7 @@ async function convert(
   const { restoreIntKeys, maxShardByteLength, ties, copyAssets, check, device, crc, sync } = request;
   const { workers, readsInFlight } = request;
   const { part, include, exclude, optimKeys, unwrap, cleanFqns, stripPrefix, addPrefix } = request;
-  const { rename, layout, dtype } = request;
+  const { rename, layout, dtype, ranks, dim, mesh, placements } = request;
   const options: ConvertOptions & ConvertFormats = {
     ...(from === undefined ? {} : { from }),
     ...(to === undefined ? {} : { to }),
@@ -69,6 +69,10 @@ async function convert(
     rename,
     layout,
     dtype,
+    ranks,
+    dim,
+    mesh,
+    placements,
     ...(maxShardByteLength === undefined ? {} : { maxShardByteLength }),
     ...(ties === undefined ? {} : { ties }),
     ...(copyAssets === undefined ? {} : { copyAssets }),

@@ -16,12 +16,13 @@ import type { Progress } from './progress.js';
 import { requireReadsBack } from './read-back.js';
 import type { DroppedTie, TiePolicy } from './safetensors-save.js';
 import { type NamedGlobal, namedGlobals, requireAcceptable } from './safety.js';
+import { Resharding, type ReshardOptions } from './sharding.js';
 import { formatOfSource, openSource, requireSource } from './source.js';
 import { applySteps, type StepOptions } from './steps.js';
 import { isSafetensorsFileName, TARGETS } from './targets.js';
 import type { Warning } from './warnings.js';
 
-export interface ConvertOptions extends StepOptions {
+export interface ConvertOptions extends StepOptions, ReshardOptions {
   /** Replace a destination that exists. */
   force?: boolean;
   /** Succeed without writing if the destination proves to be this source converted. */
@@ -205,6 +206,7 @@ async function convertTo(
   options: ConvertOptions,
 ): Promise<ConvertResult> {
   requireFitting(options, to, target.kind);
+  const resharding = Resharding.of(options);
   const assets = options.copyAssets === undefined ? [] : await readAssets(options.copyAssets);
   const { strict = false, crc = true } = options;
   const opened = await openSource(source, from, { strict });
@@ -228,6 +230,7 @@ async function convertTo(
       maxShardByteLength: options.maxShardByteLength,
       ties: options.ties,
       assets,
+      resharding,
     });
     const { status, report, leftBehind, checked } = await carryOut(plan, held, target, snapshots, options);
     return {
@@ -265,6 +268,11 @@ function requireFitting(options: ConvertOptions, to: CheckpointFormat, kind: Des
   const isShards = isSafetensors && kind === 'directory';
   const { maxShardByteLength } = options;
   if (options.restoreIntKeys === true && to !== 'torch') refuse('restoreIntKeys', 'a torch.save file');
+  if (to !== 'dcp') {
+    for (const name of ['ranks', 'dim', 'mesh', 'placements'] as const) {
+      if (options[name] !== undefined) refuse(name, 'a DCP directory');
+    }
+  }
   if (options.ties !== undefined && !isSafetensors) refuse('ties', 'safetensors');
   if (maxShardByteLength !== undefined && !isShards)
     refuse('maxShardByteLength', 'a directory of safetensors');

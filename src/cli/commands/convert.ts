@@ -3,6 +3,7 @@ import type { DeviceChoice, TiePolicy } from '../../index.js';
 import { suggest } from '../../ops/suggest.js';
 import { parseByteSize } from '../byte-size.js';
 import type { Command, GivenArguments } from '../command.js';
+import { RESHARD_OPTIONS, type ReshardRequest, reshardOf } from '../reshard-options.js';
 import {
   DEVICE_OF_COMPARISON_OPTION,
   deviceOf,
@@ -23,7 +24,7 @@ type Format = (typeof FORMATS)[number];
 const MODES: readonly string[] = FORMATS.flatMap(from => FORMATS.map(to => `${from}_to_${to}`));
 
 /** `dcp convert`, asked for. */
-export interface ConvertRequest extends StepRequest {
+export interface ConvertRequest extends StepRequest, ReshardRequest {
   command: 'convert';
   /** Both or none are given: without a mode, source and destination tell. */
   from: Format | undefined;
@@ -79,6 +80,7 @@ export const convertCommand: Command = {
       describe: 'To torch.save: give optimizer states the int keys back that DCP turned into text',
     },
     ...STEP_OPTIONS,
+    ...RESHARD_OPTIONS,
     {
       name: 'max-shard-size',
       kind: 'value',
@@ -142,6 +144,10 @@ export const convertCommand: Command = {
       'dcp convert dcp_to_safetensors step-1000/ hf/ --part model --strip-prefix model --dtype bf16',
     ],
     [
+      'The files that four ranks would have saved, from those of eight',
+      'dcp convert dcp_to_dcp step-1000/ four/ --ranks 4',
+    ],
+    [
       'A training that starts from a safetensors file',
       'dcp convert safetensors_to_dcp model.safetensors ckpt/',
     ],
@@ -191,6 +197,7 @@ function convertRequest(given: GivenArguments): ConvertRequest {
     allowUnsafeGlobals: flag('allow-unsafe-globals'),
     restoreIntKeys: flag('restore-int-keys'),
     ...stepsOf(given),
+    ...reshardOf(given),
     maxShardByteLength:
       maxShardSize === undefined ? undefined : parseByteSize(maxShardSize, 'max-shard-size'),
     ties: oneOf(value('ties'), 'ties', ['drop', 'copy', 'refuse']),
@@ -235,6 +242,11 @@ function requireOptionsOfTarget({ to, destination, ...request }: ConvertRequest)
     throw new UsageError('--restore-int-keys is for torch.save files', {
       hint: 'DCP has no int keys: restore them when you convert back.',
     });
+  }
+  if (to !== 'dcp') {
+    for (const option of ['ranks', 'dim', 'mesh', 'placements'] as const) {
+      if (request[option] !== undefined) throw new UsageError(`--${option} is for DCP directories`);
+    }
   }
   if (request.ties !== undefined && to !== 'safetensors') throw new UsageError('--ties is for safetensors');
   const isDirectory = to === 'safetensors' && !destination.endsWith('.safetensors') && destination !== STDOUT;
