@@ -35,13 +35,24 @@ export type { Layout } from './checkpoint/rename.js';
 export type { CrcReport } from './copy/ledger.js';
 export type { ByteSink } from './copy/stream.js';
 export type {
+  Comparison,
+  Device,
   DeviceDescription,
   DeviceName,
+  DeviceRun,
+  DeviceTensor,
   Histogram,
   NumberStats,
   TensorStats,
 } from './device/device.js';
-export type { DeviceChoice } from './device/registry.js';
+export {
+  planTensorRecords,
+  type RecordTensor,
+  type TensorRecords,
+  type WantedBox,
+} from './device/records.js';
+export { type DeviceChoice, type DeviceOptions, openDevice } from './device/registry.js';
+export { type TensorMaker, toTensor } from './device/to-tensor.js';
 export type { DTypeInfo } from './dtype.js';
 export {
   CheckError,
@@ -69,6 +80,7 @@ export {
   dcpToTorchStream,
   torchSaveToDcp,
 } from './ops/convert.js';
+export { type DeviceRow, type DevicesReport, listDevices } from './ops/devices.js';
 export { type DiffOptions, diffCheckpoints } from './ops/diff.js';
 export type {
   ComparedCheckpoint,

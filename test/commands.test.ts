@@ -99,6 +99,7 @@ suite('commands.md: JSON fields', ({ each }) => {
       [
         `convert dcp_to_torch ${F}/strides_dcp out.pth`,
         `convert dcp_to_torch ${F}/torn_overwrite out.pth`,
+        `convert dcp_to_torch ${F}/tied_dcp out.pth --check`,
         `convert dcp_to_torch ${F}/vanished_class_dcp out.pth`,
       ],
     ],
@@ -107,6 +108,7 @@ suite('commands.md: JSON fields', ({ each }) => {
       [
         `inspect ${F}/fsdp2_adam --keys *net2.bias --keys *.lr --chunks`,
         `inspect ${F}/torn_overwrite`,
+        `inspect ${F}/fsdp2_adam --keys *net2.bias --mesh 2 --placements Shard(0)`,
         `inspect ${F}/vanished_class_dcp`,
       ],
     ],
@@ -117,6 +119,18 @@ suite('commands.md: JSON fields', ({ each }) => {
         `stats ${F}/fsdp2_adam --keys *net2.bias --device cpu --workers 0`,
       ],
     ],
+    [
+      '### diff',
+      [
+        `diff ${F}/fsdp2_adam ${F}/fsdp2_adam --rename s/exp_avg_sq$/x/ --rename s/exp_avg$/exp_avg_sq/ --keys *net2.bias.exp_avg_sq --workers 0`,
+        `diff ${F}/fsdp2_adam ${F}/fsdp2_adam --rename s/exp_avg_sq$/x/ --rename s/exp_avg$/exp_avg_sq/ --keys *exp_avg_sq --atol 100`,
+        `diff ${F}/grid_shards ${F}/grid_shards --rename s/rows_twice/x/ --rename s/rows_replicated/rows_twice/ --rename s/x/rows_replicated/`,
+        `diff ${F}/all_dtypes.pth ${F}/all_dtypes.pth --rename s/^float32$/x/ --rename s/^int32$/float32/`,
+        `diff ${F}/python_objects.pth ${F}/python_objects_dcp`,
+        `diff ${F}/int_keys.pth ${F}/int_keys_dcp`,
+      ],
+    ],
+    ['### extract', [`extract ${F}/all_dtypes_dcp bfloat16 -o weight.npy`]],
     ['### A failure', [`inspect ${F}/cyclic.pth`]],
   ];
   each(

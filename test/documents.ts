@@ -153,5 +153,5 @@ export async function runSession(sandbox: Sandbox, commands: readonly string[]):
 
 /** Only how long it took is not the same twice. */
 export function withoutTime(text: string): string {
-  return text.replace(/^( +time +)\d+\.\d+ s$/gm, '$10.10 s');
+  return text.replace(/^( *time +)\d+\.\d+ s$/gm, '$10.10 s');
 }

@@ -189,7 +189,9 @@ suite('library examples', ({ test }) => {
     const { directory } = sandboxFor(documents.join('\n'));
     mkdirSync(join(directory, 'node_modules'));
     symlinkSync(repository, join(directory, 'node_modules', packageJson.name));
-    symlinkSync(join(repository, 'node_modules/@types'), join(directory, 'node_modules/@types'));
+    for (const scope of ['@types', '@tensorflow']) {
+      symlinkSync(join(repository, 'node_modules', scope), join(directory, 'node_modules', scope));
+    }
     writeFileSync(join(directory, 'package.json'), '{ "type": "module" }');
     for (const [i, { text }] of examples.entries()) writeFileSync(join(directory, `example-${i}.ts`), text);
     const run = (script: string, ...args: string[]) =>

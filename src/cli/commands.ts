@@ -1,5 +1,6 @@
 import type { Command, OptionRow } from './command.js';
 import { convertCommand } from './commands/convert.js';
+import { devicesCommand } from './commands/devices.js';
 import { diffCommand } from './commands/diff.js';
 import { extractCommand } from './commands/extract.js';
 import { inspectCommand } from './commands/inspect.js';
@@ -12,6 +13,7 @@ export const COMMANDS: readonly Command[] = [
   statsCommand,
   diffCommand,
   extractCommand,
+  devicesCommand,
 ];
 
 export const COMMAND_NAMES: readonly string[] = COMMANDS.map(({ name }) => name);

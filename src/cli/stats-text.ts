@@ -128,7 +128,8 @@ function summaryRows(report: StatsReport, seconds: number): [string, string][] {
     ...(dtypes.length > 1 ? dtypes.map((row): [string, string] => [row.dtype, numbersText(row)]) : []),
     ['all', numbersText(total)],
     ['checksums', checksumText(crc)],
-    ['device', `${device.label}, ${formatDuration(seconds)}${rate}`],
+    ['time', `${formatDuration(seconds)}${rate}`],
+    ['device', device.label],
     ...device.limits.map((limit): [string, string] => ['device', limit]),
     ...problems.map(problemRow),
     ...(problems.some(({ kind }) => kind !== 'all_zero')

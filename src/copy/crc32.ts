@@ -22,7 +22,7 @@ export function crc32(bytes: Uint8Array, seed = 0): number {
  * Makes this thread compute by {@link loadFastCrc32} where that is there. Threads that copy do it: loading takes some
  * milliseconds.
  */
-export function useFastCrc32(): void {
+export function preferFastCrc32(): void {
   implementation = loadFastCrc32() ?? zlibCrc32;
 }
 

@@ -51,10 +51,45 @@ export function copyBlocks(
   runByteLength: number,
   { count, sourceStep, recordStep }: PieceDimension,
 ): void {
-  for (let i = 0; i < count; i++) {
-    const from = sourceByteOffset + i * sourceStep;
-    target.set(source.subarray(from, from + runByteLength), targetByteOffset + i * recordStep);
-  }
+  const runs = runsOf(source, sourceByteOffset, runByteLength, count, sourceStep);
+  for (let i = 0; i < count; i++) target.set(runs[i]!, targetByteOffset + i * recordStep);
+}
+
+/** The runs of a buffer as they were needed last, and where they are. */
+interface Runs {
+  buffer: ArrayBufferLike;
+  start: number;
+  runByteLength: number;
+  step: number;
+  views: Uint8Array[];
+}
+
+let lastRuns: Runs | undefined;
+
+/**
+ * Views of at least `count` runs. Tile after tile is read into one buffer and cut in one way, and making a view takes
+ * as long as copying a run of 1 KiB.
+ */
+function runsOf(
+  source: Uint8Array,
+  byteOffset: number,
+  runByteLength: number,
+  count: number,
+  step: number,
+): readonly Uint8Array[] {
+  const { buffer } = source;
+  const start = source.byteOffset + byteOffset;
+  const isKnown =
+    lastRuns !== undefined &&
+    lastRuns.buffer === buffer &&
+    lastRuns.start === start &&
+    lastRuns.runByteLength === runByteLength &&
+    lastRuns.step === step;
+  if (!isKnown) lastRuns = { buffer, start, runByteLength, step, views: [] };
+  const { views } = lastRuns!;
+  for (let i = views.length; i < count; i++)
+    views.push(new Uint8Array(buffer, start + i * step, runByteLength));
+  return views;
 }
 
 /** Copies the runs of one dimension by the largest words that lengths and places allow. */

@@ -58,7 +58,13 @@ function bfloat16(): SmallFloat {
         isAligned ? count >> 1 : 0,
       );
       for (let i = 0; i < pairs.length; i++) {
-        pairs[i] = roundedToUpperHalf(bits[2 * i]!) | (roundedToUpperHalf(bits[2 * i + 1]!) << 16);
+        const a = bits[2 * i]!;
+        const b = bits[2 * i + 1]!;
+        let low = (((a + 0x7fff) | 0) + ((a >>> 16) & 1)) >>> 16;
+        let high = (((b + 0x7fff) | 0) + ((b >>> 16) & 1)) & 0xffff0000;
+        if ((a & 0x7fffffff) > FLOAT32_INFINITY) low = (a >>> 16) | 0x40;
+        if ((b & 0x7fffffff) > FLOAT32_INFINITY) high = (b & 0xffff0000) | 0x400000;
+        pairs[i] = low | high;
       }
       for (let i = 2 * pairs.length; i < count; i++) target[i] = roundedToUpperHalf(bits[i]!);
     },
@@ -91,58 +97,74 @@ const encodeE8m0: SmallFloat['encode'] = (bits, target, count) => {
 };
 
 /**
- * Rounding without branches: for each exponent of a float32, how far its significand is shifted to the right, whether
- * the bit that a float32 leaves out is put back (results below the normal range), and what is added. A carry out of
- * the significand raises the exponent, as it should.
- *
- * Beyond the largest number lies infinity; where the format has none, the largest number stays, and formats whose NaN
- * is the pattern of a negative zero give that.
+ * Rounds to a format with a sign. A number in its normal range is shifted to the right, rounded, and gets another bias; a
+ * carry out of the significand raises the exponent, as it should. The others, which are few in most tensors, go by a
+ * function of their own.
  */
-function encoder({ exponentBits, mantissaBits, bias, nonFinite }: FloatLayout): SmallFloat['encode'] {
+function encoder(layout: FloatLayout): SmallFloat['encode'] {
+  const { exponentBits, mantissaBits, bias, nonFinite } = layout;
   const signShift = 31 - exponentBits - mantissaBits;
   const signBit = 1 << (exponentBits + mantissaBits);
-  const overflowExponent = 127 - bias + (1 << exponentBits) - (nonFinite === 'ieee' ? 1 : 0);
-  const beyond =
-    nonFinite === 'ieee' ? signBit - (1 << mantissaBits) : nonFinite === 'all-ones' ? signBit - 2 : signBit;
-  const nan = nonFinite === 'negative-zero' ? signBit : signBit - 1;
-  const shift = new Uint8Array(256).fill(ROUNDS_TO_ZERO);
-  const leading = new Int32Array(256);
-  const base = new Int32Array(256);
-  for (let exponent = 1; exponent < 256; exponent++) {
-    const smallExponent = exponent - 127 + bias;
-    if (exponent >= overflowExponent) {
-      base[exponent] = beyond;
-    } else if (smallExponent > 0) {
-      shift[exponent] = 23 - mantissaBits;
-      base[exponent] = smallExponent << mantissaBits;
-    } else {
-      shift[exponent] = Math.min(ROUNDS_TO_ZERO, 24 - mantissaBits - smallExponent);
-      leading[exponent] = 0x800000;
-    }
-  }
-  const isPlain = nonFinite === 'ieee';
+  const { normalStart, normalEnd, beyond } = rangeOf(layout);
+  const round = subnormalOrBeyond(layout);
+  const by = 23 - mantissaBits;
+  const rebiased = ((1 << (by - 1)) - 1 - ((127 - bias) << 23)) | 0;
+  const hasNegativeZero = nonFinite !== 'negative-zero';
   return (bits, target, count) => {
     for (let i = 0; i < count; i++) {
       const x = bits[i]!;
       const magnitude = x & 0x7fffffff;
-      const exponent = magnitude >>> 23;
-      const by = shift[exponent]!;
-      const significand = (magnitude & 0x7fffff) | leading[exponent]!;
-      const half = (1 << (by - 1)) - 1 + ((significand >>> by) & 1);
-      let result = base[exponent]! + ((significand + half) >>> by);
-      const sign = (x >>> signShift) & signBit;
-      if (magnitude > FLOAT32_INFINITY) result = nan;
-      else if (!isPlain) {
-        if (result === 0 && nonFinite === 'negative-zero') {
+      let result: number;
+      if (magnitude >= normalStart && magnitude < normalEnd) {
+        result = ((magnitude + rebiased + ((magnitude >>> by) & 1)) | 0) >>> by;
+        if (result > beyond) result = beyond;
+      } else {
+        result = round(magnitude);
+        if (result === 0 && !hasNegativeZero) {
           target[i] = 0;
           continue;
         }
-        if (result > beyond) result = beyond;
       }
-      target[i] = result | sign;
+      target[i] = result | ((x >>> signShift) & signBit);
     }
   };
 }
 
-/** By so many bits a significand of 24 bits is shifted to less than one half. */
-const ROUNDS_TO_ZERO = 25;
+/**
+ * Magnitudes as float32 bits that are normal numbers of the format before rounding, and what stands for what is beyond
+ * its largest number: infinity; the largest number where the format has no infinity; the NaN of formats whose NaN is
+ * the pattern of a negative zero.
+ */
+function rangeOf({ exponentBits, mantissaBits, bias, nonFinite }: FloatLayout): {
+  normalStart: number;
+  normalEnd: number;
+  beyond: number;
+} {
+  const signBit = 1 << (exponentBits + mantissaBits);
+  const exponentCount = (1 << exponentBits) - (nonFinite === 'ieee' ? 1 : 0);
+  const beyond = {
+    ieee: signBit - (1 << mantissaBits),
+    'all-ones': signBit - 2,
+    'negative-zero': signBit,
+    none: signBit - 1,
+  }[nonFinite];
+  return { normalStart: (128 - bias) << 23, normalEnd: (127 - bias + exponentCount) << 23, beyond };
+}
+
+/** The pattern for the magnitude of a float32 that is no normal number of the format. */
+function subnormalOrBeyond(layout: FloatLayout): (magnitude: number) => number {
+  const { exponentBits, mantissaBits, bias, nonFinite } = layout;
+  const signBit = 1 << (exponentBits + mantissaBits);
+  const { normalStart, beyond } = rangeOf(layout);
+  const nan = nonFinite === 'negative-zero' ? signBit : signBit - 1;
+  return magnitude => {
+    if (magnitude > FLOAT32_INFINITY) return nan;
+    if (magnitude >= normalStart) return beyond;
+    const exponent = magnitude >>> 23;
+    const by = 151 - bias - mantissaBits - exponent;
+    // Less than half of the smallest number; subnormal numbers of float32 are too.
+    if (by > 24 || exponent === 0) return 0;
+    const significand = (magnitude & 0x7fffff) | 0x800000;
+    return (significand + (1 << (by - 1)) - 1 + ((significand >>> by) & 1)) >>> by;
+  };
+}

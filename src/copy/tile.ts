@@ -269,7 +269,7 @@ const RECENT = 64;
  * How a part is read: the dimensions that one read covers (its `span` in bytes, gaps included), and those over
  * which reads are repeated.
  */
-function readShape(part: PiecePart): {
+export function readShape(part: PiecePart): {
   covered: PieceDimension[];
   remaining: PieceDimension[];
   span: number;
@@ -291,7 +291,7 @@ function readShape(part: PiecePart): {
   };
 }
 
-function forEachIndex(
+export function forEachIndex(
   dimensions: readonly PieceDimension[],
   action: (sourceStep: number, recordStep: number) => void,
 ): void {

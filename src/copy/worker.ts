@@ -1,7 +1,7 @@
-import { useFastCrc32 } from './crc32.js';
+import { preferFastCrc32 } from './crc32.js';
 import { serveThread } from './threads.js';
 import { type RunnerSetup, TileWork } from './tile-work.js';
 
-useFastCrc32();
+preferFastCrc32();
 /** A thread of the pool that copies tiles. */
 serveThread((setup: RunnerSetup) => new TileWork(setup));

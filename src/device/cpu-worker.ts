@@ -1,7 +1,7 @@
-import { useFastCrc32 } from '../copy/crc32.js';
+import { preferFastCrc32 } from '../copy/crc32.js';
 import { serveThread } from '../copy/threads.js';
 import { openCpuWork } from './cpu-work.js';
 
-useFastCrc32();
+preferFastCrc32();
 /** A thread of the CPU device. */
 serveThread(openCpuWork);

@@ -25,7 +25,7 @@ import { requireSameRecords, type TensorRecords } from './records.js';
 import { StatsLedger } from './tensor-stats.js';
 
 /** Below this many bytes starting threads costs more than they save; measured, see docs/measurements.md. */
-const WORTH_THREADS_BYTE_LENGTH = 64 << 20;
+const WORTH_THREADS_BYTE_LENGTH = 256 << 20;
 const MAX_WORKERS = 16;
 
 /** The CPU as a device: exact, and there everywhere. `workers` as in `DeviceOptions`. */

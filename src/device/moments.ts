@@ -12,7 +12,7 @@ export interface Moments {
   scale: number;
 }
 
-const SCALE_STEP = 600;
+export const SCALE_STEP = 600;
 
 export const NO_MOMENTS: Moments = { count: 0, mean: 0, squares: 0, scale: 0 };
 

@@ -86,7 +86,7 @@ function statsOf(
   return result;
 }
 
-/** Deviations from the mean, and from what the mean is off by rounding. */
+/** The sum of squares is corrected by what the mean is off through rounding. */
 function momentsOf(
   table: Float64Array,
   patterns: Uint16Array,
@@ -103,7 +103,7 @@ function momentsOf(
     squares += deviation * deviation * counts[pattern]!;
   }
   const offset = sum.value / count;
-  return { count, mean: mean + offset, squares: Math.max(0, squares - sum.value * offset), scale: 0 };
+  return { count, mean, squares: Math.max(0, squares - sum.value * offset), scale: 0 };
 }
 
 /**

@@ -1,6 +1,8 @@
-import { UnsupportedError } from '../errors.js';
+import { DcpError, UnsupportedError } from '../errors.js';
 import { openCpuDevice } from './cpu.js';
 import type { Device, DeviceDescription, DeviceName } from './device.js';
+import { tensorflowDriver } from './tensorflow/driver.js';
+import { webgpuDriver } from './webgpu/driver.js';
 
 /** What `--device` takes. */
 export type DeviceChoice = 'auto' | DeviceName;
@@ -36,7 +38,7 @@ const cpuDriver: DeviceDriver = {
 };
 
 /** In the order in which `auto` asks them for a GPU; the CPU comes last. */
-export const DRIVERS: readonly DeviceDriver[] = [cpuDriver];
+export const DRIVERS: readonly DeviceDriver[] = [tensorflowDriver, webgpuDriver, cpuDriver];
 
 /**
  * Opens a device. `auto` takes the first that reports a real GPU, and the CPU where there is none.
@@ -50,10 +52,24 @@ export async function openDevice(
   if (choice !== 'auto') return driverOf(choice, drivers).open(options);
   for (const driver of drivers) {
     if (driver.name === 'cpu') continue;
-    const probe = await driver.probe();
-    if (probe.available && probe.description.isGpu) return driver.open(options);
+    const device = await openedGpu(driver, options);
+    if (device !== undefined) return device;
   }
   return driverOf('cpu', drivers).open(options);
+}
+
+/** The device, if it is there and a real GPU. Opening tells; to ask first would start it twice. */
+async function openedGpu(driver: DeviceDriver, options: DeviceOptions): Promise<Device | undefined> {
+  let device: Device;
+  try {
+    device = await driver.open(options);
+  } catch (error) {
+    if (error instanceof DcpError) return undefined;
+    throw error;
+  }
+  if (device.describe().isGpu) return device;
+  await device.close();
+  return undefined;
 }
 
 function driverOf(name: DeviceName, drivers: readonly DeviceDriver[]): DeviceDriver {

@@ -12,6 +12,7 @@ import {
   sortDifferences,
   type ValuesDifference,
 } from './diff-report.js';
+import { flatEntriesOf } from './flat-entries.js';
 import { globMatcher } from './glob.js';
 import type { Progress } from './progress.js';
 import { openForReading } from './reading.js';
@@ -87,11 +88,13 @@ export async function compareCheckpoints(
 ): Promise<DiffReport> {
   options.onProgress?.({ phase: 'plan' });
   const isWanted = options.keys === undefined ? () => true : globMatcher(options.keys);
-  const { pairs, differences } = pairEntries(a, b, options.renameFqn ?? (fqn => fqn), isWanted);
+  const [flatA, flatB] = [await flatEntriesOf(a), await flatEntriesOf(b)];
+  const rename = renamer(a.path, flatA.entries, options.renameFqn);
+  const { pairs, differences } = pairEntries(flatA.entries, flatB.entries, rename, isWanted);
   const objects = pairs.filter((pair): pair is Pair<ObjectEntry> => pair.a.kind === 'object');
   const tensors = pairs.filter((pair): pair is Pair<TensorEntry> => pair.a.kind === 'tensor');
-  await loadSide(a, objects, tensors, 'a');
-  await loadSide(b, objects, tensors, 'b');
+  await a.resolve(tensors.map(pair => pair.a).filter(entry => flatA.sourceOf(entry) === a));
+  await b.resolve(tensors.map(pair => pair.b).filter(entry => flatB.sourceOf(entry) === b));
 
   const comparer = new ObjectComparer(
     { a, b },
@@ -104,7 +107,11 @@ export async function compareCheckpoints(
     }
   }
   const comparable: TensorPair[] = [
-    ...tensors.map(pair => ({ ...pair, sourceA: a, sourceB: b })),
+    ...tensors.map(pair => ({
+      ...pair,
+      sourceA: flatA.sourceOf(pair.a),
+      sourceB: flatB.sourceOf(pair.b),
+    })),
     ...comparer.pairs.map(pair => ({
       fqn: pair.a.fqn,
       ...pair,
@@ -154,27 +161,40 @@ interface TensorPair extends Pair<TensorEntry> {
   sourceB: TensorSource;
 }
 
+/** @throws UsageError where the renaming gives two entries one name. */
+function renamer(
+  path: string,
+  entries: readonly Entry[],
+  rename: CompareOptions['renameFqn'],
+): (fqn: string) => string {
+  if (rename === undefined) return fqn => fqn;
+  const names = new Map<string, string>();
+  for (const { fqn } of entries) {
+    const renamed = rename(fqn);
+    const other = names.get(renamed);
+    if (other !== undefined) {
+      throw new UsageError('The renaming gives two entries one name', {
+        found: `${other} and ${fqn} become ${renamed}`,
+        path,
+      });
+    }
+    names.set(renamed, fqn);
+  }
+  return rename;
+}
+
 /** Finds what can be compared; what cannot is a difference. */
 function pairEntries(
-  a: Checkpoint,
-  b: Checkpoint,
+  a: readonly Entry[],
+  b: readonly Entry[],
   rename: (fqn: string) => string,
   isWanted: (fqn: string) => boolean,
 ): { pairs: Pair[]; differences: DiffDifference[] } {
-  const entriesB = new Map(b.entries.filter(({ fqn }) => isWanted(fqn)).map(entry => [entry.fqn, entry]));
-  const oldNames = new Map<string, string>();
+  const entriesB = new Map(b.filter(({ fqn }) => isWanted(fqn)).map(entry => [entry.fqn, entry]));
   const pairs: Pair[] = [];
   const differences: DiffDifference[] = [];
-  for (const entry of a.entries) {
+  for (const entry of a) {
     const fqn = rename(entry.fqn);
-    const other = oldNames.get(fqn);
-    if (other !== undefined) {
-      throw new UsageError('The renaming gives two entries one name', {
-        found: `${other} and ${entry.fqn} become ${fqn}`,
-        path: a.path,
-      });
-    }
-    oldNames.set(fqn, entry.fqn);
     if (!isWanted(fqn)) continue;
     const partner = entriesB.get(fqn);
     entriesB.delete(fqn);
@@ -199,16 +219,6 @@ function isComparable(fqn: string, a: Entry, b: Entry, differences: DiffDifferen
   const isOneType = a.dtype === b.dtype;
   if (!isOneType) differences.push({ kind: 'dtype', fqn, a: a.dtype.name, b: b.dtype.name });
   return isOneShape && isOneType;
-}
-
-async function loadSide(
-  checkpoint: Checkpoint,
-  objects: readonly Pair<ObjectEntry>[],
-  tensors: readonly Pair<TensorEntry>[],
-  side: 'a' | 'b',
-): Promise<void> {
-  await checkpoint.loadObjects(objects.map(pair => pair[side]));
-  await checkpoint.resolve(tensors.map(pair => pair[side]));
 }
 
 async function compareTensors(

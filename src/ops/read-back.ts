@@ -27,6 +27,7 @@ export async function requireReadsBack(
 ): Promise<DiffReport['compared'] & { device: string }> {
   let report: DiffReport;
   try {
+    options.onProgress?.({ phase: 'open' });
     const output = await openCheckpoint(written);
     try {
       const { device, workers, signal, onProgress } = options;

@@ -94,8 +94,10 @@ export async function openSource(
   if (format === 'torch') {
     const snapshots = [takeSnapshot(path)];
     const checkpoint = await openTorchFile(path);
-    withContext({ path }, () => requireNoTorchScript(checkpoint.format === 'torchscript'));
-    return { checkpoint, snapshots, warnings: [] };
+    return closedOnError(checkpoint, () => {
+      withContext({ path }, () => requireNoTorchScript(checkpoint.format === 'torchscript'));
+      return { checkpoint, snapshots, warnings: [] };
+    });
   }
   if (format === 'safetensors') {
     const tensors = await openSafetensors(path);
@@ -105,12 +107,18 @@ export async function openSource(
     return { checkpoint: await withState(tensors, statePath), snapshots, warnings: [] };
   }
   const checkpoint = await openDcp(path);
-  try {
+  return closedOnError(checkpoint, () => {
     checkpoint.requireFiles();
     const snapshots = [checkpoint.indexSnapshot, ...checkpoint.fileSnapshots].filter(
       snapshot => snapshot !== undefined,
     );
     return { checkpoint, snapshots, warnings: tornWarning(checkpoint, strict) };
+  });
+}
+
+function closedOnError<T>(checkpoint: Checkpoint, action: () => T): T {
+  try {
+    return action();
   } catch (error) {
     checkpoint.close();
     throw error;

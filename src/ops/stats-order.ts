@@ -29,11 +29,6 @@ const VALUES: Record<Exclude<StatsOrder, 'name'>, (entry: StatsEntry) => Value> 
   norm: ({ norm }) => norm,
 };
 
-export const STATS_ORDERS: readonly StatsOrder[] = [
-  'name',
-  ...(Object.keys(VALUES) as (keyof typeof VALUES)[]),
-];
-
 /**
  * Tensors sorted: by name from A to Z (code units), by minimum the least first, by all else the largest first. Those
  * without finite numbers come last; equal ones stay in order.

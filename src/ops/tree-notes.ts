@@ -74,7 +74,9 @@ export function treeNotes(
     else known.count++;
   };
   for (const { fqn, a: entryA, b: entryB } of pairs) {
-    const [stepsA, stepsB] = [a.steps.get(entryA) ?? [], b.steps.get(entryB) ?? []];
+    const [stepsA, stepsB] = [a.steps.get(entryA), b.steps.get(entryB)];
+    // Of a mapping that was stored as one object.
+    if (stepsA === undefined || stepsB === undefined) continue;
     if (stepsA.length !== stepsB.length) {
       note('nesting', `${stepsA.length} levels`, `${stepsB.length} levels`, fqn);
       continue;

@@ -49,16 +49,19 @@ export function tensorsInObjects(
       }
     });
   }
-  return {
-    entries: found.map(({ entry }) => entry),
-    entryOf,
-    chunks: chunkTable(found),
-    storages: checkpoint.storages,
-    files: checkpoint.files,
-  };
+  return { entries: found.map(({ entry }) => entry), entryOf, ...tensorSourceOf(checkpoint, found) };
 }
 
-function stridedTensorOf(value: PyValue): StridedTensor | undefined {
+/** Where the bytes of tensors are that stand in Python values, of a checkpoint's storages. Numbers their chunks. */
+export function tensorSourceOf(
+  { storages, files }: TensorSource,
+  found: readonly { entry: TensorEntry; tensor: StridedTensor }[],
+): TensorSource {
+  return { chunks: chunkTable(found), storages, files };
+}
+
+/** The tensor that a value is, if it is a strided one. */
+export function stridedTensorOf(value: PyValue): StridedTensor | undefined {
   const form = tensorFormOf(value);
   return form.kind === 'strided' ? form.tensor : undefined;
 }

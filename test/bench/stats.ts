@@ -1,5 +1,5 @@
 /**
- * `npm run bench:stats -- [--gib 1] [--rounds 7] [--directory DIR] [--python PYTHON]`: times `dcp stats` against `cat`
+ * `npm run bench:stats -- [--gib 1] [--rounds 7] [--only float32] [--directory DIR] [--python PYTHON]`: times `dcp stats` against `cat`
  * of the same files and, where torch is there, against loading them in torch and looking for NaN, Inf and the largest
  * number. The bytes are in the page cache. All of a round run one after the other; medians count.
  */
@@ -16,6 +16,7 @@ const { values: flags } = parseArgs({
   options: {
     gib: { type: 'string', default: '1' },
     rounds: { type: 'string', default: '7' },
+    only: { type: 'string', default: '' },
     'torch-rounds': { type: 'string', default: '1' },
     directory: { type: 'string', default: tmpdir() },
     python: { type: 'string', default: join(root, '.venv/bin/python') },
@@ -55,6 +56,7 @@ const median = (values: number[]): number => [...values].sort((a, b) => a - b)[v
 
 const lines: string[] = [];
 for (const { dtype, layout, grid } of CASES) {
+  if (!`${dtype} ${layout}`.includes(flags.only)) continue;
   const directory = mkdtempSync(join(flags.directory, 'dcp-bench-'));
   try {
     const shape = dtype === 'float32' ? [4096, 2048] : [4096, 4096];

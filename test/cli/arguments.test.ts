@@ -16,6 +16,8 @@ const CONVERT = {
   strict: false,
   allowUnsafeGlobals: false,
   restoreIntKeys: false,
+  check: false,
+  device: 'cpu',
   part: 'all',
   maxShardByteLength: undefined,
   ties: undefined,
@@ -27,7 +29,44 @@ const CONVERT = {
   quiet: false,
   json: false,
 };
-const INSPECT = { command: 'inspect', path: 'a', keys: undefined, chunks: false, json: false };
+const INSPECT = {
+  command: 'inspect',
+  path: 'a',
+  keys: undefined,
+  chunks: false,
+  layout: undefined,
+  json: false,
+};
+const DIFF = {
+  command: 'diff',
+  a: 'a',
+  b: 'b',
+  keys: undefined,
+  rename: [],
+  atol: undefined,
+  rtol: undefined,
+  strict: false,
+  device: 'cpu',
+  workers: undefined,
+  quiet: false,
+  json: false,
+};
+const EXTRACT = {
+  command: 'extract',
+  path: 'a',
+  fqns: ['w'],
+  output: 'o',
+  format: 'npy',
+  slice: undefined,
+  layout: undefined,
+  rank: undefined,
+  cast: undefined,
+  rawBits: false,
+  force: false,
+  workers: undefined,
+  json: false,
+};
+const LAYOUT = { mesh: '2x4', placements: 'Shard(0),Replicate()' };
 
 /** A command line of words without spaces. */
 const parse = (line: string) => parseWords(line.split(' ').filter(word => word !== ''));
@@ -67,6 +106,7 @@ const GOOD: [line: string, request: object][] = [
   ['convert dcp_to_torch -- -a -b', { ...CONVERT, source: '-a', destination: '-b' }],
   ['convert dcp_to_torch a -- --force', { ...CONVERT, destination: '--force' }],
   ['convert dcp_to_torch 007 1e3', { ...CONVERT, source: '007', destination: '1e3' }],
+  ['convert dcp_to_torch a b --check --device webgpu', { ...CONVERT, check: true, device: 'webgpu' }],
   ['convert a b', { ...CONVERT, from: undefined, to: undefined }],
   ['convert torch_to_torch a b', { ...CONVERT, from: 'torch' }],
   [
@@ -85,6 +125,29 @@ const GOOD: [line: string, request: object][] = [
     },
   ],
   ['inspect a', INSPECT],
+  ['inspect a --mesh 2x4 --placements Shard(0),Replicate()', { ...INSPECT, layout: LAYOUT }],
+  ['diff a b', DIFF],
+  ['diff a b --atol 1e-5 --rtol 0', { ...DIFF, atol: 1e-5, rtol: 0 }],
+  [
+    'diff a b --rename s/x/y/ --rename s/y/z/ --keys w',
+    { ...DIFF, rename: ['s/x/y/', 's/y/z/'], keys: ['w'] },
+  ],
+  ['diff a b --strict --quiet --device auto', { ...DIFF, strict: true, quiet: true, device: 'auto' }],
+  ['extract a w -o o', EXTRACT],
+  ['extract a w --output=o', EXTRACT],
+  ['extract a w -o -', { ...EXTRACT, output: '-' }],
+  ['extract a w v -o o', { ...EXTRACT, fqns: ['w', 'v'], format: 'npz' }],
+  ['extract a w -o o.npz', { ...EXTRACT, output: 'o.npz', format: 'npz' }],
+  ['extract a w -o o --format raw --force', { ...EXTRACT, format: 'raw', force: true }],
+  ['extract a w --format text', { ...EXTRACT, output: undefined, format: 'text' }],
+  ['extract a w -o - --format text', { ...EXTRACT, output: undefined, format: 'text' }],
+  ['extract a w -o o --slice -1,:4', { ...EXTRACT, slice: '-1,:4' }],
+  ['extract a w -o o --cast float32 --raw-bits', { ...EXTRACT, cast: 'float32', rawBits: true }],
+  [
+    'extract a w -o o --mesh 2x4 --placements Shard(0),Replicate() --rank 3',
+    { ...EXTRACT, layout: LAYOUT, rank: 3 },
+  ],
+  ['extract a -o o -- -w', { ...EXTRACT, fqns: ['-w'] }],
   ['inspect a --chunks --json', { ...INSPECT, chunks: true, json: true }],
   ['inspect a --keys *.weight', { ...INSPECT, keys: ['*.weight'] }],
   ['inspect --keys w --keys=-b* a', { ...INSPECT, keys: ['w', '-b*'] }],
@@ -95,6 +158,21 @@ const GOOD: [line: string, request: object][] = [
 ];
 
 const BAD: [line: string, message: RegExp, hint: RegExp][] = [
+  ['convert dcp_to_torch a b --device cpu', /--device is for --check/, /needs no device/],
+  ['convert dcp_to_torch a - --check', /--check does not go with stdout/, /stdout carries/],
+  ['inspect a --mesh 2', /--placements is missing/, /Give both/],
+  ['diff a', /<b> is missing/, /Usage: dcp diff <a> <b>/],
+  ['diff a b --atol x', /--atol is no tolerance .*found x/, /^$/],
+  ['diff a b --rtol=-1', /--rtol is no tolerance/, /^$/],
+  ['diff a -', /Standard input/, /at many places/],
+  ['extract a w', /--output is missing/, /-o weight\.npy/],
+  ['extract a', /<fqn> is missing/, /Usage: dcp extract <path> <fqn>/],
+  ['extract a w -o o --format nzp', /--format does not know nzp/, /Did you mean npz/],
+  ['extract a w -o o --rank 1', /--rank is for --mesh/, /Give all three/],
+  ['extract a w -o o --mesh 2 --placements Shard(0)', /--rank is missing/, /Give all three/],
+  ['extract a w -o o --format text', /Text goes to stdout/, /Redirect/],
+  ['extract a w --format text --json', /--json does not go with --format text/, /^$/],
+  ['extract a w -o - --json', /--json does not go with stdout/, /stdout carries/],
   ['convrt a b c', /Unknown command convrt .*convert, inspect/, /Did you mean dcp convert\?/],
   ['frobnicate', /Unknown command frobnicate/, /dcp --help/],
   ['--json', /A command is missing/, /dcp --help/],
@@ -213,7 +291,7 @@ suite('help', ({ each }) => {
       for (const line of text.split('\n')) ok(/^[ -~]{0,80}$/.test(line) && !/\s$/.test(line), line);
       const own = commandNamed(command)?.options.map(({ name }) => name) ?? [];
       for (const { name } of ALL_OPTIONS) {
-        is(new RegExp(`^  --${name}(?![\\w-])`, 'm').test(text), own.includes(name), name);
+        is(new RegExp(`^  (?:-\\w, )?--${name}(?![\\w-])`, 'm').test(text), own.includes(name), name);
       }
       const examples = text.split('Examples:\n')[1]!.split('\n\n')[0]!.split('\n');
       const commands = examples.filter(line => line.startsWith('  dcp '));

@@ -245,7 +245,7 @@ async function statsRecords(file: string): Promise<TensorRecords> {
 }
 
 /** All tensors of a checkpoint. What is planned stays valid when it is closed. */
-async function recordsOf(path: string) {
+export async function recordsOf(path: string) {
   const source = await openCheckpoint(path);
   try {
     const entries = source.entries.filter((entry): entry is TensorEntry => entry.kind === 'tensor');

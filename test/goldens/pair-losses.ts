@@ -57,6 +57,11 @@ const TORCH_TO_SAFETENSORS: Table = {
     ['mapping_type', 1, 'state_dict'],
     ['requires_grad', 1, 'marked'],
   ],
+  legacy_python_2: [
+    // `column` is a column of a matrix that is there too.
+    ['shared_storage', 1, 'column'],
+    ['strides', 1, 'column'],
+  ],
   odd_keys: [
     ['nesting', 6, 'by_key.True'],
     ['key_type', 6, 'by_key.True'],

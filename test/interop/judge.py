@@ -16,6 +16,7 @@ import argparse
 import contextlib
 import json
 import logging
+import math
 import os
 import pathlib
 import sys
@@ -33,6 +34,7 @@ from torch.distributed.checkpoint._nested_dict import flatten_state_dict  # noqa
 from torch.distributed.checkpoint.api import CheckpointException  # noqa: E402
 from torch.distributed.checkpoint.format_utils import dcp_to_torch_save, torch_save_to_dcp  # noqa: E402
 
+import arrays  # noqa: E402
 import directories  # noqa: E402
 import trees  # noqa: E402
 from flows.golden import element_bytes  # noqa: E402
@@ -168,12 +170,77 @@ def compare_loaded(a, b):
     return verdict(trees.compare(*loaded, ignored=frozenset()))
 
 
+@command("npz", "source", raw_bits={"action": "store_true"})
+def compare_arrays(npz, source, raw_bits):
+    """Differences between the arrays of a .npz file and the tensors of those names in a torch.save file."""
+    return arrays.compare_arrays(npz, source, raw_bits)
+
+
+@command("a", "b", "seed")
+def make_pair(a, b, seed):
+    """Saves two state dicts with tensors of many types and shapes, which differ here and there."""
+    arrays.make_pair(a, b, int(seed))
+    return {}
+
+
+@command("a", "b", atol={"type": float, "default": 0.0}, rtol={"type": float, "default": 0.0})
+def differences_of(a, b, atol, rtol):
+    """How the tensors of two torch.save files differ, by name."""
+    return {"rows": arrays.differences_of(a, b, atol, rtol)}
+
+
+@command("path")
+def read_text(path):
+    """The elements that numpy.loadtxt reads."""
+    return {"elements": arrays.read_text(path)}
+
+
 @command("path")
 def torch_script(path):
     """The state_dict() of a program: for each name type, shape, requires_grad and SHA-256."""
     state = torch.jit.load(path).state_dict(keep_vars=True)
     rows = trees.describe(dict(state))["tensors"]
     return {"state": {row["path"][0]: [row[f] for f in ("dtype", "shape", "requires_grad", "sha256")] for row in rows}}
+
+
+@command("path")
+def stats(path):
+    """What torch counts in every strided tensor of a state dict, by FQN; moments in float64."""
+    loaded = directories.load(path) if os.path.isdir(path) else torch.load(path, weights_only=False)
+    flat, _ = flatten_state_dict(loaded)
+    rows = {}
+    for name, value in flat.items():
+        if isinstance(value, torch.Tensor) and value.layout == torch.strided and not value.is_quantized:
+            with contextlib.suppress(NotImplementedError, RuntimeError):
+                rows[name] = number_stats(value.detach())
+    return {"tensors": rows}
+
+
+def number_stats(tensor):
+    """By torch's own functions, over `t[isfinite(t)]`; of complex tensors over both components."""
+    tensor = torch.view_as_real(tensor.resolve_conj()) if tensor.is_complex() else tensor
+    tensor = tensor.resolve_neg().contiguous()
+    numbers = tensor.double() if tensor.is_floating_point() or tensor.dtype == torch.bool else tensor
+    finite = numbers[torch.isfinite(numbers)]
+    row = {
+        "nan_count": int(torch.isnan(numbers).sum()),
+        "inf_count": int(torch.isinf(numbers).sum()),
+        "zero_count": int((numbers == 0).sum()),
+    }
+    if finite.numel() == 0:
+        return row | dict.fromkeys(("min", "max", "mean", "mean_abs", "std", "norm"))
+    wide = finite.double()
+    # Scaled, so that squares of the largest numbers stay in range.
+    scale = 2.0 ** math.floor(math.log2(max(wide.abs().max().item(), 2.0**-1000)))
+    scaled = wide / scale
+    return row | {
+        "min": str(finite.min().item()),
+        "max": str(finite.max().item()),
+        "mean": scaled.mean().item() * scale,
+        "mean_abs": scaled.abs().mean().item() * scale,
+        "std": scaled.std(correction=0).item() * scale,
+        "norm": repr(torch.linalg.vector_norm(scaled).item() * scale),
+    }
 
 
 @command("path")

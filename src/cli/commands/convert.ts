@@ -211,6 +211,9 @@ function convertRequest(given: GivenArguments): ConvertRequest {
     quiet: flag('quiet'),
     json: flag('json'),
   };
+  if (given.value('device') !== undefined && !request.check) {
+    throw new UsageError('--device is for --check', { hint: 'Copying needs no device.' });
+  }
   requireOptionsOfTarget(request);
   if (request.force && request.skipExisting) {
     throw new UsageError('--force and --skip-existing contradict each other', {

@@ -98,8 +98,8 @@ export const extractCommand: Command = {
     ],
     ['Several tensors', 'dcp extract model.pth layer.weight layer.bias -o layer.npz'],
     [
-      'What rank 3 of a 2x4 mesh holds of it',
-      "dcp extract model.pth w -o w3.npy --mesh 2x4 --placements 'Shard(0),Replicate()' --rank 3",
+      'What rank 3 of 8 holds of it',
+      "dcp extract model.pth w -o w3.npy --mesh 8 --placements 'Shard(0)' --rank 3",
     ],
     ['A learning rate', 'dcp extract step-1000/ optim.param_groups.0.lr --format text'],
   ],

@@ -1,5 +1,5 @@
 import { UsageError } from '../../errors.js';
-import type { DeviceChoice } from '../../index.js';
+import type { DeviceChoice, StatsOrder } from '../../index.js';
 import type { Command, GivenArguments } from '../command.js';
 import {
   choiceOf,
@@ -24,7 +24,7 @@ const ORDERS = [
   'mean',
   'std',
   'norm',
-] as const;
+] as const satisfies readonly StatsOrder[];
 const FAILURES = ['nan', 'inf', 'all-zero'] as const;
 
 /** `dcp stats`, asked for. */

@@ -13,6 +13,7 @@ import {
   save,
   tensor,
 } from '../../../src/index.js';
+import { fixturePath } from '../../fixtures.js';
 import { scratch } from '../../io/scratch.js';
 import { equal, is, ok, rejects, suite } from '../../suite.js';
 
@@ -178,6 +179,16 @@ suite('save', ({ test, each }) => {
       ok(!existsSync(path));
     },
   );
+
+  test('a loaded value whose bytes are still in its checkpoint is refused', async () => {
+    const state = { quantized: null as unknown };
+    await loadStateDict(state, fixturePath('tensors_in_objects_dcp'), { values: 'python' });
+    const error = await rejects(() => save(state, directory()), {
+      code: 'usage',
+      message: /StorageReference.*quantized/,
+    });
+    is(error.hint, 'Its bytes are in the checkpoint that it was loaded from.');
+  });
 
   test('a replicated tensor of a mesh is whole, and is saved', async () => {
     const path = directory();

@@ -1,0 +1,16 @@
+/** The script of a thread: multiplies, refuses negative numbers, and dies of NaN. */
+import { serveThread } from '../../src/copy/threads.js';
+import { UsageError } from '../../src/errors.js';
+
+export interface DoublerSetup {
+  factor: number;
+}
+
+serveThread(({ factor }: DoublerSetup) => ({
+  run: (request: number): number => {
+    if (Number.isNaN(request)) process.exit(3);
+    if (request < 0) throw new UsageError('The number is negative', { fqn: 'w' });
+    return request * factor;
+  },
+  close: () => {},
+}));
