@@ -155,6 +155,7 @@ suite('commands.md: names', ({ each }) => {
   const lossKinds: Record<LossKind, true> = {
     object: true,
     element_type: true,
+    cast: true,
     tied: true,
     shared_storage: true,
     tensor_type: true,

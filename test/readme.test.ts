@@ -244,6 +244,7 @@ suite('conversion.md: losses', ({ test }) => {
   const KINDS: Record<LossKind, true> = {
     object: true,
     element_type: true,
+    cast: true,
     tied: true,
     shared_storage: true,
     tensor_type: true,

@@ -1,4 +1,4 @@
-import type { MemorySource } from '../copy/plan.js';
+import type { MemorySource, RecordCast } from '../copy/plan.js';
 import type { DTypeInfo } from '../dtype.js';
 import type { PyValue } from '../pickle/values.js';
 import { PyExternal } from '../pickle/values.js';
@@ -98,6 +98,8 @@ export class TensorEntry extends PyExternal {
   isRearranged = false;
   /** What a DCP or safetensors file cannot hold of it, beyond shared storage: for example `Parameter`. */
   typeName: string | undefined;
+  /** Element type of the bytes in its chunks: another than `dtype` where they are cast on their way. */
+  storedDtype: DTypeInfo;
 
   constructor(
     /** The path as text, joined with dots; two equal texts are told apart by `#2`. */
@@ -107,7 +109,13 @@ export class TensorEntry extends PyExternal {
     readonly shape: readonly number[],
   ) {
     super();
+    this.storedDtype = dtype;
   }
+}
+
+/** How the elements of a tensor are converted on their way into a record; undefined where they stay as they are. */
+export function castOf({ storedDtype, dtype }: TensorEntry): RecordCast | undefined {
+  return storedDtype === dtype ? undefined : { from: storedDtype, to: dtype };
 }
 
 /** Any other value. Its bytes are in the storages that it refers to, and in the pickle. */

@@ -137,7 +137,7 @@ export class TensorGatherer {
     const { chunks, storages } = this.checkpoint;
     const storage = chunks.storage[chunk]!;
     if (storage === UNRESOLVED) throw new Error(`chunk ${chunk} was not resolved`);
-    const { itemSize } = entry.dtype;
+    const { itemSize } = entry.storedDtype;
     const stride = chunks.strideOf(chunk);
     let storageOffset = chunks.storageOffset[chunk]!;
     const row = storages.at(storage);
@@ -162,7 +162,7 @@ export class TensorGatherer {
       recordOffset * itemSize,
       itemSize,
       dimensions,
-      viewTransform(entry.dtype, chunks.viewFlags[chunk]!, row.bigEndian === true),
+      viewTransform(entry.storedDtype, chunks.viewFlags[chunk]!, row.bigEndian === true),
     );
   }
 

@@ -42,6 +42,7 @@ export function convertText(
     if (result.checked !== undefined) rows.push(['checked', checkedText(result.checked)]);
     rows.push(['time', timeText(result, seconds)], ['checksums', checksumText(crc ? result.crc : undefined)]);
   }
+  for (const cast of result.casts) rows.push(['cast', castText(cast)]);
   for (const tie of result.ties) rows.push(['tied', tieText(tie)]);
   for (const loss of result.losses) rows.push(['not kept', lossText(loss)]);
   const lines = labelled(rows, columns === undefined ? undefined : columns - INDENT);
@@ -94,6 +95,18 @@ function timeText({ byteLength, workers }: ConvertResult, seconds: number): stri
   if (byteLength >= RATE_FROM_BYTE_LENGTH && seconds > 0) parts.push(formatRate(byteLength / seconds));
   if (workers !== undefined && workers > 1) parts.push(formatCount(workers, 'thread'));
   return parts.join(', ');
+}
+
+function castText({
+  from,
+  to,
+  tensors,
+  overflows = 0,
+  firstOverflow,
+}: ConvertResult['casts'][number]): string {
+  const text = `${formatCount(tensors, 'tensor')} from ${from} to ${to}`;
+  if (firstOverflow === undefined) return text;
+  return `${text}; ${formatCount(overflows, 'finite value')} became infinite, first in ${firstOverflow}`;
 }
 
 const MAX_TIED_NAMES = 5;

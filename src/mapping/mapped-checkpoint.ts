@@ -1,15 +1,16 @@
 import {
   type Checkpoint,
   type Entry,
-  ObjectEntry,
+  type ObjectEntry,
   type SourceFile,
   TensorEntry,
 } from '../checkpoint/checkpoint.js';
 import { ChunkTable, UNRESOLVED } from '../checkpoint/chunks.js';
 import { proveCoverage } from '../checkpoint/coverage.js';
+import { entryAt } from '../checkpoint/derive.js';
 import { isMapping, mappingEntries } from '../checkpoint/flatten.js';
 import { pruneTree } from '../checkpoint/prune.js';
-import { pathKey, withEntries } from '../checkpoint/select.js';
+import { pathKey } from '../checkpoint/select.js';
 import { FormatError, withContext } from '../errors.js';
 import { PyDict } from '../pickle/dict.js';
 import type { PyValue } from '../pickle/values.js';
@@ -45,9 +46,18 @@ export function mapCheckpoint(source: Checkpoint, map: KeyMap, parameters: Param
   const entries = results.map(result => builder.entryOf(result));
   const tree = treeOf(source, entries);
   const chunks = builder.chunkTable();
-  const base = withEntries(source, entries, tree);
+  const { format, path, storages, provenance, metadata } = source;
   const checkpoint: Checkpoint = {
-    ...base,
+    format,
+    path,
+    entries,
+    tree,
+    storages,
+    provenance,
+    ...(metadata === undefined ? {} : { metadata }),
+    get objectGlobals() {
+      return source.objectGlobals ?? new Map<string, readonly string[]>();
+    },
     chunks,
     get files() {
       return builder.files;
@@ -60,9 +70,10 @@ export function mapCheckpoint(source: Checkpoint, map: KeyMap, parameters: Param
       await source.loadObjects(chosen.map(entry => builder.sourceObjectOf.get(entry) ?? entry));
       for (const entry of chosen) {
         const original = builder.sourceObjectOf.get(entry);
-        if (original !== undefined) Object.assign(entry, { value: original.value });
+        if (original !== undefined) entry.value = original.value;
       }
     },
+    close: () => source.close(),
   };
   return { checkpoint, replicaCount, dropped, unnamed };
 }
@@ -101,34 +112,12 @@ class EntryBuilder {
 
   entryOf(result: MappedEntry): Entry {
     if (result.kind === 'kept') return result.entry;
-    const path = [result.name];
-    if (result.kind === 'renamed') {
-      const { entry } = result;
-      if (entry.kind === 'object') {
-        const renamed = Object.assign(new ObjectEntry(result.name, path), {
-          value: entry.value,
-          byteLength: entry.byteLength,
-        });
-        this.sourceObjectOf.set(renamed, entry);
-        return renamed;
-      }
-      const { firstChunk, chunkCount, requiresGrad, storage, identity, location, typeName } = entry;
-      const renamed = new TensorEntry(result.name, path, entry.dtype, entry.shape);
-      Object.assign(renamed, {
-        firstChunk,
-        chunkCount,
-        requiresGrad,
-        storage,
-        identity,
-        location,
-        typeName,
-        factors: entry.factors,
-        isRearranged: entry.isRearranged,
-      });
-      this.sourcesOf.set(renamed, [entry]);
-      return renamed;
-    }
-    return this.made(result);
+    if (result.kind === 'made') return this.made(result);
+    const { entry } = result;
+    const renamed = entryAt(entry, [result.name]);
+    if (renamed.kind === 'tensor') this.sourcesOf.set(renamed, [entry as TensorEntry]);
+    else this.sourceObjectOf.set(renamed, entry as ObjectEntry);
+    return renamed;
   }
 
   private made({ name, tensor, sources }: MappedEntry & { kind: 'made' }): TensorEntry {

@@ -7,22 +7,22 @@ import type { DeviceChoice } from '../device/registry.js';
 import { CorruptDataError, FileError, InterruptedError, UsageError } from '../errors.js';
 import { lookAt } from '../io/paths.js';
 import { type FileSnapshot, requireUnchanged, takeSnapshot } from '../io/snapshot.js';
-import type { MappedCheckpoint } from '../mapping/mapped-checkpoint.js';
 import { readAssets } from './assets.js';
+import { type CastReport, castReports } from './cast-report.js';
 import { type Destination, streamDestination } from './destination.js';
 import type { DiffReport } from './diff-report.js';
 import { type Loss, lossesOfMap } from './losses.js';
-import { type MapOptions, mapAsAsked } from './mapping.js';
-import { type Part, selectPart } from './parts.js';
 import type { Progress } from './progress.js';
 import { requireReadsBack } from './read-back.js';
 import type { DroppedTie, TiePolicy } from './safetensors-save.js';
 import { type NamedGlobal, namedGlobals, requireAcceptable } from './safety.js';
+import { Resharding, type ReshardOptions } from './sharding.js';
 import { formatOfSource, openSource, requireSource } from './source.js';
+import { applySteps, type StepOptions } from './steps.js';
 import { isSafetensorsFileName, TARGETS } from './targets.js';
 import type { Warning } from './warnings.js';
 
-export interface ConvertOptions {
+export interface ConvertOptions extends StepOptions, ReshardOptions {
   /** Replace a destination that exists. */
   force?: boolean;
   /** Succeed without writing if the destination proves to be this source converted. */
@@ -33,10 +33,6 @@ export interface ConvertOptions {
   strict?: boolean;
   /** Carry through names of functions that run commands or code. They are never run here. */
   allowUnsafeGlobals?: boolean;
-  /** Only the weights, or only what an optimizer keeps. Default `all`. */
-  part?: Part;
-  /** Rename and rearrange by a map of keys. After `part`. */
-  map?: MapOptions;
   /** To a directory of safetensors: bytes of tensors in a file at most. Default 5 GB. */
   maxShardByteLength?: number;
   /** To safetensors, which hold a tensor once: what to do with tied ones. Default `drop`. */
@@ -83,6 +79,8 @@ export interface ConvertResult {
   /** Chunks left out because another rank's chunk holds the same box. */
   replicas: number;
   losses: Loss[];
+  /** Which element types were converted to which. */
+  casts: CastReport[];
   /** Tensors that safetensors are without, because another one is the same. */
   ties: DroppedTie[];
   warnings: Warning[];
@@ -208,13 +206,13 @@ async function convertTo(
   options: ConvertOptions,
 ): Promise<ConvertResult> {
   requireFitting(options, to, target.kind);
+  const resharding = Resharding.of(options);
   const assets = options.copyAssets === undefined ? [] : await readAssets(options.copyAssets);
   const { strict = false, crc = true } = options;
   const opened = await openSource(source, from, { strict });
   const snapshots = [...opened.snapshots, ...assets.map(({ snapshot }) => snapshot)];
   try {
-    const mapped = await select(opened.checkpoint, options);
-    const { checkpoint } = mapped;
+    const { checkpoint, mapped } = await applySteps(opened.checkpoint, options);
     const tensors = checkpoint.entries.filter((entry): entry is TensorEntry => entry.kind === 'tensor');
     const objects = checkpoint.entries.filter((entry): entry is ObjectEntry => entry.kind === 'object');
     options.onProgress?.({ phase: 'plan' });
@@ -232,6 +230,7 @@ async function convertTo(
       maxShardByteLength: options.maxShardByteLength,
       ties: options.ties,
       assets,
+      resharding,
     });
     const { status, report, leftBehind, checked } = await carryOut(plan, held, target, snapshots, options);
     return {
@@ -245,8 +244,9 @@ async function convertTo(
       outputs: plan.outputs.map(({ name, byteLength }) => ({ name, byteLength })),
       ...(report === undefined ? {} : { crc: report.crc, workers: report.workers }),
       crcChecked: report !== undefined && crc && report.crc.withoutCrc + report.crc.partlyRead === 0,
-      replicas: replicaCount + mapped.replicaCount,
-      losses: [...lossesOfMap(mapped, to), ...losses],
+      replicas: replicaCount + (mapped?.replicaCount ?? 0),
+      losses: mapped === undefined ? losses : [...lossesOfMap(mapped, to), ...losses],
+      casts: castReports(tensors, plan, report?.overflows),
       ties,
       warnings: [...opened.warnings, ...target.warnings],
       globals,
@@ -259,16 +259,6 @@ async function convertTo(
   }
 }
 
-/** Every step from the opened checkpoint to the one that is written: a checkpoint in, a checkpoint out. */
-async function select(
-  checkpoint: Checkpoint,
-  { part = 'all', map, copyAssets }: ConvertOptions,
-): Promise<MappedCheckpoint> {
-  const selected = selectPart(checkpoint, part);
-  if (map === undefined) return { checkpoint: selected, replicaCount: 0, dropped: [], unnamed: [] };
-  return mapAsAsked(selected, map, copyAssets === undefined ? [] : [copyAssets]);
-}
-
 /** @throws UsageError for options that say nothing about such a target. */
 function requireFitting(options: ConvertOptions, to: CheckpointFormat, kind: Destination['kind']): void {
   const refuse = (option: string, expected: string): never => {
@@ -278,6 +268,11 @@ function requireFitting(options: ConvertOptions, to: CheckpointFormat, kind: Des
   const isShards = isSafetensors && kind === 'directory';
   const { maxShardByteLength } = options;
   if (options.restoreIntKeys === true && to !== 'torch') refuse('restoreIntKeys', 'a torch.save file');
+  if (to !== 'dcp') {
+    for (const name of ['ranks', 'dim', 'mesh', 'placements'] as const) {
+      if (options[name] !== undefined) refuse(name, 'a DCP directory');
+    }
+  }
   if (options.ties !== undefined && !isSafetensors) refuse('ties', 'safetensors');
   if (maxShardByteLength !== undefined && !isShards)
     refuse('maxShardByteLength', 'a directory of safetensors');

@@ -1,6 +1,13 @@
 import { isRowMajor, strideOfCopy } from '../checkpoint/box.js';
-import type { Checkpoint, CheckpointFormat, Entry, TensorEntry } from '../checkpoint/checkpoint.js';
+import {
+  type Checkpoint,
+  type CheckpointFormat,
+  castOf,
+  type Entry,
+  type TensorEntry,
+} from '../checkpoint/checkpoint.js';
 import { isMapping, keyText, mappingEntries } from '../checkpoint/flatten.js';
+import type { RecordCast } from '../copy/plan.js';
 import { PyDict } from '../pickle/dict.js';
 import { PyGlobal, PyList, PyObject, type PyValue, textOf } from '../pickle/values.js';
 import { StoredViews } from '../torch/stored-views.js';
@@ -8,6 +15,7 @@ import { StoredViews } from '../torch/stored-views.js';
 export type LossKind =
   | 'object'
   | 'element_type'
+  | 'cast'
   | 'tied'
   | 'shared_storage'
   | 'tensor_type'
@@ -44,6 +52,7 @@ const REASONS: Record<LossKind, (target: CheckpointFormat) => string> = {
     'safetensors holds plain tensors only: other values are left out of a single file; a directory has them in state.pth',
   element_type: () =>
     'safetensors has no such element type: a single file is without the tensor, a directory has it in state.pth',
+  cast: () => 'the element type was converted to a shorter one, as asked: values are rounded',
   tied: () =>
     'safetensors stores a tensor once: of tied weights the first is there, and the header names the others',
   shared_storage: target =>
@@ -109,6 +118,7 @@ export function lossesOfTorchSave(checkpoint: Checkpoint): Loss[] {
   const views = new StoredViews(checkpoint);
   for (const entry of tensorsOf(checkpoint)) {
     const isFromTorch = entry.storage !== undefined;
+    addCast(losses, entry);
     if (!isFromTorch && entry.requiresGrad) losses.add('requires_grad', entry.fqn);
     if (isFromTorch && entry.typeName?.endsWith('with attributes') === true) {
       losses.add('tensor_type', entry.fqn);
@@ -128,6 +138,7 @@ export function lossesOfDcpSave(checkpoint: Checkpoint): Loss[] {
   const tensors = tensorsOf(checkpoint);
   addUnsharedViews(losses, tensors, () => false);
   for (const entry of tensors) {
+    addCast(losses, entry);
     if (entry.typeName !== undefined) losses.add('tensor_type', entry.fqn);
     if (entry.location !== 'cpu') losses.add('device', entry.fqn);
     if (changesStrides(checkpoint, entry, true)) losses.add('strides', entry.fqn);
@@ -161,6 +172,7 @@ export function lossesOfSafetensorsSave(checkpoint: Checkpoint, fate: Safetensor
   for (const { fqn } of fate.tied) losses.add('tied', fqn);
   addUnsharedViews(losses, fate.held, () => false);
   for (const entry of fate.held) {
+    addCast(losses, entry);
     if (entry.typeName !== undefined) losses.add('tensor_type', entry.fqn);
     if (entry.requiresGrad) losses.add('requires_grad', entry.fqn);
     if (entry.location !== 'cpu') losses.add('device', entry.fqn);
@@ -169,6 +181,16 @@ export function lossesOfSafetensorsSave(checkpoint: Checkpoint, fate: Safetensor
   for (const { fqn } of fate.flattened) losses.add('nesting', fqn);
   if (!fate.keepsContainers) addContainers(losses, checkpoint.tree);
   return losses.list();
+}
+
+function addCast(losses: Losses, entry: TensorEntry): void {
+  const cast = castOf(entry);
+  if (cast !== undefined && !isExact(cast)) losses.add('cast', entry.fqn);
+}
+
+/** Whether every value of the one floating type is one of the other. */
+function isExact({ from, to }: RecordCast): boolean {
+  return to.itemSize > from.itemSize;
 }
 
 /** Tensors after the first one of a storage, that get one of their own. */

@@ -1,8 +1,10 @@
 import { UsageError } from '../../errors.js';
-import type { DeviceChoice, MapOptions, Part, TiePolicy } from '../../index.js';
+import type { DeviceChoice, MapOptions, TiePolicy } from '../../index.js';
 import { suggest } from '../../ops/suggest.js';
 import { parseByteSize } from '../byte-size.js';
 import type { Command, GivenArguments } from '../command.js';
+import { MAP_OPTIONS, mapOf } from '../map-options.js';
+import { RESHARD_OPTIONS, type ReshardRequest, reshardOf } from '../reshard-options.js';
 import {
   DEVICE_OF_COMPARISON_OPTION,
   deviceOf,
@@ -14,6 +16,7 @@ import {
   WORKERS_OPTION,
   workersOf,
 } from '../shared-options.js';
+import { oneOf, STEP_OPTIONS, type StepRequest, stepsOf } from '../step-options.js';
 
 const FORMATS = ['dcp', 'torch', 'safetensors'] as const;
 type Format = (typeof FORMATS)[number];
@@ -22,7 +25,7 @@ type Format = (typeof FORMATS)[number];
 const MODES: readonly string[] = FORMATS.flatMap(from => FORMATS.map(to => `${from}_to_${to}`));
 
 /** `dcp convert`, asked for. */
-export interface ConvertRequest {
+export interface ConvertRequest extends StepRequest, ReshardRequest {
   command: 'convert';
   /** Both or none are given: without a mode, source and destination tell. */
   from: Format | undefined;
@@ -35,7 +38,6 @@ export interface ConvertRequest {
   strict: boolean;
   allowUnsafeGlobals: boolean;
   restoreIntKeys: boolean;
-  part: Part;
   map: MapOptions | undefined;
   maxShardByteLength: number | undefined;
   ties: TiePolicy | undefined;
@@ -79,36 +81,9 @@ export const convertCommand: Command = {
       kind: 'flag',
       describe: 'To torch.save: give optimizer states the int keys back that DCP turned into text',
     },
-    {
-      name: 'part',
-      kind: 'value',
-      valueName: 'PART',
-      describe: 'Only the weights (model), or only what the optimizer keeps (optim). Default: all',
-    },
-    {
-      name: 'map',
-      kind: 'value',
-      valueName: 'FILE',
-      describe:
-        'Rename and rearrange tensors by a map of keys: a JSON file, or torchtitan-llama3, megatron-gpt',
-    },
-    {
-      name: 'map-reverse',
-      kind: 'flag',
-      describe: 'Undo the map instead: from what it makes to what it takes',
-    },
-    {
-      name: 'map-config',
-      kind: 'value',
-      valueName: 'FILE',
-      describe: "The model's config.json for the map. Default: the one in <src>, or in --copy-assets",
-    },
-    {
-      name: 'map-param',
-      kind: 'values',
-      valueName: 'NAME=N',
-      describe: 'A number for the map, such as n_heads=32, which counts instead of its own. May be repeated',
-    },
+    ...STEP_OPTIONS,
+    ...MAP_OPTIONS,
+    ...RESHARD_OPTIONS,
     {
       name: 'max-shard-size',
       kind: 'value',
@@ -168,6 +143,14 @@ export const convertCommand: Command = {
       'dcp convert dcp_to_safetensors step-1000/ hf/ --part model --copy-assets base/',
     ],
     [
+      'The weights alone, in bfloat16, under the names that the model itself has',
+      'dcp convert dcp_to_safetensors step-1000/ hf/ --part model --strip-prefix model --dtype bf16',
+    ],
+    [
+      'The files that four ranks would have saved, from those of eight',
+      'dcp convert dcp_to_dcp step-1000/ four/ --ranks 4',
+    ],
+    [
       'A training that starts from a safetensors file',
       'dcp convert safetensors_to_dcp model.safetensors ckpt/',
     ],
@@ -216,8 +199,9 @@ function convertRequest(given: GivenArguments): ConvertRequest {
     strict: flag('strict'),
     allowUnsafeGlobals: flag('allow-unsafe-globals'),
     restoreIntKeys: flag('restore-int-keys'),
-    part: oneOf(value('part'), 'part', ['model', 'optim', 'all']) ?? 'all',
+    ...stepsOf(given),
     map: mapOf(given),
+    ...reshardOf(given),
     maxShardByteLength:
       maxShardSize === undefined ? undefined : parseByteSize(maxShardSize, 'max-shard-size'),
     ties: oneOf(value('ties'), 'ties', ['drop', 'copy', 'refuse']),
@@ -258,46 +242,6 @@ function formatsOf(mode: string | undefined): Pick<ConvertRequest, 'from' | 'to'
   });
 }
 
-/** @throws UsageError for options of a map without one, and for parameters that are no numbers. */
-function mapOf({ flag, value, values }: GivenArguments): MapOptions | undefined {
-  const file = value('map');
-  const config = value('map-config');
-  const given = values('map-param') ?? [];
-  if (file === undefined) {
-    const alone = flag('map-reverse')
-      ? 'map-reverse'
-      : config !== undefined
-        ? 'map-config'
-        : given.length > 0
-          ? 'map-param'
-          : undefined;
-    if (alone !== undefined) throw new UsageError(`--${alone} says how to use a map`, { expected: '--map' });
-    return undefined;
-  }
-  const parameters: Record<string, number> = {};
-  for (const text of given) {
-    const match = /^([A-Za-z_]\w*)=(\d+)$/.exec(text);
-    if (match === null) {
-      throw new UsageError('--map-param is no number with a name', { expected: 'NAME=NUMBER', found: text });
-    }
-    parameters[match[1]!] = Number(match[2]);
-  }
-  return { file, reverse: flag('map-reverse'), ...(config === undefined ? {} : { config }), parameters };
-}
-
-function oneOf<Word extends string>(
-  given: string | undefined,
-  option: string,
-  words: readonly Word[],
-): Word | undefined {
-  if (given === undefined) return undefined;
-  const word = words.find(each => each === given);
-  if (word !== undefined) return word;
-  throw new UsageError(`--${option} has no value ${given === '' ? 'that is empty' : given}`, {
-    expected: words.join(', '),
-  });
-}
-
 /** Where a mode names the target. Without one the operation itself refuses what does not fit. */
 function requireOptionsOfTarget({ to, destination, ...request }: ConvertRequest): void {
   if (to === undefined) return;
@@ -305,6 +249,11 @@ function requireOptionsOfTarget({ to, destination, ...request }: ConvertRequest)
     throw new UsageError('--restore-int-keys is for torch.save files', {
       hint: 'DCP has no int keys: restore them when you convert back.',
     });
+  }
+  if (to !== 'dcp') {
+    for (const option of ['ranks', 'dim', 'mesh', 'placements'] as const) {
+      if (request[option] !== undefined) throw new UsageError(`--${option} is for DCP directories`);
+    }
   }
   if (request.ties !== undefined && to !== 'safetensors') throw new UsageError('--ties is for safetensors');
   const isDirectory = to === 'safetensors' && !destination.endsWith('.safetensors') && destination !== STDOUT;
