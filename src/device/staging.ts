@@ -53,7 +53,7 @@ export class StagingFiller {
 
   private assemble({ record, startByte, byteLength }: AssembledRead, target: Uint8Array): void {
     const blocks = this.copier.blocksOf(record);
-    const result = { byteLength: 0, recordCrcs: [], storageCrcs: [], overflows: [] };
+    const result = emptyResult();
     for (let at = 0; at < byteLength; at += blocks.byteLength) {
       const end = Math.min(byteLength, at + blocks.byteLength);
       target.set(blocks.read(startByte + at, startByte + end, result).bytes, at);
