@@ -1,6 +1,6 @@
 import { FileTileIo } from '../copy/file-tile-io.js';
 import type { CopyPlan } from '../copy/plan.js';
-import { TileCopier } from '../copy/tile.js';
+import { emptyResult, TileCopier } from '../copy/tile.js';
 import { applyTransform } from '../copy/transform.js';
 import type { ParallelReader } from '../io/parallel-reader.js';
 import type { AssembledRead, RunRead, TileLayout } from './tile-layout.js';
