@@ -180,9 +180,9 @@ def compare_loaded(a, b):
 )
 def make_model(project, model, directory, dtype, bias, tied):
     """Writes a small random model as Hugging Face names it and as a project does, and its config."""
-    import maps
+    from maps import projects
 
-    return maps.make(project, model, directory, dtype, bias, tied)
+    return projects.write(project, model, directory, dtype, bias, tied)
 
 
 @command("directory", tied={"action": "store_true"})
