@@ -24,8 +24,9 @@ export const MAP_OPTIONS: readonly OptionRow[] = [
   {
     name: 'map-param',
     kind: 'values',
-    valueName: 'NAME=N',
-    describe: 'A number for the map, such as n_heads=32, which counts instead of its own. May be repeated',
+    valueName: 'PARAM',
+    describe:
+      'NAME=N: a number for the map, such as n_heads=32, which counts instead of its own. May be repeated',
   },
 ];
 

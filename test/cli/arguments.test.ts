@@ -16,6 +16,7 @@ const CONVERT = {
   strict: false,
   allowUnsafeGlobals: false,
   restoreIntKeys: false,
+  map: undefined,
   check: false,
   device: 'cpu',
   part: 'all',
