@@ -31,11 +31,20 @@ const PAIRS: readonly (readonly [name: string, a: readonly number[], b: readonly
 
 const median = (values: number[]): number => [...values].sort((a, b) => a - b)[values.length >> 1]!;
 
-function seconds(command: string, args: readonly string[]): number {
-  const start = performance.now();
-  const { status, stderr } = spawnSync(command, args, { stdio: ['ignore', 'ignore', 'pipe'] });
-  if (status !== 0) throw new Error(`${command} ${args.join(' ')}: ${status} ${stderr}`);
-  return (performance.now() - start) / 1000;
+interface Sample {
+  /** From start to end. */
+  wall: number;
+  /** Of all threads, in the program and in the system. */
+  cpu: number;
+}
+
+function timed(command: string, args: readonly string[]): Sample {
+  const line = `TIMEFORMAT='%R %U %S'; time "$@" > /dev/null`;
+  const { status, stderr } = spawnSync('bash', ['-c', line, 'bash', command, ...args], { encoding: 'utf8' });
+  const [wall, user, system] = stderr.trim().split(/\s+/).map(Number);
+  if (status !== 0 || system === undefined)
+    throw new Error(`${command} ${args.join(' ')}: ${status} ${stderr}`);
+  return { wall: wall!, cpu: user! + system };
 }
 
 const filesOf = (directory: string): string[] => readdirSync(directory).map(name => join(directory, name));
@@ -57,21 +66,27 @@ for (const [name, gridA, gridB] of PAIRS) {
       });
     }
     rmSync(join(directory, 'random'));
-    const [cat, diff]: [number[], number[]] = [[], []];
+    const [cat, diff]: [Sample[], Sample[]] = [[], []];
     for (let round = 0; round <= rounds; round++) {
       const taken = [
-        seconds('cat', [...filesOf(a), ...filesOf(b)]),
-        seconds(process.execPath, [bin, 'diff', a, b, '--quiet']),
-      ];
+        timed('cat', [...filesOf(a), ...filesOf(b)]),
+        timed(process.execPath, [bin, 'diff', a, b, '--quiet']),
+      ] as const;
       // The first round brings all into the page cache.
       if (round === 0) continue;
-      cat.push(taken[0]!);
-      diff.push(taken[1]!);
+      cat.push(taken[0]);
+      diff.push(taken[1]);
     }
-    const [catSeconds, diffSeconds] = [median(cat), median(diff)];
-    rows.push(
-      `| ${name} | ${catSeconds.toFixed(2)} | ${diffSeconds.toFixed(2)} | ${(diffSeconds / catSeconds).toFixed(2)} |`,
-    );
+    const of = (samples: readonly Sample[], what: keyof Sample): number =>
+      median(samples.map(sample => sample[what]));
+    const cells = [
+      of(cat, 'wall'),
+      of(diff, 'wall'),
+      of(diff, 'wall') / of(cat, 'wall'),
+      of(cat, 'cpu'),
+      of(diff, 'cpu'),
+    ];
+    rows.push(`| ${[name, ...cells.map(cell => cell.toFixed(2))].join(' | ')} |`);
   } finally {
     rmSync(directory, { recursive: true, force: true });
   }
@@ -81,8 +96,8 @@ process.stdout.write(
   [
     `${cpus()[0]?.model ?? 'unknown'}, ${availableParallelism()} cores, Node ${process.version}; two checkpoints of ${flags.gib} GiB of bfloat16, medians of ${rounds}`,
     '',
-    '| shardings | cat of both, s | dcp diff, s | diff / cat |',
-    '| --- | ---: | ---: | ---: |',
+    '| shardings | cat of both, s | dcp diff, s | diff / cat | CPU of cat, s | CPU of dcp diff, s |',
+    '| --- | ---: | ---: | ---: | ---: | ---: |',
     ...rows,
     '',
   ].join('\n'),
