@@ -54,7 +54,7 @@ export const STEP_OPTIONS: readonly OptionRow[] = [
   {
     name: 'rename',
     kind: 'values',
-    valueName: 'S',
+    valueName: 'RULE',
     describe: "Substitute in names, as in sed: 's/^layers/blocks/'. May be repeated",
   },
   {

@@ -50,6 +50,7 @@ suite('dcp convert', ({ each, test }) => {
         crc_checked: true,
         replicas: 0,
         losses: [],
+        casts: [],
         ties: [],
         warnings: [],
         globals: [],

@@ -143,8 +143,8 @@ export const convertCommand: Command = {
       'dcp convert dcp_to_safetensors step-1000/ hf/ --part model --copy-assets base/',
     ],
     [
-      'The weights alone, in bfloat16, under the names that the model itself has',
-      'dcp convert dcp_to_safetensors step-1000/ hf/ --part model --strip-prefix model --dtype bf16',
+      'In bfloat16, under the names that the model itself has',
+      'dcp convert dcp_to_safetensors ckpt/ hf/ --strip-prefix model --dtype bf16',
     ],
     [
       'The files that four ranks would have saved, from those of eight',
