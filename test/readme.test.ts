@@ -298,7 +298,7 @@ suite('conversion.md: losses', ({ test }) => {
     const unseen = ['to DCP', 'to safetensors', 'to torch'].map(direction => `device ${direction}`);
     const ofHeaders = ['header_text to DCP', 'header_text to torch'];
     // Nothing is cast unless asked for.
-    const asked = ['cast with `--dtype`'];
+    const asked = ['cast with `--dtype`', 'dropped with `--map`', 'unnamed with `--map`'];
     equal([...seen, ...unseen, ...ofHeaders, ...asked].sort(), [...documented].sort());
   });
 });
