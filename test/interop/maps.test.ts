@@ -18,6 +18,7 @@ const KINDS: readonly (readonly [label: string, flags: readonly string[]])[] = [
 const PROJECTS = [
   { project: 'torchtitan', map: 'torchtitan-llama3', kinds: KINDS },
   { project: 'megatron', map: 'megatron-gpt', kinds: [...KINDS, ['with biases', ['--bias']] as const] },
+  { project: 'megatron_stacked', map: 'megatron-gpt-stacked', kinds: [['with biases', ['--bias']] as const] },
 ];
 
 async function requireOk(answer: Promise<Answer>): Promise<Answer> {
@@ -41,8 +42,9 @@ suite('interop: maps', ({ each }) => {
       const directory = scratch();
       const made = await requireOk(judge.ask('make_model', project, model, directory, ...flags));
       const [theirs, hf] = [join(directory, 'project.pth'), join(directory, 'hf.pth')];
-      const parameters: MapOptions['parameters'] =
-        project === 'megatron' ? { padded_vocab_size: made.padded_vocab as number } : {};
+      const parameters: MapOptions['parameters'] = project.startsWith('megatron')
+        ? { padded_vocab_size: made.padded_vocab as number }
+        : {};
       const forward: MapOptions = { file, parameters };
       const backward: MapOptions = { ...forward, reverse: true };
       for (const [source, expected, map, name] of [

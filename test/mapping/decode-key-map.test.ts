@@ -23,6 +23,28 @@ suite('maps that are valid', ({ each, test }) => {
     },
   );
 
+  test('the schema knows the fields and steps that the decoder knows', () => {
+    const schema = JSON.parse(readFileSync(join(maps, 'key-map.schema.json'), 'utf8'));
+    const known = (map: object): string[] => {
+      try {
+        decodeKeyMap(JSON.stringify(map));
+      } catch (error) {
+        return String((error as DcpError).expected).split(', ');
+      }
+      throw new Error('no error');
+    };
+    const none = { none: 1 };
+    equal(Object.keys(schema.properties).sort(), known({ version: 1, rules: [], ...none }).sort());
+    equal(
+      Object.keys(schema.$defs.rule.oneOf[0].properties).sort(),
+      known({ version: 1, rules: [none] }).sort(),
+    );
+    equal(
+      schema.$defs.step.oneOf.flatMap((step: { properties: object }) => Object.keys(step.properties)),
+      known({ version: 1, rules: [{ from: 'a', to: 'b', steps: [none] }] }),
+    );
+  });
+
   test('the example of the document', () => {
     const { map } = decodeKeyMap(blockOf(readDocument('docs/formats/maps.md'), 'map').text);
     equal(
