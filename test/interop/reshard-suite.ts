@@ -23,6 +23,17 @@ interface Answer {
   layouts: { differences: unknown[]; sharded: number }[];
 }
 
+/** Fixtures that cannot be compared so, and why. */
+const NOT_COMPARED: Readonly<Record<string, string>> = {
+  dtensor_of_rank_0: 'torch writes one shard as if it were all; refused by us',
+  big_endian_untyped: 'torch takes what these storages hold for bytes, and swaps none',
+  calls_os_system: 'names os.system; refused by us, see the tests of the command line',
+  calls_os_system_dcp: 'names os.system; refused by us, see the tests of the command line',
+  legacy_module: 'a save on several ranks asks a module for its state dict; we carry the module',
+  module_in_dict: 'the same',
+  python_objects: 'functools.partial changes each time that Python loads and saves it',
+};
+
 const label = ({ name, torch }: FixtureCase): string => `${name} of torch ${torch}`;
 
 const define = ({ name }: FixtureCase): string[] =>
@@ -42,9 +53,10 @@ function optionsOf(mesh: string, { placements, rules }: LayoutCase): ReshardOpti
 /** Every layout of every fixture, made here, against what as many ranks of torch save: files, index, items, bytes. */
 export async function suiteOfReshards(
   mesh: string,
-  fixtures: readonly FixtureCase[],
+  all: readonly FixtureCase[],
   layouts: readonly LayoutCase[],
 ): Promise<void> {
+  const fixtures = all.filter(({ name }) => !(name in NOT_COMPARED));
   const directory = scratch();
   const refused = new Map<string, string>();
   const cases: unknown[] = [];
@@ -79,6 +91,7 @@ export async function suiteOfReshards(
   const answers = await ask(mesh, cases);
   suite(`interop: reshard to mesh ${mesh}`, ({ test, skip }) => {
     let sharded = 0;
+    for (const { name } of all) if (name in NOT_COMPARED) skip(name, NOT_COMPARED[name]!);
     for (const entry of fixtures) {
       const name = label(entry);
       const answer = answers.get(name) ?? fail(`no answer for ${name}`);
