@@ -37,6 +37,8 @@ export interface CopyProgress {
 
 export interface CopyReport {
   crc: CrcReport;
+  /** Finite elements that their cast made infinite, by record; records without any are not there. */
+  overflows: ReadonlyMap<number, number>;
   workers: number;
 }
 
@@ -92,14 +94,16 @@ export async function streamCopy(
   const withCrc = options.crc ?? true;
   const workers = workersFor(plan, options);
   const output = new OrderedOutput(plan, sink, withCrc);
+  const overflows = new OverflowCounts();
   let byteCount = 0;
   await copyThroughSlots(plan, workers, options, async (tile, bytes, result) => {
     await output.addTile(tile, bytes, result);
+    overflows.add(result);
     byteCount += result.byteLength;
     options.onProgress?.({ byteCount, byteTotal: plan.recordByteLength });
   });
   const crc = await output.finish(check);
-  return { crc, workers };
+  return { crc, overflows: overflows.byRecord, workers };
 }
 
 /**
@@ -116,8 +120,10 @@ export async function copyToMemory(
   const workers = workersFor(plan, options);
   const ledger = new CrcLedger(plan);
   let byteCount = 0;
+  const overflows = new OverflowCounts();
   const onDone = (result: TileResult): void => {
     ledger.add(result.storageCrcs, []);
+    overflows.add(result);
     byteCount += result.byteLength;
     options.onProgress?.({ byteCount, byteTotal: plan.recordByteLength });
   };
@@ -140,7 +146,7 @@ export async function copyToMemory(
   const crc = withCrc
     ? ledger.checkStorages()
     : { checked: 0, partlyRead: 0, withoutCrc: plan.storages.count };
-  return { crc, workers };
+  return { crc, overflows: overflows.byRecord, workers };
 }
 
 function bytesOf(source: PlanSource): Uint8Array[] {
@@ -200,8 +206,10 @@ async function run(
   const ledger = new CrcLedger(plan);
   const flusher = new Flusher(options.flush);
   let byteCount = 0;
+  const overflows = new OverflowCounts();
   const onDone = (result: TileResult): void => {
     ledger.add(result.storageCrcs, result.recordCrcs);
+    overflows.add(result);
     byteCount += result.byteLength;
     flusher.note(byteCount);
     options.onProgress?.({ byteCount, byteTotal: plan.recordByteLength });
@@ -222,7 +230,18 @@ async function run(
     : { checked: 0, partlyRead: 0, withoutCrc: plan.storages.count };
   const recordCrcs = withCrc ? ledger.recordCrcs() : new Uint32Array(plan.records.count);
   placeLiterals(plan, targets, mode, recordCrcs);
-  return { crc, workers };
+  return { crc, overflows: overflows.byRecord, workers };
+}
+
+/** Sums up what the tiles of a record report. */
+class OverflowCounts {
+  readonly byRecord = new Map<number, number>();
+
+  add({ overflows }: TileResult): void {
+    for (const { record, count } of overflows) {
+      this.byRecord.set(record, (this.byRecord.get(record) ?? 0) + count);
+    }
+  }
 }
 
 function* requestsOf(plan: CopyPlan): Generator<TileRequest> {

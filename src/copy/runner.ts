@@ -1,5 +1,6 @@
+import { InlinePool } from './inline-pool.js';
 import type { CopyPlan } from './plan.js';
-import { InlinePool, type Pool, ThreadPool } from './threads.js';
+import { type Pool, ThreadPool } from './threads.js';
 import type { TileResult } from './tile.js';
 import { type RunnerSetup, type TileRequest, TileWork } from './tile-work.js';
 

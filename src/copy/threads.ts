@@ -17,68 +17,67 @@ export interface Pool<Request, Result> {
 
 type Reply<Result> = { kind: 'done'; result: Result } | { kind: 'failed'; error: PlainError };
 
-/** A pool that is this thread: it gives the event loop a turn before each request. */
-export class InlinePool<Request, Result> implements Pool<Request, Result> {
-  readonly width = 1;
-
-  constructor(private readonly work: Work<Request, Result>) {}
-
-  async run(request: Request): Promise<Result> {
-    await new Promise<void>(resolve => setImmediate(resolve));
-    return this.work.run(request);
-  }
-
-  async close(): Promise<void> {
-    this.work.close();
-  }
-}
-
 /**
  * Threads that all run one script, which calls {@link serveThread}. `setup` is sent to each: plain data, and shared
  * memory where it is large.
  */
 export class ThreadPool<Request, Result> implements Pool<Request, Result> {
-  private readonly workers: Worker[];
-  private readonly idle: Worker[];
+  private readonly threads: Thread<Request, Result>[];
+  private readonly idle: Thread<Request, Result>[];
 
   constructor(
     script: URL,
     setup: unknown,
     readonly width: number,
   ) {
-    this.workers = Array.from({ length: width }, () => new Worker(script, { workerData: setup }));
-    this.idle = [...this.workers];
+    this.threads = Array.from({ length: width }, () => new Thread(script, setup));
+    this.idle = [...this.threads];
   }
 
   run(request: Request): Promise<Result> {
-    const worker = this.idle.pop();
-    if (worker === undefined) throw new Error('more requests at a time than threads');
-    return new Promise((resolve, reject) => {
-      const settle = (): void => {
-        worker.off('message', onMessage);
-        worker.off('error', onError);
-        worker.off('exit', onExit);
-      };
-      const onMessage = (reply: Reply<Result>): void => {
-        settle();
-        this.idle.push(worker);
-        if (reply.kind === 'done') resolve(reply.result);
-        else reject(fromPlainError(reply.error));
-      };
-      const onError = (error: unknown): void => {
-        settle();
-        reject(error);
-      };
-      const onExit = (): void => onError(new Error('a thread ended before its work was done'));
-      worker.on('message', onMessage);
-      worker.on('error', onError);
-      worker.on('exit', onExit);
-      worker.postMessage(request);
-    });
+    const thread = this.idle.pop();
+    if (thread === undefined) throw new Error('more requests at a time than threads');
+    return thread.run(request).finally(() => this.idle.push(thread));
   }
 
   async close(): Promise<void> {
-    await Promise.all(this.workers.map(worker => worker.terminate()));
+    await Promise.all(this.threads.map(thread => thread.terminate()));
+  }
+}
+
+/** One thread. It may end at any time, also while it has nothing to do: then its next request fails. */
+class Thread<Request, Result> {
+  private readonly worker: Worker;
+  private pending: { resolve(result: Result): void; reject(error: unknown): void } | undefined;
+  private ending: { error: unknown } | undefined;
+
+  constructor(script: URL, setup: unknown) {
+    this.worker = new Worker(script, { workerData: setup });
+    this.worker.on('message', (reply: Reply<Result>) => {
+      const { pending } = this;
+      this.pending = undefined;
+      if (reply.kind === 'done') pending?.resolve(reply.result);
+      else pending?.reject(fromPlainError(reply.error));
+    });
+    this.worker.on('error', error => this.end(error));
+    this.worker.on('exit', () => this.end(new Error('a thread ended before its work was done')));
+  }
+
+  run(request: Request): Promise<Result> {
+    return new Promise((resolve, reject) => {
+      this.pending = { resolve, reject };
+      if (this.ending !== undefined) reject(this.ending.error);
+      else this.worker.postMessage(request);
+    });
+  }
+
+  terminate(): Promise<unknown> {
+    return this.worker.terminate();
+  }
+
+  private end(error: unknown): void {
+    this.ending ??= { error };
+    this.pending?.reject(this.ending.error);
   }
 }
 

@@ -9,22 +9,24 @@ import { CorruptDataError, FileError, InterruptedError, UsageError } from '../er
 import { lookAt } from '../io/paths.js';
 import { type FileSnapshot, requireUnchanged, takeSnapshot } from '../io/snapshot.js';
 import { readAssets } from './assets.js';
+import { type CastReport, castReports } from './cast-report.js';
 import { type Destination, streamDestination } from './destination.js';
 import type { DiffReport } from './diff-report.js';
 import { descendedWarning, locateCheckpoint } from './locate.js';
-import type { Loss } from './losses.js';
-import { type Part, selectPart } from './parts.js';
+import { type Loss, lossesOfMap } from './losses.js';
 import type { Progress } from './progress.js';
 import { requireReadsBack } from './read-back.js';
 import type { DroppedTie, TiePolicy } from './safetensors-save.js';
 import { type NamedGlobal, namedGlobals, requireAcceptable } from './safety.js';
 import { type LostEntry, type Salvaged, salvage } from './salvage.js';
+import { Resharding, type ReshardOptions } from './sharding.js';
 import { formatOfSource, openSource, requireSource } from './source.js';
+import { applySteps, type StepOptions } from './steps.js';
 import { isSafetensorsFileName, TARGETS } from './targets.js';
 import { waitForCheckpoint } from './wait.js';
 import { otherTypeWarning, reshapedWarning, type Warning } from './warnings.js';
 
-export interface ConvertOptions {
+export interface ConvertOptions extends StepOptions, ReshardOptions {
   /** Replace a destination that exists. */
   force?: boolean;
   /** Succeed without writing if the destination proves to be this source converted. */
@@ -35,8 +37,6 @@ export interface ConvertOptions {
   strict?: boolean;
   /** Carry through names of functions that run commands or code. They are never run here. */
   allowUnsafeGlobals?: boolean;
-  /** Only the weights, or only what an optimizer keeps. Default `all`. */
-  part?: Part;
   /** From DCP: write what is provably whole though files are missing or damaged, and list the rest as `lost`. */
   salvage?: boolean;
   /** Wait so many milliseconds at most until a save into the source is complete. */
@@ -89,6 +89,8 @@ export interface ConvertResult {
   losses: Loss[];
   /** With `salvage`: what is not whole in the source, and so is not in the output. */
   lost: LostEntry[];
+  /** Which element types were converted to which. */
+  casts: CastReport[];
   /** Tensors that safetensors are without, because another one is the same. */
   ties: DroppedTie[];
   warnings: Warning[];
@@ -234,13 +236,14 @@ async function convertTo(
   warnings: readonly Warning[],
 ): Promise<ConvertResult> {
   requireFitting(options, from, to, target.kind);
+  const resharding = Resharding.of(options);
   const assets = options.copyAssets === undefined ? [] : await readAssets(options.copyAssets);
   const { strict = false, crc = true } = options;
   const opened = await openSource(source, from, { strict, salvage: options.salvage ?? false });
   const snapshots = [...opened.snapshots, ...assets.map(({ snapshot }) => snapshot)];
   try {
     const { checkpoint: whole, lost } = await salvaged(opened.checkpoint, options);
-    const checkpoint = select(whole, options);
+    const { checkpoint, mapped } = await applySteps(whole, options);
     const tensors = checkpoint.entries.filter((entry): entry is TensorEntry => entry.kind === 'tensor');
     const objects = checkpoint.entries.filter((entry): entry is ObjectEntry => entry.kind === 'object');
     options.onProgress?.({ phase: 'plan' });
@@ -258,6 +261,7 @@ async function convertTo(
       maxShardByteLength: options.maxShardByteLength,
       ties: options.ties,
       assets,
+      resharding,
     });
     const { status, report, leftBehind, checked } = await carryOut(plan, held, target, snapshots, options);
     return {
@@ -271,9 +275,10 @@ async function convertTo(
       outputs: plan.outputs.map(({ name, byteLength }) => ({ name, byteLength })),
       ...(report === undefined ? {} : { crc: report.crc, workers: report.workers }),
       crcChecked: report !== undefined && crc && report.crc.withoutCrc + report.crc.partlyRead === 0,
-      replicas: replicaCount,
-      losses,
+      replicas: replicaCount + (mapped?.replicaCount ?? 0),
+      losses: mapped === undefined ? losses : [...lossesOfMap(mapped, to), ...losses],
       lost,
+      casts: castReports(tensors, plan, report?.overflows),
       ties,
       warnings: [
         ...warnings,
@@ -290,11 +295,6 @@ async function convertTo(
   } finally {
     opened.checkpoint.close();
   }
-}
-
-/** Every step from the opened checkpoint to the one that is written: a checkpoint in, a checkpoint out. */
-function select(checkpoint: Checkpoint, { part = 'all' }: ConvertOptions): Checkpoint {
-  return selectPart(checkpoint, part);
 }
 
 /** The checkpoint itself unless salvaging was asked for. */
@@ -321,6 +321,11 @@ function requireFitting(
     throw new UsageError('salvage needs checksums: without them nothing is proved');
   }
   if (options.restoreIntKeys === true && to !== 'torch') refuse('restoreIntKeys', 'a torch.save file');
+  if (to !== 'dcp') {
+    for (const name of ['ranks', 'dim', 'mesh', 'placements'] as const) {
+      if (options[name] !== undefined) refuse(name, 'a DCP directory');
+    }
+  }
   if (options.ties !== undefined && !isSafetensors) refuse('ties', 'safetensors');
   if (maxShardByteLength !== undefined && !isShards)
     refuse('maxShardByteLength', 'a directory of safetensors');
