@@ -5,6 +5,7 @@ import { CrcLedger, type CrcReport } from '../copy/ledger.js';
 import type { CopyPlan } from '../copy/plan.js';
 import { planForThreads } from '../copy/runner.js';
 import { requireNotAborted, runUnordered } from '../copy/schedule.js';
+import { requireWorkers } from '../copy/thread-limits.js';
 import { type Pool, ThreadPool } from '../copy/threads.js';
 import type { CrcScope, Tile } from '../copy/tile.js';
 import { tilesOf } from '../copy/tiles.js';
@@ -27,10 +28,14 @@ import { StatsLedger } from './tensor-stats.js';
 
 /** Below this many bytes starting threads costs more than they save; measured, see docs/measurements.md. */
 const WORTH_THREADS_BYTE_LENGTH = 256 << 20;
-const MAX_WORKERS = 16;
+const MAX_DEFAULT_WORKERS = 16;
 
-/** The CPU as a device: exact, and there everywhere. `workers` as in `DeviceOptions`. */
+/**
+ * The CPU as a device: exact, and there everywhere. `workers` as in `DeviceOptions`.
+ * @throws UsageError where they are no number of threads.
+ */
 export function openCpuDevice(options: { workers?: number } = {}): Device {
+  requireWorkers(options.workers);
   return new CpuDevice(options.workers);
 }
 
@@ -135,7 +140,7 @@ class CpuDevice implements Device {
 }
 
 function threadsText(workers: number | undefined): string {
-  if (workers === undefined) return `up to ${Math.min(MAX_WORKERS, availableParallelism())} threads`;
+  if (workers === undefined) return `up to ${Math.min(MAX_DEFAULT_WORKERS, availableParallelism())} threads`;
   return workers === 0 ? 'main thread' : workers === 1 ? '1 thread' : `${workers} threads`;
 }
 
@@ -149,7 +154,7 @@ function openPool(setup: CpuSetup, workers: number): Pool<Tile, CpuResult> {
 }
 
 function defaultWorkers(byteLength: number): number {
-  return byteLength < WORTH_THREADS_BYTE_LENGTH ? 0 : Math.min(MAX_WORKERS, availableParallelism());
+  return byteLength < WORTH_THREADS_BYTE_LENGTH ? 0 : Math.min(MAX_DEFAULT_WORKERS, availableParallelism());
 }
 
 function dtypeColumn({ tensors }: TensorRecords): Uint8Array {
