@@ -51,6 +51,11 @@ export class FileTileIo implements TileIo {
     writeFully(fd, bytes, byteOffset, path);
   }
 
+  /** What an output holds now. @throws FileError */
+  readBack(output: number, target: Uint8Array, byteOffset: number): void {
+    this.descriptors.readInto(this.targets[output]!, target, byteOffset);
+  }
+
   private compare(path: string, bytes: Uint8Array, byteOffset: number): void {
     if (this.existing.length < bytes.length) this.existing = new Uint8Array(bytes.length);
     const existing = this.existing.subarray(0, bytes.length);

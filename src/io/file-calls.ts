@@ -82,7 +82,7 @@ export const fileCalls = {
   rename: (from: string, to: string): void => uninterrupted(() => renameSync(from, to)),
   unlink: (path: string): void => uninterrupted(() => unlinkSync(path)),
   mkdir: (path: string, mode?: number): void => {
-    uninterrupted(() => mkdirSync(path, mode));
+    uninterrupted(() => mkdirSync(path, mode === undefined ? {} : { mode }));
   },
   rmdir: (path: string): void => uninterrupted(() => rmdirSync(path)),
 };

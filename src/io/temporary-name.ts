@@ -15,6 +15,8 @@
  * | START   | start time of the process in clock ticks since boot, so that a reused id is seen; or `0`  |
  * | RANDOM  | 8 hexadecimal digits                                                                      |
  *
+ * `.journal` behind the name of a file: what has been done of it (`journal-file.ts`).
+ *
  * A host name alone would not do: containers share host names and count process ids from 1.
  */
 import { createHash, randomBytes } from 'node:crypto';
@@ -23,9 +25,11 @@ import { basename } from 'node:path';
 import { errorCode, fileCalls } from './file-calls.js';
 
 /** Bytes of NAME that are kept: with the rest it stays below the shortest limit of names in use (eCryptfs, 143). */
-const MAX_NAME_BYTE_LENGTH = 60;
-const CUT_NAME_BYTE_LENGTH = 50;
-const PATTERN = /^\.(?:(.+)\.)?dcp-tmp-([A-Za-z0-9_.]+)-([0-9a-f]{8}|0)-(\d{1,10})-(\d{1,20})-[0-9a-f]{8}$/s;
+const MAX_NAME_BYTE_LENGTH = 52;
+const CUT_NAME_BYTE_LENGTH = 42;
+const PATTERN =
+  /^\.(?:(.+)\.)?dcp-tmp-([A-Za-z0-9_.]+)-([0-9a-f]{8}|0)-(\d{1,10})-(\d{1,20})-[0-9a-f]{8}(\.journal)?$/s;
+export const JOURNAL_SUFFIX = '.journal';
 
 export interface TemporaryOwner {
   host: string;
@@ -34,6 +38,14 @@ export interface TemporaryOwner {
   startTime: string;
   /** This process made it, and has given it up: see {@link abandonTemporary}. */
   isAbandoned?: true;
+}
+
+export interface ParsedTemporaryName {
+  /** Of one that stands beside its destination. */
+  stem?: string;
+  owner: TemporaryOwner;
+  /** It is the journal of the temporary called so without the suffix. */
+  isJournal?: true;
 }
 
 /** `dead` is a proof; `unknown`: made on another machine, in another container, or before a restart. */
@@ -56,14 +68,18 @@ export function abandonTemporary(path: string): void {
   abandoned.add(basename(path));
 }
 
-/** `undefined` where the name is not one of ours. `stem` is absent for one that stands inside. */
-export function parseTemporaryName(name: string): { stem?: string; owner: TemporaryOwner } | undefined {
+/** `undefined` where the name is not one of ours. */
+export function parseTemporaryName(name: string): ParsedTemporaryName | undefined {
   const match = PATTERN.exec(name);
   if (match === null) return undefined;
-  const [, stem, host = '', session = '', pid = '', startTime = ''] = match;
+  const [, stem, host = '', session = '', pid = '', startTime = '', suffix] = match;
   const owner: TemporaryOwner = { host, session, pid: Number(pid), startTime };
-  if (abandoned.has(name)) owner.isAbandoned = true;
-  return stem === undefined ? { owner } : { stem, owner };
+  if (abandoned.has(suffix === undefined ? name : name.slice(0, -suffix.length))) owner.isAbandoned = true;
+  return {
+    ...(stem === undefined ? {} : { stem }),
+    owner,
+    ...(suffix === undefined ? {} : { isJournal: true }),
+  };
 }
 
 /** The part of a temporary's name that stands for the destination's. */

@@ -76,14 +76,14 @@ interface Reference {
   bytes: Uint8Array | undefined;
 }
 
-function prepared(scenario: FaultScenario): string {
+async function prepared(scenario: FaultScenario): Promise<string> {
   const root = scratch({ inMemory: true });
-  scenario.prepare?.(root);
+  await scenario.prepare?.(root);
   return root;
 }
 
 async function untouched(scenario: FaultScenario): Promise<Reference> {
-  const root = prepared(scenario);
+  const root = await prepared(scenario);
   const before = contentsOf(root);
   const { exitCode, stderr, bytes } = await perform(scenario, root);
   if (exitCode !== 0) throw new Error(`${scenario.name} fails without faults: ${stderr}`);
@@ -121,7 +121,7 @@ async function inject(scenario: FaultScenario, mode: Mode, reference: Reference)
   };
   const first = random.int(0, every - 1);
   for (let n = first; ; n += every) {
-    const root = prepared(scenario);
+    const root = await prepared(scenario);
     words[MODE] = MODES.indexOf(mode);
     words[TARGET] = n;
     words[COUNT] = 0;
@@ -144,8 +144,9 @@ async function inject(scenario: FaultScenario, mode: Mode, reference: Reference)
       ...reference,
       root,
       again: forced =>
-        perform(scenario, root, ...(forced && scenario.again !== 'as it is' ? ['--force'] : [])),
+        perform(scenario, root, ...(forced && scenario.again === undefined ? ['--force'] : [])),
       checks: scenario.checks === true,
+      keeps: scenario.keeps === true,
       isLibrary: typeof scenario.run !== 'function',
     });
     for (const text of found) findings.push(`${scenario.name}, ${mode.name} at call ${n}: ${text}`);

@@ -1,17 +1,20 @@
 /** Every command that writes, in all its ways, as arguments: what is there before, and what runs. */
 import { cpSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { asyncSave, convertToStream, save } from '../../../src/index.js';
+import { asyncSave, type CheckpointFormat, convert, convertToStream, save } from '../../../src/index.js';
 import { fixturePath } from '../../fixtures.js';
+import { bury } from '../../io/bury.js';
 
 export interface FaultScenario {
   name: string;
   /** Makes what is there before, below an empty directory. */
-  prepare?(root: string): void;
+  prepare?(root: string): void | Promise<void>;
   /** Arguments of `dcp`, or a call of the library; bytes that it gives must always be the same. */
   run: ((root: string) => string[]) | { library(root: string): Promise<unknown> };
   /** How the run after it goes on where the output is in place: by default with `--force`. */
   again?: 'as it is';
+  /** What it has done may stay, to be gone on with. */
+  keeps?: boolean;
   /** It reads its output back: what is wrong then ends it with 1. */
   checks?: boolean;
   /** Copies in threads, in which calls fail too. */
@@ -40,6 +43,19 @@ function assets(root: string): void {
   mkdirSync(join(root, 'assets'));
   writeFileSync(join(root, 'assets', 'config.json'), '{"hidden_size": 4}');
   writeFileSync(join(root, 'assets', 'tokenizer.json'), '{}');
+}
+
+/** What an earlier run of the same conversion has left, all tiles done, as one that was killed would. */
+async function suspended(root: string, args: readonly string[]): Promise<void> {
+  const [, mode = '', source = '', destination = ''] = args;
+  const [from, to] = mode.split('_to_') as [CheckpointFormat, CheckpointFormat];
+  const controller = new AbortController();
+  const onProgress = ({ phase }: { phase: string }): void => {
+    if (phase === 'copy') controller.abort();
+  };
+  const options = { from, to, resume: true, signal: controller.signal, onProgress };
+  await convert(source, destination, options).catch(() => {});
+  bury(root);
 }
 
 const toTorch = (root: string, ...options: string[]): string[] => [
@@ -86,6 +102,36 @@ export const FAULT_SCENARIOS: readonly FaultScenario[] = [
     prepare: oldDirectory,
     run: root => toDcp(root, '--force'),
     again: 'as it is',
+  },
+  {
+    name: 'a torch.save file, with --resume',
+    run: root => toTorch(root, '--resume'),
+    keeps: true,
+  },
+  {
+    name: 'a DCP directory, with --resume',
+    run: root => toDcp(root, '--resume'),
+    keeps: true,
+  },
+  {
+    name: 'a DCP directory over an old one, with --resume',
+    prepare: oldDirectory,
+    run: root => toDcp(root, '--resume', '--force'),
+    again: 'as it is',
+    keeps: true,
+  },
+  {
+    name: 'a torch.save file, gone on with',
+    prepare: root => suspended(root, toTorch(root)),
+    run: root => toTorch(root, '--resume'),
+    keeps: true,
+  },
+  {
+    name: 'a DCP directory, gone on with by threads',
+    prepare: root => suspended(root, toDcp(root)),
+    run: root => toDcp(root, '--resume', '--workers', '2'),
+    keeps: true,
+    threads: true,
   },
   {
     name: 'DCP to DCP, of several files',
