@@ -25,7 +25,9 @@ const fuzzers = new Map<FuzzFormat, Fuzzer>();
 process.on('message', async ({ format, seed, number }: Trial) => {
   let fuzzer = fuzzers.get(format);
   if (fuzzer === undefined) fuzzers.set(format, (fuzzer = new Fuzzer(format, root)));
-  const verdict = await fuzzer.judge(seed, number);
+  let verdict = await fuzzer.judge(seed, number);
+  const left = fuzzer.leftovers();
+  if (left.length > 0) verdict = { kind: 'wrong', what: `${verdict.what} → left behind: ${left.join()}` };
   const result: TrialResult = { ...verdict, number, maxRss: process.resourceUsage().maxRSS * 1024 };
   process.send!(result);
 });
