@@ -140,7 +140,7 @@ const rows: Row[] = [
     },
     refusal: {
       code: 'file',
-      message: /^The source is a file/,
+      message: /^The source is a torch.save file/,
       path: /small_transformer\.pth$/,
       hint: /torch_to_dcp/,
     },
@@ -172,7 +172,7 @@ const rows: Row[] = [
     make: root => copyFixture('small_transformer', root),
     refusal: {
       code: 'file',
-      message: /^The source is a file/,
+      message: /^The source is a torch.save file/,
       expected: 'a DCP directory',
       hint: /torch_to_dcp/,
     },
