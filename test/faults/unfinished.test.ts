@@ -272,7 +272,7 @@ const notTorchFiles: Row[] = [
   {
     what: 'a DCP directory',
     make: () => fixturePath('grid_shards'),
-    refusal: { code: 'file', message: /^The source is a directory/, hint: /dcp_to_torch/ },
+    refusal: { code: 'file', message: /^The source is a DCP checkpoint/, hint: /dcp_to_torch/ },
   },
   {
     what: 'a pointer of Git LFS',
