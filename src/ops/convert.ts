@@ -1,8 +1,16 @@
+import { elementCountOf } from '../checkpoint/box.js';
 import type { Checkpoint, CheckpointFormat, ObjectEntry, TensorEntry } from '../checkpoint/checkpoint.js';
-import { type CopyProgress, type CopyReport, compareWithPlan } from '../copy/copy.js';
+import {
+  type CopyOptions,
+  type CopyProgress,
+  type CopyReport,
+  compareWithPlan,
+  startCopyThreads,
+} from '../copy/copy.js';
 import type { CrcReport } from '../copy/ledger.js';
 import type { CopyPlan } from '../copy/plan.js';
 import type { ByteSink } from '../copy/stream.js';
+import type { StartedThreads } from '../copy/threads.js';
 import { DcpCheckpoint } from '../dcp/reader.js';
 import type { DeviceChoice } from '../device/registry.js';
 import { CorruptDataError, FileError, InterruptedError, UsageError } from '../errors.js';
@@ -11,18 +19,18 @@ import { type FileSnapshot, requireUnchanged, takeSnapshot } from '../io/snapsho
 import { readAssets } from './assets.js';
 import { type CastReport, castReports } from './cast-report.js';
 import { type Destination, streamDestination } from './destination.js';
+import { formatOfDestination } from './destination-format.js';
 import type { DiffReport } from './diff-report.js';
 import { descendedWarning, locateCheckpoint } from './locate.js';
 import { type Loss, lossesOfMap } from './losses.js';
 import type { Progress } from './progress.js';
-import { requireReadsBack } from './read-back.js';
 import type { DroppedTie, TiePolicy } from './safetensors-save.js';
 import { type NamedGlobal, namedGlobals, requireAcceptable } from './safety.js';
 import { type LostEntry, type Salvaged, salvage } from './salvage.js';
 import { Resharding, type ReshardOptions } from './sharding.js';
 import { formatOfSource, openSource, requireSource } from './source.js';
 import { applySteps, type StepOptions } from './steps.js';
-import { isSafetensorsFileName, TARGETS } from './targets.js';
+import { TARGETS } from './targets.js';
 import { waitForCheckpoint } from './wait.js';
 import { otherTypeWarning, reshapedWarning, type Warning } from './warnings.js';
 
@@ -192,29 +200,6 @@ export async function torchSaveToDcp(
   return convert(source, destination, { ...options, from: 'torch', to: 'dcp' });
 }
 
-/** Names that can only be those of torch.save files. */
-const TORCH_FILE_NAME = /\.(pth|pt|ckpt|bin|tar)$/;
-
-/**
- * The format that a destination's name means for a source of a format: that of its ending; for a directory the one
- * other format that has directories.
- * @throws UsageError where that leaves no reading or several.
- */
-export function formatOfDestination(from: CheckpointFormat, destination: string): CheckpointFormat {
-  const readings: CheckpointFormat[] = TORCH_FILE_NAME.test(destination)
-    ? ['torch']
-    : isSafetensorsFileName(destination)
-      ? ['safetensors']
-      : ['dcp', 'safetensors'];
-  const others = readings.filter(format => format !== from);
-  if (others.length === 1) return others[0]!;
-  const modes = (others.length === 0 ? readings : others).map(format => `${from}_to_${format}`);
-  throw new UsageError('The names do not tell what to convert to', {
-    expected: `a mode: ${modes.join(' or ')}`,
-    path: destination,
-  });
-}
-
 /** The checkpoint that a path means, once it is complete where waiting was asked for. */
 async function whenComplete(given: string, options: ConvertOptions): Promise<string> {
   const { waitMs, signal } = options;
@@ -241,12 +226,14 @@ async function convertTo(
   const { strict = false, crc = true } = options;
   const opened = await openSource(source, from, { strict, salvage: options.salvage ?? false });
   const snapshots = [...opened.snapshots, ...assets.map(({ snapshot }) => snapshot)];
+  let started: StartedThreads | undefined;
   try {
     const { checkpoint: whole, lost } = await salvaged(opened.checkpoint, options);
     const { checkpoint, mapped } = await applySteps(whole, options);
     const tensors = checkpoint.entries.filter((entry): entry is TensorEntry => entry.kind === 'tensor');
     const objects = checkpoint.entries.filter((entry): entry is ObjectEntry => entry.kind === 'object');
     options.onProgress?.({ phase: 'plan' });
+    if (options.dryRun !== true) started = startCopyThreads(byteLengthOf(tensors), options);
     await checkpoint.loadObjects(objects);
     const globals = namedGlobals(checkpoint);
     requireAcceptable(checkpoint.path, globals, {
@@ -263,7 +250,10 @@ async function convertTo(
       assets,
       resharding,
     });
-    const { status, report, leftBehind, checked } = await carryOut(plan, held, target, snapshots, options);
+    const { status, report, leftBehind, checked } = await carryOut(plan, held, target, snapshots, {
+      ...options,
+      started,
+    });
     return {
       mode: `${from}_to_${to}`,
       status,
@@ -293,8 +283,13 @@ async function convertTo(
       leftBehind,
     };
   } finally {
+    await started?.close();
     opened.checkpoint.close();
   }
+}
+
+function byteLengthOf(tensors: readonly TensorEntry[]): number {
+  return tensors.reduce((sum, { shape, dtype }) => sum + elementCountOf(shape) * dtype.itemSize, 0);
 }
 
 /** The checkpoint itself unless salvaging was asked for. */
@@ -348,7 +343,7 @@ async function carryOut(
   held: Checkpoint,
   target: Destination,
   snapshots: readonly FileSnapshot[],
-  options: ConvertOptions,
+  options: ConvertOptions & Pick<CopyOptions, 'started'>,
 ): Promise<Outcome> {
   if (options.force === true) requireNoSource(await target.replacedPaths(plan), snapshots);
   if (options.dryRun === true) return { status: 'planned', leftBehind: [] };
@@ -357,6 +352,7 @@ async function carryOut(
     ...(options.workers === undefined ? {} : { workers: options.workers }),
     ...(options.readsInFlight === undefined ? {} : { readsInFlight: options.readsInFlight }),
     ...(options.signal === undefined ? {} : { signal: options.signal }),
+    ...(options.started === undefined ? {} : { started: options.started }),
     onProgress: (progress: CopyProgress) => options.onProgress?.({ phase: 'copy', ...progress }),
   };
   if (options.skipExisting === true && target.exists()) {
@@ -367,6 +363,7 @@ async function carryOut(
   let checked: ConvertResult['checked'];
   const delivery = await target.deliver(plan, copyOptions, async written => {
     if (options.check === true && written !== undefined) {
+      const { requireReadsBack } = await import('./read-back.js');
       checked = await requireReadsBack(held, written, target.path, options);
     }
     options.onProgress?.({ phase: 'finish' });
