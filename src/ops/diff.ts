@@ -15,7 +15,7 @@ import {
 import { alignLists, flatEntriesOf } from './flat-entries.js';
 import { globMatcher } from './glob.js';
 import type { Progress } from './progress.js';
-import { openForReading } from './reading.js';
+import { openForReading, requireSameCheckpoint } from './reading.js';
 import { parseRenames } from './rename.js';
 import { treeFormOf, treeNotes } from './tree-notes.js';
 
@@ -58,15 +58,15 @@ export async function diffCheckpoints(
   try {
     const b = await openForReading(pathB);
     try {
-      const report = await compareCheckpoints(a.checkpoint, b.checkpoint, { ...options, renameFqn: rename });
-      a.requireUnchanged();
-      b.requireUnchanged();
+      const report = await compareCheckpoints(a, b, { ...options, renameFqn: rename });
+      requireSameCheckpoint(a);
+      requireSameCheckpoint(b);
       return report;
     } finally {
-      b.checkpoint.close();
+      b.close();
     }
   } finally {
-    a.checkpoint.close();
+    a.close();
   }
 }
 

@@ -150,6 +150,7 @@ function checkpointOf(entries: Entry[], found: readonly FoundTensor[], area: Sta
     format: 'memory',
     path: 'state dict',
     files,
+    snapshots: [],
     entries,
     tree,
     chunks,
