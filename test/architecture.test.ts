@@ -18,7 +18,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   torch: ['checkpoint', 'copy', 'pickle', 'zip', 'io'],
   safetensors: ['checkpoint', 'copy', 'pickle', 'io'],
   mapping: ['checkpoint', 'pickle'],
-  checkpoint: ['copy', 'pickle'],
+  checkpoint: ['copy', 'pickle', 'io'],
   zip: ['copy', 'io'],
   zstd: ['io'],
   copy: ['io'],
@@ -73,6 +73,9 @@ suite('architecture', ({ test }) => {
       const layer = layerOf(file);
       for (const specifier of importsOf(file)) {
         if (PURE.includes(layer) && specifier.startsWith('node:')) wrong.push(`${file} imports ${specifier}`);
+        const isTypeOnly = new RegExp(`import type [^;]*from '${specifier}'`).test(sourceOf(file));
+        if (PURE.includes(layer) && /\/io\//.test(specifier) && !isTypeOnly)
+          wrong.push(`${file} imports ${specifier}`);
         if (/^node:fs/.test(specifier) && !FILE_SYSTEM.has(layer)) wrong.push(`${file} imports ${specifier}`);
       }
     }

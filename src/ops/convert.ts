@@ -225,7 +225,7 @@ async function convertTo(
   const assets = options.copyAssets === undefined ? [] : await readAssets(options.copyAssets);
   const { strict = false, crc = true } = options;
   const opened = await openSource(source, from, { strict, salvage: options.salvage ?? false });
-  const snapshots = [...opened.snapshots, ...assets.map(({ snapshot }) => snapshot)];
+  const snapshots = [...opened.checkpoint.snapshots, ...assets.map(({ snapshot }) => snapshot)];
   let started: StartedThreads | undefined;
   try {
     const { checkpoint: whole, lost } = await salvaged(opened.checkpoint, options);

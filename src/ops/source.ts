@@ -3,7 +3,6 @@ import { METADATA_NAME } from '../dcp/directory.js';
 import { openDcp } from '../dcp/reader.js';
 import { FileError, UsageError, withContext } from '../errors.js';
 import { type PathKind, pathKind } from '../io/listing.js';
-import { type FileSnapshot, takeSnapshot } from '../io/snapshot.js';
 import { holdsSafetensors, openSafetensors } from '../safetensors/reader.js';
 import { requireNoTorchScript } from '../torch/archive.js';
 import { openTorchFile } from '../torch/reader.js';
@@ -14,8 +13,6 @@ import { tornWarning, type Warning } from './warnings.js';
 /** A checkpoint that is about to be converted. */
 export interface OpenSource {
   checkpoint: Checkpoint;
-  /** Of every file that it is read from, taken before. */
-  snapshots: FileSnapshot[];
   warnings: Warning[];
 }
 
@@ -113,27 +110,21 @@ export async function openSource(
   { strict, salvage = false }: { strict: boolean; salvage?: boolean },
 ): Promise<OpenSource> {
   if (format === 'torch') {
-    const snapshots = [takeSnapshot(path)];
     const checkpoint = await openTorchFile(path);
     return closedOnError(checkpoint, () => {
       withContext({ path }, () => requireNoTorchScript(checkpoint.format === 'torchscript'));
-      return { checkpoint, snapshots, warnings: [] };
+      return { checkpoint, warnings: [] };
     });
   }
   if (format === 'safetensors') {
     const tensors = await openSafetensors(path);
     const statePath = pathKind(path) === 'directory' ? stateFileOf(path) : undefined;
-    const snapshots = [...tensors.snapshots];
-    if (statePath !== undefined) snapshots.push(takeSnapshot(statePath));
-    return { checkpoint: await withState(tensors, statePath), snapshots, warnings: [] };
+    return { checkpoint: await withState(tensors, statePath), warnings: [] };
   }
   const checkpoint = await openDcp(path);
   return closedOnError(checkpoint, () => {
     if (!salvage) checkpoint.requireFiles();
-    const snapshots = [...checkpoint.indexSnapshots, ...checkpoint.fileSnapshots].filter(
-      snapshot => snapshot !== undefined,
-    );
-    return { checkpoint, snapshots, warnings: tornWarning(checkpoint, strict) };
+    return { checkpoint, warnings: tornWarning(checkpoint, strict) };
   });
 }
 

@@ -9,6 +9,7 @@ import { tensorsInObjects } from '../torch/object-tensors.js';
 import { globMatcher } from './glob.js';
 import { openCheckpoint } from './open.js';
 import type { Progress } from './progress.js';
+import { requireDataAtHand, requireSameCheckpoint } from './reading.js';
 
 export interface StatsOptions {
   /** Only tensors whose FQN matches one of these globs (`*` any text, `?` one character). */
@@ -89,6 +90,7 @@ export async function checkpointStats(path: string, options: StatsOptions = {}):
   options.onProgress?.({ phase: 'open' });
   const checkpoint = await openCheckpoint(path);
   try {
+    requireDataAtHand(checkpoint);
     return await stats(checkpoint, options);
   } finally {
     checkpoint.close();
@@ -108,6 +110,7 @@ async function stats(checkpoint: Checkpoint, options: StatsOptions): Promise<Sta
       ...(signal === undefined ? {} : { signal }),
       onProgress: progress => options.onProgress?.({ phase: 'count', ...progress }),
     });
+    requireSameCheckpoint(checkpoint, records.plan);
     const entries = wanted.map(({ entry }, i) => statsEntry(entry, run.results[i]!));
     return {
       schema: 1,
