@@ -1,4 +1,5 @@
 import { InterruptedError, UsageError } from '../errors.js';
+import type { Explorer } from '../ops/explore/explorer.js';
 import type { ColorDepth } from '../tui/explore/palette.js';
 import { printable } from '../tui/printable.js';
 import type { ExploreRequest } from './commands/explore.js';
@@ -10,45 +11,41 @@ import type { Screens, Terminal } from './terminal.js';
 /** Runs `dcp explore` and returns the exit code. @throws as opening does; UsageError where there is no terminal. */
 export async function runExplore({ path }: ExploreRequest, { stdout }: Screens): Promise<number> {
   requireTerminal(path, stdout);
+  const explorer = await open(path);
+  // Not before: a signal ends the reading of an index at once, as nothing has to be put right.
   const ending = listenForEnding(process, () => {});
   try {
-    return await Promise.race([explore(path, stdout, ending.signal), ending.atOnce]);
+    // React's development build is slower and talks.
+    process.env.NODE_ENV ??= 'production';
+    const { runExplorerScreen } = await import('../tui/explore/explorer-screen.js');
+    await runExplorerScreen(explorer, {
+      stdin: process.stdin,
+      stdout: process.stdout,
+      depth: colorDepthOf(stdout),
+      unicode: stdout.unicode,
+      signal: ending.signal,
+    });
+    return EXIT_DONE;
   } catch (error) {
     throw error instanceof InterruptedError && ending.exitCode !== undefined
       ? new EndedBySignal(ending.exitCode, error)
       : error;
   } finally {
     ending.dispose();
+    explorer.close();
   }
 }
 
-async function explore(path: string, terminal: Terminal, signal: AbortSignal): Promise<number> {
-  const { stdin, stdout } = process;
-  // An index of a hundred thousand tensors takes seconds, in which nothing else can be drawn.
-  stdout.write(`reading the index of ${printable(path)}`);
-  const clear = (): void => void stdout.write('\r\u001b[K');
-  // React's development build is slower and talks.
-  process.env.NODE_ENV ??= 'production';
-  let explorer: Awaited<ReturnType<typeof import('../ops/explore/explorer.js')['openExplorer']>>;
+/** An index of a hundred thousand tensors takes seconds, in which nothing can be drawn: a line says so before. */
+async function open(path: string): Promise<Explorer> {
+  const { stdout } = process;
+  stdout.write(`reading the index of ${printable(path)} `);
   try {
     const { openExplorer } = await import('../ops/explore/explorer.js');
-    explorer = await openExplorer(path);
+    return await openExplorer(path);
   } finally {
-    clear();
+    stdout.write('\r\u001b[2K');
   }
-  try {
-    const { runExplorerScreen } = await import('../tui/explore/explorer-screen.js');
-    await runExplorerScreen(explorer, {
-      stdin,
-      stdout,
-      depth: colorDepthOf(terminal),
-      unicode: terminal.unicode,
-      signal,
-    });
-  } finally {
-    explorer.close();
-  }
-  return EXIT_DONE;
 }
 
 function requireTerminal(path: string, stdout: Terminal): void {

@@ -28,6 +28,8 @@ export interface ExploredCheckpoint {
   readonly files: readonly InspectedFile[];
   readonly entries: readonly Entry[];
   readonly chunkCount: number;
+  /** Whether offsets are known only when {@link Explorer.place} has been called. */
+  readonly needsPlaces: boolean;
   layoutOf(entry: TensorEntry): TensorLayout;
   /** Bytes that the index places in each file, tensors only. */
   byteLengthByFile(): Float64Array;
@@ -56,22 +58,36 @@ const MAX_TEXT_LENGTH = 4000;
 /** A checkpoint to look around in: one is opened, and asked for one thing at a time. */
 export class Explorer {
   readonly checkpoint: ExploredCheckpoint;
+  private isPlaced = false;
 
   constructor(private readonly source: Checkpoint) {
     const { path, format, provenance, entries, chunks } = source;
     const files = inspectFiles(source);
+    const completeness = completenessOf(source);
     this.checkpoint = {
       path,
       format,
       torchEra: provenance.torchEra,
-      completeness: completenessOf(source),
+      completeness,
       missingRanks: missingRanksOf(source),
       files,
       entries,
       chunkCount: chunks.count,
-      layoutOf: entry => tensorLayout(source, files, entry),
+      needsPlaces: format === 'torch' || format === 'torchscript',
+      layoutOf: entry =>
+        tensorLayout(source, entry, {
+          files,
+          isDataAtHand: completeness !== 'index_only',
+          isPlaced: () => this.isPlaced,
+        }),
       byteLengthByFile: () => byteLengthByFile(source),
     };
+  }
+
+  /** Finds where a torch.save file keeps its storages. @throws as reading its directory does. */
+  async place(): Promise<void> {
+    await this.source.resolve([]);
+    this.isPlaced = true;
   }
 
   /** The value of an object, as lines of Python. @throws as loading does. */

@@ -7,11 +7,14 @@ export interface PlacedChunk extends Box {
   /** Undefined where no rank is told by the file's name. */
   rank: number | undefined;
   relativePath: string;
-  /** Of the stored item in its file. */
-  byteOffset: number;
+  /**
+   * Of the stored item in its file; in a torch.save file of the elements, and undefined until it is known where the
+   * file keeps its storages (and where it keeps them compressed).
+   */
+  byteOffset: number | undefined;
   byteLength: number;
-  /** `missing`: its file is not at hand. `short`: its file ends before it does. */
-  state: 'there' | 'missing' | 'short';
+  /** `missing`: its file is not there. `short`: its file ends before it does. `unknown`: only an index is at hand. */
+  state: 'there' | 'missing' | 'short' | 'unknown';
 }
 
 /** How a tensor is cut, and where its parts are. Chunks are looked up one by one: there may be a million. */
@@ -21,32 +24,56 @@ export interface TensorLayout {
   chunkAt(index: number): PlacedChunk;
 }
 
-/** @param files the data files, in the order of the checkpoint's */
+export interface LayoutOptions {
+  /** The data files, in the order of the checkpoint's. */
+  files: readonly InspectedFile[];
+  /** False for an index on its own. */
+  isDataAtHand: boolean;
+  /** Of a torch.save file: whether `checkpoint.resolve` has run. */
+  isPlaced(): boolean;
+}
+
 export function tensorLayout(
-  { chunks }: Checkpoint,
-  files: readonly InspectedFile[],
-  { shape, firstChunk, chunkCount }: TensorEntry,
+  checkpoint: Checkpoint,
+  entry: TensorEntry,
+  { files, isDataAtHand, isPlaced }: LayoutOptions,
 ): TensorLayout {
+  const { chunks, format } = checkpoint;
+  const { shape, firstChunk, chunkCount } = entry;
+  const isTorch = format === 'torch' || format === 'torchscript';
   return {
     shape,
     chunkCount,
     chunkAt(index) {
       const chunk = firstChunk + index;
       const file = files[chunks.itemFile[chunk]!];
-      const byteOffset = chunks.itemByteOffset[chunk]!;
-      const byteLength = chunks.itemByteLength[chunk]!;
       const { offsets, sizes } = chunks.boxOf(chunk);
+      const place = isTorch
+        ? placeInTorchFile(checkpoint, entry, isPlaced())
+        : { byteOffset: chunks.itemByteOffset[chunk]!, byteLength: chunks.itemByteLength[chunk]! };
       return {
         offsets,
         sizes,
         rank: file?.rank ?? undefined,
         relativePath: file?.relativePath ?? '',
-        byteOffset,
-        byteLength,
-        state: stateOf(file, byteOffset + byteLength),
+        ...place,
+        state: isDataAtHand ? stateOf(file, (place.byteOffset ?? 0) + place.byteLength) : 'unknown',
       };
     },
   };
+}
+
+/** There a tensor is a view of a storage. */
+function placeInTorchFile(
+  { chunks, storages }: Checkpoint,
+  { firstChunk, shape, dtype }: TensorEntry,
+  isPlaced: boolean,
+): Pick<PlacedChunk, 'byteOffset' | 'byteLength'> {
+  const byteLength = elementCountOf(shape) * dtype.itemSize;
+  const { file, byteOffset } = storages.at(chunks.storage[firstChunk]!);
+  // Compressed storages are inflated into a file of their own, which is none of the user's.
+  if (!isPlaced || file !== 0) return { byteOffset: undefined, byteLength };
+  return { byteOffset: byteOffset + chunks.storageOffset[firstChunk]! * dtype.itemSize, byteLength };
 }
 
 function stateOf(file: InspectedFile | undefined, end: number): PlacedChunk['state'] {

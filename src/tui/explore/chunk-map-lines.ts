@@ -44,10 +44,10 @@ function columnRuler({ columnCuts, width }: ChunkMap, size: number): string {
   for (const { element, cell } of columnCuts) {
     const text = String(element);
     if (ruler !== '' && cell <= ruler.length) continue;
-    if (cell + text.length >= width - 1) break;
+    if (cell + text.length + 1 + end.length > width) break;
     ruler = ruler.padEnd(cell) + text;
   }
-  return `${ruler.padEnd(Math.max(ruler.length + 1, width - 1))}${end}`;
+  return `${ruler.padEnd(width - end.length)}${end}`;
 }
 
 /** Cells that show the rank of their chunk instead of its colour: in the middle of it, where there is room. */
@@ -104,7 +104,8 @@ function cellSpans(
     const next: Tone = isBroken ? 'error' : colors ? `rank${rank ?? 0}` : 'plain';
     if (next !== tone) end();
     tone = next;
-    if (isBroken) text += chunk === NO_CHUNK ? (unicode ? '·' : '.') : 'x';
+    if (chunk === NO_CHUNK) text += unicode ? '·' : '.';
+    else if (isBroken) text += labels.get(cell) ?? 'x';
     else if (colors) text += labels.get(cell) ?? ' ';
     else text += rank === undefined ? (unicode ? '░' : '#') : LETTERS[rank % LETTERS.length];
   }

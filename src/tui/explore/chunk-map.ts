@@ -1,4 +1,4 @@
-import type { TensorLayout } from '../../ops/explore/tensor-layout.js';
+import type { PlacedChunk, TensorLayout } from '../../ops/explore/tensor-layout.js';
 
 /** A tensor's chunks drawn to scale, projected on at most two of its dimensions. */
 export interface ChunkMap {
@@ -70,7 +70,7 @@ export function drawChunkMap(layout: TensorLayout, maxWidth: number, maxHeight: 
         if (cells[cell] !== NO_CHUNK) continue;
         cells[cell] = i;
         ranks.set(i, rank);
-        if (state !== 'there') broken.add(i);
+        if (isBroken(state)) broken.add(i);
       }
     }
   }
@@ -88,6 +88,10 @@ export function drawChunkMap(layout: TensorLayout, maxWidth: number, maxHeight: 
     columnCuts: cutsOf(columnDimension, width),
     hiddenCount: chunks.length - ranks.size,
   };
+}
+
+export function isBroken(state: PlacedChunk['state']): boolean {
+  return state === 'missing' || state === 'short';
 }
 
 /** The two dimensions that are cut most; where fewer are cut, the largest of the others. Rows come first. */

@@ -27,7 +27,7 @@ function makeDocument(state: ExplorerState, node: number, width: number, look: M
   const { model, checkpoint } = state;
   const lines: Line[] = [
     line(node === 0 ? nameText(checkpoint.path, width) : nameText(groupName(model, node), width), 'strong'),
-    countsLine(model, node),
+    ...countLines(model, node),
     BLANK,
     ...(node === 0 ? checkpointLines(checkpoint, width) : []),
     ...dtypeLines(state, node, width, look),
@@ -44,14 +44,16 @@ function groupName({ labels, parent }: TreeModel, node: number): string {
   return parts.join('.');
 }
 
-function countsLine({ tensorCount, objectCount, byteLength }: TreeModel, node: number): Line {
+function countLines({ tensorCount, objectCount, byteLength }: TreeModel, node: number): Line[] {
   const objects = objectCount[node]!;
-  const share =
-    byteLength[0] === 0 || node === 0 ? '' : `, ${percent(byteLength[node]! / byteLength[0]!)} of all`;
+  const isWhole = byteLength[0] === 0 || node === 0;
+  const share = isWhole ? '' : `, ${percent(byteLength[node]! / byteLength[0]!)} of all`;
   return [
-    span(formatCount(tensorCount[node]!, 'tensor'), 'accent'),
-    span(objects === 0 ? '' : `, ${formatCount(objects, 'object')}`),
-    span(`  ${formatBytes(byteLength[node]!)}${share}`),
+    [
+      span(formatCount(tensorCount[node]!, 'tensor'), 'accent'),
+      span(objects === 0 ? '' : `, ${formatCount(objects, 'object')}`),
+    ],
+    line(`${formatBytes(byteLength[node]!)}${share}`),
   ];
 }
 
@@ -61,12 +63,13 @@ function percent(share: number): string {
 
 function checkpointLines(checkpoint: ExploredCheckpoint, width: number): Line[] {
   const { format, torchEra, completeness, files, missingRanks, chunkCount } = checkpoint;
-  const missing = files.filter(({ byteLength }) => byteLength === null);
+  const isIndex = completeness === 'index_only';
+  const missing = isIndex ? [] : files.filter(({ byteLength }) => byteLength === null);
   const short = files.filter(({ requiredByteLength }) => requiredByteLength !== undefined);
   const label = (text: string): Span => span(text, 'dim');
-  const name = FORMAT_NAMES[format];
   const rows: Span[][] = [
-    [label('format'), span(torchEra === undefined ? name : `${name}, saved by torch ${torchEra}`)],
+    [label('format'), span(FORMAT_NAMES[format])],
+    ...(torchEra === undefined ? [] : [[label('saved by'), span(`torch ${torchEra}`)]]),
     [label('files'), span(formatCount(files.length))],
     ...(format === 'dcp' ? [[label('chunks'), span(formatCount(chunkCount))]] : []),
     [label('complete'), completenessSpan(completeness)],
@@ -83,7 +86,7 @@ function checkpointLines(checkpoint: ExploredCheckpoint, width: number): Line[] 
       .slice(0, MAX_NAMED)
       .map(({ relativePath }) => [label('short'), span(nameText(relativePath, width), 'error')]),
   ];
-  return [...tableLines(completeness === 'index_only' ? rows.slice(0, 4) : rows), BLANK];
+  return [...tableLines(rows), BLANK];
 }
 
 const MAX_NAMED = 4;

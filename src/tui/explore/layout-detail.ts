@@ -2,9 +2,9 @@ import { boxText, elementCountOf } from '../../checkpoint/box.js';
 import type { TensorEntry } from '../../checkpoint/checkpoint.js';
 import type { ExploredCheckpoint } from '../../ops/explore/explorer.js';
 import type { PlacedChunk, TensorLayout } from '../../ops/explore/tensor-layout.js';
-import { displayWidth, padEnd, padStart } from '../text-width.js';
+import { displayWidth, padEnd, padStart, wrapWords } from '../text-width.js';
 import { formatCount } from '../units.js';
-import { type ChunkMap, drawChunkMap } from './chunk-map.js';
+import { type ChunkMap, drawChunkMap, isBroken } from './chunk-map.js';
 import { chunkMapLines, type MapLook } from './chunk-map-lines.js';
 import { type Document, joined } from './document.js';
 import { BLANK, columnText, type Line, line, nameText, type Span, span } from './line.js';
@@ -19,8 +19,8 @@ export function layoutDocument(
 ): Document {
   const { layout, map, rankCount } = drawn(checkpoint, entry, width, height);
   const head: Line[] = [
-    line(sentence(layout, map, rankCount)),
-    ...notes(layout, map).map(note => line(note, 'dim')),
+    ...wrapWords(sentence(layout, map, rankCount), width).map(text => line(text)),
+    ...notes(layout, map).flatMap(note => wrapWords(note, width).map(text => line(text, 'dim'))),
     BLANK,
     ...(map.ranks.size === 0 && !map.cells.includes(-1)
       ? []
@@ -95,7 +95,7 @@ function cellsOf(chunk: PlacedChunk): ChunkCells {
     rank: chunk.rank === undefined ? '-' : String(chunk.rank),
     box: boxText(chunk),
     file: columnText(chunk.relativePath),
-    offset: formatCount(chunk.byteOffset),
+    offset: chunk.byteOffset === undefined ? '-' : formatCount(chunk.byteOffset),
     length: formatCount(chunk.byteLength),
     state: elementCountOf(chunk.sizes) === 0 ? 'there' : chunk.state,
   };
@@ -120,7 +120,7 @@ function chunkRows(layout: TensorLayout, width: number): Document {
     const tone = head ? 'dim' : 'plain';
     return [
       span(`${padStart(cells.rank, widths.rank)}  ${padEnd(cells.box, widths.box)}  `, tone),
-      span(padEnd(cells.file, widths.file), head ? 'dim' : cells.state === 'there' ? 'plain' : 'error'),
+      span(padEnd(cells.file, widths.file), head ? 'dim' : isBroken(cells.state) ? 'error' : 'plain'),
       span(`  ${padStart(cells.offset, widths.offset)}  ${padStart(cells.length, widths.length)}`, tone),
     ];
   };
@@ -149,7 +149,7 @@ function chunkRows(layout: TensorLayout, width: number): Document {
       const room = Math.max(8, width - indent.length - place.length);
       const spans: Span[] = [
         span(indent),
-        span(nameText(cells.file, room), cells.state === 'there' ? 'dim' : 'error'),
+        span(nameText(cells.file, room), isBroken(cells.state) ? 'error' : 'dim'),
         span(place, 'dim'),
       ];
       return spans;

@@ -55,6 +55,9 @@ export class LoadRunner {
 
   private async load(request: LoadRequest, key: string, signal: AbortSignal): Promise<Loaded> {
     switch (request.kind) {
+      case 'places':
+        await this.explorer.place();
+        return { state: 'done' };
       case 'lines':
         return { state: 'lines', lines: await this.explorer.linesOf(request.entry, request.width) };
       case 'window':

@@ -6,6 +6,8 @@ import { valuesGrid, windowBox } from './values-grid.js';
 
 /** Something that the screen shows and that must be read for it. */
 export type LoadRequest =
+  /** Where a torch.save file keeps its storages. */
+  | { kind: 'places'; entry: TensorEntry }
   | { kind: 'lines'; entry: ObjectEntry; width: number }
   | { kind: 'window'; entry: TensorEntry; box: Box }
   | { kind: 'statistics'; entry: TensorEntry };
@@ -32,7 +34,7 @@ export function shownLoad(state: ExplorerState): LoadRequest | undefined {
     const box = windowBox(entry.shape, state.origin, valuesGrid(entry, detailWidth, bodyHeight));
     return elementCountOf(box.sizes) === 0 ? undefined : { kind: 'window', entry, box };
   }
-  if (state.tab !== 'statistics') return undefined;
+  if (state.tab === 'layout') return state.checkpoint.needsPlaces ? { kind: 'places', entry } : undefined;
   const isAsked = state.wantsStatistics || byteLengthOf(entry) <= COUNTED_AT_ONCE_BYTE_LENGTH;
   return isAsked ? { kind: 'statistics', entry } : undefined;
 }
@@ -48,6 +50,7 @@ export function neededLoad(state: ExplorerState): LoadRequest | undefined {
 /** Equal for equal requests. */
 export function loadKey(request: LoadRequest): string {
   const { kind, entry } = request;
+  if (kind === 'places') return kind;
   const rest = kind === 'window' ? boxText(request.box) : kind === 'lines' ? String(request.width) : '';
   return `${kind} ${rest} ${entry.fqn}`;
 }

@@ -1,3 +1,4 @@
+import { displayWidth } from '../text-width.js';
 import { formatCount } from '../units.js';
 import { checkpointLine } from './checkpoint-line.js';
 import type { MapLook } from './chunk-map-lines.js';
@@ -65,7 +66,7 @@ function footLine(state: ExplorerState, width: number, unicode: boolean): Line {
   if (notice !== undefined) return fit([span(` ${columnText(notice)}`, 'accent')], width);
   const found = matchText(state);
   const place = `${found}${sort === 'saved' ? '' : `by ${sort}  `}${formatCount(cursor + 1)}/${formatCount(rows.length)} `;
-  return spread(keySpans(state, unicode), [span(place, 'dim')], width);
+  return spread(keySpans(state, unicode, width - place.length - 1), [span(place, 'dim')], width);
 }
 
 function matchText({ search, rows, cursor }: ExplorerState): string {
@@ -81,45 +82,53 @@ function tail(text: string, width: number): string {
   return characters.length <= width ? text : characters.slice(-width).join('');
 }
 
-function keySpans(state: ExplorerState, unicode: boolean): Span[] {
-  const keys = (pairs: readonly (readonly [string, string])[]): Span[] =>
-    pairs.flatMap(([key, what], i) => [
-      span(i === 0 ? ' ' : '  '),
-      span(key, 'accent'),
-      span(` ${what}`, 'dim'),
-    ]);
-  const [updown, inout, all] = unicode ? ['↑↓', '←→', '←→↑↓'] : ['j k', 'h l', 'arrows'];
+type KeyHint = readonly [key: string, what: string];
+
+/** As many of the keys as there is room for, the last two always. */
+function keySpans(state: ExplorerState, unicode: boolean, width: number): Span[] {
+  const hints = hintsFor(state, unicode);
+  const widthOf = (list: readonly KeyHint[]): number =>
+    list.reduce((sum, [key, what]) => sum + displayWidth(key) + what.length + 3, -1);
+  while (hints.length > 2 && widthOf(hints) > width) hints.splice(-3, 1);
+  return hints.flatMap(([key, what], i) => [
+    span(i === 0 ? ' ' : '  '),
+    span(key, 'accent'),
+    span(` ${what}`, 'dim'),
+  ]);
+}
+
+function hintsFor(state: ExplorerState, unicode: boolean): KeyHint[] {
+  const [updown, inout, all] = unicode ? ['↑↓', '←→', '←→↑↓'] : ['j k', 'h l', 'h j k l'];
   const isTensor = entryAtCursor(state)?.kind === 'tensor';
   if (state.isHelpOpen)
-    return keys([
+    return [
       [updown, 'scroll'],
       ['Esc', 'close'],
-    ]);
+    ];
+  const last: readonly KeyHint[] = [
+    ['?', 'help'],
+    ['q', 'quit'],
+  ];
   if (state.pane === 'detail') {
-    const move: readonly [string, string] =
-      isTensor && state.tab === 'values' ? [all, 'move'] : [updown, 'scroll'];
-    return keys([
-      move,
+    return [
+      isTensor && state.tab === 'values' ? [all, 'move'] : [updown, 'scroll'],
+      ['Tab', 'tree'],
       ...(isTensor
         ? ([
-            ['1 2 3', 'layout, values, statistics'],
+            ['1 2 3', 'tabs'],
             [':', 'go to'],
           ] as const)
         : []),
-      ['Tab', 'tree'],
-      ['?', 'help'],
-      ['q', 'quit'],
-    ]);
+      ...last,
+    ];
   }
-
-  return keys([
+  return [
     [updown, 'move'],
     [inout, 'fold'],
     ['/', 'search'],
+    ...(isTensor ? ([['1 2 3', 'tabs']] as const) : []),
     ['s', 'sort'],
     ['b', 'largest'],
-    ...(isTensor ? ([['2', 'values']] as const) : []),
-    ['?', 'help'],
-    ['q', 'quit'],
-  ]);
+    ...last,
+  ];
 }

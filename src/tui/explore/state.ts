@@ -61,6 +61,7 @@ export interface Prompt {
 export type Loaded =
   | { readonly state: 'reading'; readonly share: number }
   | { readonly state: 'failed'; readonly message: string; readonly hint: string | undefined }
+  | { readonly state: 'done' }
   | { readonly state: 'lines'; readonly lines: readonly string[] }
   | { readonly state: 'window'; readonly window: TensorWindow }
   | { readonly state: 'statistics'; readonly statistics: TensorStatistics };

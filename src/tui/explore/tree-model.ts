@@ -33,43 +33,51 @@ export function buildTree(entries: readonly Entry[], name: string): TreeModel {
   return numbered(grown(entries), entries, name);
 }
 
-/** The tree as it grows: nodes in the order in which they are met. */
-interface Growth {
-  labels: string[];
-  parent: number[];
-  entry: number[];
-  children: number[][];
+/** The tree as it grows, in columns too: nodes in the order in which they are met, siblings as linked lists. */
+class Growth {
+  readonly labels: string[] = [''];
+  readonly entry: number[] = [-1];
+  /** 0: there is none. */
+  readonly firstChild: number[] = [0];
+  readonly nextSibling: number[] = [0];
+  private readonly lastChild: number[] = [0];
+
+  add(parent: number, label: string, entry: number): number {
+    const node = this.labels.length;
+    this.labels.push(label);
+    this.entry.push(entry);
+    this.firstChild.push(0);
+    this.nextSibling.push(0);
+    this.lastChild.push(0);
+    const last = this.lastChild[parent]!;
+    if (last === 0) this.firstChild[parent] = node;
+    else this.nextSibling[last] = node;
+    this.lastChild[parent] = node;
+    return node;
+  }
 }
 
 function grown(entries: readonly Entry[]): Growth {
-  const growth: Growth = { labels: [''], parent: [0], entry: [-1], children: [[]] };
+  const growth = new Growth();
   const groups = new Map<string, number>();
-  const add = (parent: number, label: string, entry: number): number => {
-    const node = growth.labels.length;
-    growth.labels.push(label);
-    growth.parent.push(parent);
-    growth.entry.push(entry);
-    growth.children.push([]);
-    growth.children[parent]!.push(node);
-    return node;
-  };
   // Neighbours share most of their path: only where they part is a group looked up.
-  let open: { node: number; label: string }[] = [];
-  for (const [i, { fqn, path }] of entries.entries()) {
+  const open: { node: number; label: string }[] = [];
+  for (let i = 0; i < entries.length; i++) {
+    const { fqn, path } = entries[i]!;
     const labels = labelsOf(path, fqn);
     const last = labels.length - 1;
     let depth = 0;
     while (depth < last && open[depth]?.label === labels[depth]) depth++;
-    open = open.slice(0, depth);
+    open.length = Math.min(open.length, depth);
     for (; depth < last; depth++) {
-      const parent = open.at(-1)?.node ?? 0;
+      const parent = depth === 0 ? 0 : open[depth - 1]!.node;
       const label = labels[depth]!;
       const key = `${parent} ${label}`;
       let node = groups.get(key);
-      if (node === undefined) groups.set(key, (node = add(parent, label, -1)));
+      if (node === undefined) groups.set(key, (node = growth.add(parent, label, -1)));
       open.push({ node, label });
     }
-    add(open.at(-1)?.node ?? 0, labels[last]!, i);
+    growth.add(last === 0 ? 0 : open[last - 1]!.node, labels[last]!, i);
   }
   return growth;
 }
@@ -97,81 +105,100 @@ function labelsOf(path: EntryPath, fqn: string): string[] {
   return labels;
 }
 
-function numbered({ labels, entry, children }: Growth, entries: readonly Entry[], name: string): TreeModel {
-  const capacity = labels.length;
-  const model = {
-    labels: [] as string[],
-    parent: new Int32Array(capacity),
-    depth: new Uint16Array(capacity),
-    end: new Int32Array(capacity),
-    entry: new Int32Array(capacity),
-    byteLength: new Float64Array(capacity),
-    tensorCount: new Int32Array(capacity),
-    objectCount: new Int32Array(capacity),
-    dtypes: [] as string[],
-    nodeOfEntry: new Int32Array(entries.length),
+/** Numbers the nodes depth-first, leaves out groups of one group, and adds up what is below each. */
+function numbered(growth: Growth, entries: readonly Entry[], name: string): TreeModel {
+  const capacity = growth.labels.length;
+  const labels: string[] = [];
+  const parent = new Int32Array(capacity);
+  const depth = new Uint16Array(capacity);
+  const end = new Int32Array(capacity);
+  const entry = new Int32Array(capacity);
+  const shown = new Map<string, string>();
+  const add = (grownNode: number, label: string, above: number): number => {
+    const node = labels.length;
+    let text = shown.get(label);
+    if (text === undefined) shown.set(label, (text = printable(label.slice(0, MAX_LABEL_LENGTH))));
+    labels.push(text);
+    entry[node] = growth.entry[grownNode]!;
+    parent[node] = above;
+    depth[node] = node === 0 ? 0 : depth[above]! + 1;
+    return node;
   };
-  const visit = (grownNode: number, label: string, parent: number, depth: number): Map<DTypeInfo, number> => {
-    const node = model.labels.length;
-    model.labels.push(printable(label.slice(0, MAX_LABEL_LENGTH)));
-    model.dtypes.push('');
-    model.parent[node] = parent;
-    model.depth[node] = depth;
-    model.entry[node] = entry[grownNode]!;
-    let bytes = new Map<DTypeInfo, number>();
-    if (entry[grownNode] === -1) {
-      for (const first of children[grownNode]!) {
-        const { child, label: joined } = skipSingles(first);
-        const below = visit(child, joined, node, depth + 1);
-        bytes = bytes.size === 0 ? below : added(bytes, below);
-      }
-      sumUp(node, bytes);
-    } else bytes = leaf(node, entries[entry[grownNode]!]!);
-    model.end[node] = model.labels.length;
-    return bytes;
-  };
-  const skipSingles = (start: number): { child: number; label: string } => {
-    let child = start;
-    let label = labels[child]!;
-    while (children[child]!.length === 1 && entry[child] === -1) {
-      child = children[child]![0]!;
-      label += `.${labels[child]}`;
+  // What is still to be numbered: the next sibling at each level, and the node above.
+  const levels = [{ next: growth.firstChild[0]!, node: add(0, name, 0) }];
+  while (levels.length > 0) {
+    const level = levels.at(-1)!;
+    if (level.next === 0) {
+      end[level.node] = labels.length;
+      levels.pop();
+      continue;
     }
-    return { child, label };
-  };
-  const leaf = (node: number, of: Entry): Map<DTypeInfo, number> => {
-    model.nodeOfEntry[model.entry[node]!] = node;
-    if (of.kind === 'object') {
-      model.byteLength[node] = of.byteLength;
-      model.objectCount[node] = 1;
-      return new Map();
+    let child = level.next;
+    level.next = growth.nextSibling[child]!;
+    let label = growth.labels[child]!;
+    for (let only = onlyChild(growth, child); only !== 0; only = onlyChild(growth, child)) {
+      child = only;
+      label += `.${growth.labels[child]}`;
     }
-    const byteLength = elementCountOf(of.shape) * of.dtype.itemSize;
-    model.byteLength[node] = byteLength;
-    model.tensorCount[node] = 1;
-    model.dtypes[node] = of.dtype.short;
-    return new Map([[of.dtype, byteLength]]);
-  };
-  const sumUp = (node: number, bytes: ReadonlyMap<DTypeInfo, number>): void => {
-    for (let child = node + 1; child < model.labels.length; child = model.end[child]!) {
-      model.byteLength[node] = model.byteLength[node]! + model.byteLength[child]!;
-      model.tensorCount[node] = model.tensorCount[node]! + model.tensorCount[child]!;
-      model.objectCount[node] = model.objectCount[node]! + model.objectCount[child]!;
-    }
-    let most = -1;
-    for (const [dtype, byteLength] of bytes) {
-      if (byteLength <= most) continue;
-      most = byteLength;
-      model.dtypes[node] = dtype.short;
-    }
-  };
-  visit(0, name, 0, 0);
-  return { count: model.labels.length, ...model };
+    const node = add(child, label, level.node);
+    levels.push({ next: growth.firstChild[child]!, node });
+  }
+  const count = labels.length;
+  return { count, labels, parent, depth, end, entry, ...addedUp(entries, count, parent, entry) };
 }
 
-function added(a: Map<DTypeInfo, number>, b: ReadonlyMap<DTypeInfo, number>): Map<DTypeInfo, number> {
-  for (const [dtype, byteLength] of b) a.set(dtype, (a.get(dtype) ?? 0) + byteLength);
-  return a;
+/** 0: there is none, or there are more. */
+function onlyChild({ firstChild, nextSibling }: Growth, node: number): number {
+  const first = firstChild[node]!;
+  return first !== 0 && nextSibling[first] === 0 ? first : 0;
+}
+
+function addedUp(
+  entries: readonly Entry[],
+  count: number,
+  parent: Int32Array,
+  entry: Int32Array,
+): Pick<TreeModel, 'byteLength' | 'tensorCount' | 'objectCount' | 'dtypes' | 'nodeOfEntry'> {
+  const byteLength = new Float64Array(count);
+  const tensorCount = new Int32Array(count);
+  const objectCount = new Int32Array(count);
+  const nodeOfEntry = new Int32Array(entries.length);
+  const byType = new Map<DTypeInfo, Float64Array>();
+  for (let node = 0; node < count; node++) {
+    const of = entries[entry[node]!];
+    if (of === undefined) continue;
+    nodeOfEntry[entry[node]!] = node;
+    if (of.kind === 'object') {
+      byteLength[node] = of.byteLength;
+      objectCount[node] = 1;
+      continue;
+    }
+    byteLength[node] = elementCountOf(of.shape) * of.dtype.itemSize;
+    tensorCount[node] = 1;
+    let bytes = byType.get(of.dtype);
+    // Tensors without elements have a type too.
+    if (bytes === undefined) byType.set(of.dtype, (bytes = new Float64Array(count).fill(-1)));
+    bytes[node] = byteLength[node]!;
+  }
+  // A node comes after the one above it.
+  for (let node = count - 1; node > 0; node--) {
+    const above = parent[node]!;
+    byteLength[above] = byteLength[above]! + byteLength[node]!;
+    tensorCount[above] = tensorCount[above]! + tensorCount[node]!;
+    objectCount[above] = objectCount[above]! + objectCount[node]!;
+    for (const bytes of byType.values()) {
+      if (bytes[node] !== -1) bytes[above] = Math.max(0, bytes[above]!) + bytes[node]!;
+    }
+  }
+  const types = [...byType];
+  const dtypes = Array.from({ length: count }, (_, node) => {
+    let most: (typeof types)[number] | undefined;
+    for (const type of types) {
+      if (type[1][node] !== -1 && (most === undefined || type[1][node]! > most[1][node]!)) most = type;
+    }
+    return most === undefined ? '' : most[0].short;
+  });
+  return { byteLength, tensorCount, objectCount, dtypes, nodeOfEntry };
 }
 
 export function isGroup({ entry }: TreeModel, node: number): boolean {

@@ -4,7 +4,7 @@ import { chunkHolding } from '../../ops/explore/tensor-layout.js';
 import type { TensorWindow } from '../../ops/explore/tensor-numbers.js';
 import { padStart, shortenEnd } from '../text-width.js';
 import { formatCount } from '../units.js';
-import { BLANK, columnText, type Line, line, type Span, span } from './line.js';
+import { columnText, type Line, line, type Span, span } from './line.js';
 import type { ExplorerState, Loaded } from './state.js';
 import { type ValuesGrid, valuesGrid, windowBox } from './values-grid.js';
 import { waitingLines } from './waiting.js';
@@ -22,19 +22,19 @@ export function valuesDocument(
   const grid = valuesGrid(entry, width, height);
   const box = windowBox(shape, state.origin, grid);
   const what = shape.length === 0 ? 'one number' : `${boxText(box)} of [${shape.join(', ')}]`;
-  const head: Line[] = [[span(what), ...placeSpans(state, entry, box.offsets)], BLANK];
+  const head: Line[] = [line(what), placeLine(state, entry, box.offsets)];
   if (loaded?.state !== 'window') return [...head, ...waitingLines(loaded, width)];
   return [...head, ...gridLines(loaded.window, shape, grid)];
 }
 
 /** Which rank and file hold the first element that is shown. */
-function placeSpans({ checkpoint }: ExplorerState, entry: TensorEntry, position: readonly number[]): Span[] {
+function placeLine({ checkpoint }: ExplorerState, entry: TensorEntry, position: readonly number[]): Line {
   const layout = checkpoint.layoutOf(entry);
   const index = chunkHolding(layout, position);
-  if (index === undefined) return [span('  in no chunk', 'error')];
+  if (index === undefined) return line('begins in no chunk', 'error');
   const { rank, relativePath } = layout.chunkAt(index);
   const file = columnText(relativePath);
-  return [span(`  ${rank === undefined ? '' : `rank ${rank}, `}${file}`, 'dim')];
+  return line(rank === undefined ? file : `rank ${rank}, ${file}`, 'dim');
 }
 
 function gridLines(window: TensorWindow, shape: readonly number[], grid: ValuesGrid): Line[] {

@@ -10,7 +10,7 @@ export interface ValuesGrid {
   cellWidth: number;
 }
 
-/** Lines of the detail that values do not take: title, tabs, what is shown, where it is, the head of the columns. */
+/** Lines above the values: name, type, tabs, a blank, which they are, where they lie, the head of the columns. */
 export const VALUES_HEAD = 7;
 
 /** @param width, height of the detail */
