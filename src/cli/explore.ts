@@ -9,9 +9,9 @@ import { EndedBySignal } from './long-run.js';
 import type { Screens, Terminal } from './terminal.js';
 
 /** Runs `dcp explore` and returns the exit code. @throws as opening does; UsageError where there is no terminal. */
-export async function runExplore({ path }: ExploreRequest, { stdout }: Screens): Promise<number> {
-  requireTerminal(path, stdout);
-  const explorer = await open(path);
+export async function runExplore(request: ExploreRequest, { stdout }: Screens): Promise<number> {
+  requireTerminal(request.path, stdout);
+  const explorer = await open(request);
   // Not before: a signal ends the reading of an index at once, as nothing has to be put right.
   const ending = listenForEnding(process, () => {});
   try {
@@ -37,12 +37,12 @@ export async function runExplore({ path }: ExploreRequest, { stdout }: Screens):
 }
 
 /** An index of a hundred thousand tensors takes seconds, in which nothing can be drawn: a line says so before. */
-async function open(path: string): Promise<Explorer> {
+async function open({ path, keys }: ExploreRequest): Promise<Explorer> {
   const { stdout } = process;
   stdout.write(`reading the index of ${printable(path)} `);
   try {
     const { openExplorer } = await import('../ops/explore/explorer.js');
-    return await openExplorer(path);
+    return await openExplorer(path, keys === undefined ? {} : { keys });
   } finally {
     stdout.write('\r\u001b[2K');
   }

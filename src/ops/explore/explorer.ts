@@ -11,6 +11,7 @@ import {
   inspectFiles,
   missingRanksOf,
 } from '../completeness.js';
+import { globMatcher } from '../glob.js';
 import { openCheckpoint } from '../open.js';
 import { type StatsEntry, tensorStats } from '../stats.js';
 import { type TensorLayout, tensorLayout } from './tensor-layout.js';
@@ -44,6 +45,11 @@ export interface TensorStatistics {
   isWhole: boolean;
 }
 
+export interface ExplorerOptions {
+  /** Only entries whose FQN matches one of these globs (`*` any text, `?` one character). */
+  keys?: readonly string[];
+}
+
 export interface WatchOptions {
   signal?: AbortSignal;
   onProgress?: (progress: { byteCount: number; byteTotal: number }) => void;
@@ -60,8 +66,12 @@ export class Explorer {
   readonly checkpoint: ExploredCheckpoint;
   private isPlaced = false;
 
-  constructor(private readonly source: Checkpoint) {
-    const { path, format, provenance, entries, chunks } = source;
+  constructor(
+    private readonly source: Checkpoint,
+    { keys }: ExplorerOptions = {},
+  ) {
+    const { path, format, provenance, chunks } = source;
+    const isWanted = keys === undefined ? () => true : globMatcher(keys);
     const files = inspectFiles(source);
     const completeness = completenessOf(source);
     this.checkpoint = {
@@ -71,7 +81,7 @@ export class Explorer {
       completeness,
       missingRanks: missingRanksOf(source),
       files,
-      entries,
+      entries: source.entries.filter(({ fqn }) => isWanted(fqn)),
       chunkCount: chunks.count,
       needsPlaces: format === 'torch' || format === 'torchscript',
       layoutOf: entry =>
@@ -161,6 +171,6 @@ function byteLengthByFile({ chunks, files, entries }: Checkpoint): Float64Array 
 }
 
 /** Opens a checkpoint of any format to look around in. The caller closes it. @throws as opening does. */
-export async function openExplorer(path: string): Promise<Explorer> {
-  return new Explorer(await openCheckpoint(path));
+export async function openExplorer(path: string, options: ExplorerOptions = {}): Promise<Explorer> {
+  return new Explorer(await openCheckpoint(path), options);
 }

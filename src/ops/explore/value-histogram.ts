@@ -55,11 +55,12 @@ function binned(
   if (min > max) return undefined;
   const counts = new Array<number>(min === max ? 1 : binCount).fill(0);
   let total = 0;
-  // Halves: the span of float64 numbers may be beyond float64.
-  const halfSpan = max / 2 - min / 2;
+  // The span of float64 numbers may be beyond float64: then halves are compared.
+  const scale = Number.isFinite(max - min) ? 1 : 0.5;
+  const span = max * scale - min * scale;
   each((value, count) => {
     if (!Number.isFinite(value)) return;
-    const share = halfSpan === 0 ? 0 : (value / 2 - min / 2) / halfSpan;
+    const share = span === 0 ? 0 : (value * scale - min * scale) / span;
     const bin = Math.min(counts.length - 1, Math.floor(share * counts.length));
     counts[bin] = counts[bin]! + count;
     total += count;

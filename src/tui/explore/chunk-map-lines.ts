@@ -14,7 +14,7 @@ const LETTERS = '0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ'
 export function chunkMapLines(map: ChunkMap, shape: readonly number[], look: MapLook): Line[] {
   const { rowDimension, columnDimension, height } = map;
   const rowLabels = rowDimension === undefined ? [] : cutLabels(map.rowCuts, height);
-  const rulerWidth = Math.max(0, ...rowLabels.map(label => label?.length ?? 0));
+  const rulerWidth = rowDimension === undefined ? 0 : String(shape[rowDimension]).length;
   const indent = rulerWidth === 0 ? '' : ' '.repeat(rulerWidth + 1);
   const lines: Line[] = [];
   if (columnDimension !== undefined) {
@@ -44,10 +44,10 @@ function columnRuler({ columnCuts, width }: ChunkMap, size: number): string {
   for (const { element, cell } of columnCuts) {
     const text = String(element);
     if (ruler !== '' && cell <= ruler.length) continue;
-    if (cell + text.length + 1 + end.length > width) break;
+    if (cell + text.length > width) break;
     ruler = ruler.padEnd(cell) + text;
   }
-  return `${ruler.padEnd(width - end.length)}${end}`;
+  return ruler.length + 1 + end.length > width ? ruler : ruler.padEnd(width - end.length) + end;
 }
 
 /** Cells that show the rank of their chunk instead of its colour: in the middle of it, where there is room. */

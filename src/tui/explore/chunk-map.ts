@@ -15,7 +15,7 @@ export interface ChunkMap {
   readonly ranks: ReadonlyMap<number, number | undefined>;
   /** Chunks in a cell that cannot be read. */
   readonly broken: ReadonlySet<number>;
-  /** Elements where a chunk begins, with the cell that it begins in. */
+  /** Elements where a chunk, or a hole, begins, with the cell that it begins in. */
   readonly rowCuts: readonly Cut[];
   readonly columnCuts: readonly Cut[];
   /** Chunks that are in no cell: empty, too thin, or behind another in a dimension that is not drawn. */
@@ -40,19 +40,17 @@ const MIN_MATRIX_HEIGHT = 4;
 export function drawChunkMap(layout: TensorLayout, maxWidth: number, maxHeight: number): ChunkMap {
   const chunks = Array.from({ length: layout.chunkCount }, (_, i) => layout.chunkAt(i));
   const { shape } = layout;
-  const starts = shape.map((_, d) =>
-    [...new Set(chunks.map(({ offsets }) => offsets[d]!))].sort((a, b) => a - b),
-  );
+  const starts = shape.map((size, d) => cutsAlong(chunks, d, size));
   const [rowDimension, columnDimension] = drawnDimensions(shape, starts);
   const startsOf = (d: number | undefined): number[] => (d === undefined ? [] : starts[d]!);
   const { width, height } = sizeOf(
     {
       size: rowDimension === undefined ? undefined : shape[rowDimension]!,
-      cuts: startsOf(rowDimension).length,
+      cuts: startsOf(rowDimension),
     },
     {
       size: columnDimension === undefined ? undefined : shape[columnDimension]!,
-      cuts: startsOf(columnDimension).length,
+      cuts: startsOf(columnDimension),
     },
     Math.min(maxWidth, MAX_WIDTH),
     maxHeight,
@@ -94,6 +92,16 @@ export function isBroken(state: PlacedChunk['state']): boolean {
   return state === 'missing' || state === 'short';
 }
 
+/** Where chunks begin, and where they end before the tensor does: in a whole one something begins there too. */
+function cutsAlong(chunks: readonly PlacedChunk[], d: number, size: number): number[] {
+  const cuts = new Set([0]);
+  for (const { offsets, sizes } of chunks) {
+    if (sizes.includes(0)) continue;
+    for (const cut of [offsets[d]!, offsets[d]! + sizes[d]!]) if (cut < size) cuts.add(cut);
+  }
+  return [...cuts].sort((a, b) => a - b);
+}
+
 /** The two dimensions that are cut most; where fewer are cut, the largest of the others. Rows come first. */
 function drawnDimensions(
   shape: readonly number[],
@@ -111,7 +119,7 @@ function drawnDimensions(
 
 interface Axis {
   size: number | undefined;
-  cuts: number;
+  cuts: readonly number[];
 }
 
 function sizeOf(
@@ -123,23 +131,25 @@ function sizeOf(
   if (column.size === undefined) return { width: Math.min(2, maxWidth), height: 1 };
   const height = Math.max(1, maxHeight);
   if (row.size === undefined) {
-    return { width: even(maxWidth, column.cuts), height: Math.min(STRIP_HEIGHT, height) };
+    return { width: even(maxWidth, maxWidth, column), height: Math.min(STRIP_HEIGHT, height) };
   }
   const aspect = Math.max(row.size, 1) / Math.max(column.size, 1);
   let [w, h] = [maxWidth, (maxWidth * aspect) / CELL_ASPECT];
   if (h > height) [w, h] = [(height * CELL_ASPECT) / aspect, height];
-  return {
-    width: even(Math.min(maxWidth, Math.max(Math.round(w), MIN_MATRIX_WIDTH)), column.cuts),
-    height: even(
-      Math.min(height, Math.max(Math.round(h), MIN_MATRIX_HEIGHT, Math.min(row.cuts, height))),
-      row.cuts,
-    ),
-  };
+  const wide = Math.min(maxWidth, Math.max(Math.round(w), MIN_MATRIX_WIDTH));
+  const high = Math.min(height, Math.max(Math.round(h), MIN_MATRIX_HEIGHT, row.cuts.length));
+  return { width: even(wide, maxWidth, column), height: even(high, height, row) };
 }
 
-/** A little less, where equal parts then have equally many cells. */
-function even(extent: number, parts: number): number {
-  return parts > 1 && parts <= extent ? extent - (extent % parts) : Math.max(1, extent);
+/** About as many cells as wanted, with all cuts between two of them where `most` cells are enough for that. */
+function even(wanted: number, most: number, { size = 1, cuts }: Axis): number {
+  const parts = size / cuts.reduce(greatestCommonDivisor, size);
+  if (parts > 1 && parts <= most) return Math.max(parts, wanted - (wanted % parts));
+  return Math.max(1, wanted);
+}
+
+function greatestCommonDivisor(a: number, b: number): number {
+  return b === 0 ? a : greatestCommonDivisor(b, a % b);
 }
 
 /** A cell shows what is at its middle. */

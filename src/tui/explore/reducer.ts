@@ -311,7 +311,10 @@ function settled(state: ExplorerState): ExplorerState {
   );
   const kept = { ...state, top };
   if (state.isHelpOpen) {
-    return { ...kept, detailTop: clampedTop(state.detailTop, helpDocument(state.columns).height, height) };
+    return {
+      ...kept,
+      detailTop: clampedTop(state.detailTop, helpDocument(state.columns, true).height, height),
+    };
   }
   if (detailWidth === 0 || state.detailTop === 0) return { ...kept, detailTop: Math.max(0, state.detailTop) };
   const document = detailDocument(state, detailWidth, height, PLAIN);

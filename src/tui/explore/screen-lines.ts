@@ -23,7 +23,11 @@ export function screenLines(state: ExplorerState, look: MapLook): Line[] {
   const head = checkpointLine(state.checkpoint, state.model, columns);
   const foot = footLine(state, columns, look.unicode);
   if (state.isHelpOpen)
-    return [head, ...scrolled(helpDocument(columns), state.detailTop, columns - 1, bodyHeight, 1), foot];
+    return [
+      head,
+      ...scrolled(helpDocument(columns, look.unicode), state.detailTop, columns - 1, bodyHeight, 1),
+      foot,
+    ];
   const tree = treeWidth === 0 ? undefined : treeLines(state, treeWidth, bodyHeight, look.unicode);
   const detail =
     detailWidth === 0

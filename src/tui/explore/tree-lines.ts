@@ -11,6 +11,8 @@ const SHAPE_WIDTH = 20;
 /** Columns below which the type, and the shape, are left to the detail. */
 const WITH_DTYPE = 46;
 const WITH_SHAPE = 66;
+/** Columns below which a level is moved to the right by one only. */
+const NARROW = 44;
 /** Deeper rows are not moved further to the right: their names must have room. */
 const MAX_INDENT_SHARE = 0.4;
 
@@ -40,7 +42,8 @@ function treeLine(
   const isAtCursor = row === cursor;
   const cells = rightCells(state, node, width);
   const rightWidth = cells.reduce((sum, { text }) => sum + text.length, 0);
-  const indent = Math.min(model.depth[node]! * 2, Math.floor(width * MAX_INDENT_SHARE));
+  const step = width < NARROW ? 1 : 2;
+  const indent = Math.min(model.depth[node]! * step, Math.floor(width * MAX_INDENT_SHARE));
   const mark = foldMark(state, node, unicode);
   const nameWidth = Math.max(1, width - 1 - indent - 2 - rightWidth - 1);
   const name = nameText(model.labels[node]!, nameWidth);
