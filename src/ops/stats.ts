@@ -9,6 +9,7 @@ import { tensorsInObjects } from '../torch/object-tensors.js';
 import { globMatcher } from './glob.js';
 import { openCheckpoint } from './open.js';
 import type { Progress } from './progress.js';
+import { requireDataAtHand, requireSameCheckpoint } from './reading.js';
 
 export interface StatsOptions {
   /** Only tensors whose FQN matches one of these globs (`*` any text, `?` one character). */
@@ -89,6 +90,7 @@ export async function checkpointStats(path: string, options: StatsOptions = {}):
   options.onProgress?.({ phase: 'open' });
   const checkpoint = await openCheckpoint(path);
   try {
+    requireDataAtHand(checkpoint);
     return await stats(checkpoint, options);
   } finally {
     checkpoint.close();
@@ -98,7 +100,7 @@ export async function checkpointStats(path: string, options: StatsOptions = {}):
 async function stats(checkpoint: Checkpoint, options: StatsOptions): Promise<StatsReport> {
   options.onProgress?.({ phase: 'plan' });
   const wanted = await wantedTensors(checkpoint, options.keys);
-  const { entries, byteLength, device, crc } = await count(wanted, options);
+  const { entries, byteLength, device, crc } = await count(checkpoint, wanted, options);
   return {
     schema: 1,
     path: checkpoint.path,
@@ -125,7 +127,7 @@ export async function tensorStats(
   options: Omit<StatsOptions, 'keys'> = {},
 ): Promise<StatsEntry> {
   await checkpoint.resolve([entry]);
-  const { entries } = await count([{ entry, source: checkpoint }], options);
+  const { entries } = await count(checkpoint, [{ entry, source: checkpoint }], options);
   return entries[0]!;
 }
 
@@ -136,7 +138,11 @@ interface Counted {
   crc: CrcReport | undefined;
 }
 
-async function count(wanted: readonly WantedBox[], options: StatsOptions): Promise<Counted> {
+async function count(
+  checkpoint: Checkpoint,
+  wanted: readonly WantedBox[],
+  options: StatsOptions,
+): Promise<Counted> {
   const records = planTensorRecords(wanted);
   const { workers, signal, crc = true, histogram = false } = options;
   const device = await openDevice(options.device, workers === undefined ? {} : { workers });
@@ -147,6 +153,7 @@ async function count(wanted: readonly WantedBox[], options: StatsOptions): Promi
       ...(signal === undefined ? {} : { signal }),
       onProgress: progress => options.onProgress?.({ phase: 'count', ...progress }),
     });
+    requireSameCheckpoint(checkpoint, records.plan);
     return {
       entries: wanted.map(({ entry }, i) => statsEntry(entry, run.results[i]!)),
       byteLength: records.plan.recordByteLength,
