@@ -100,6 +100,49 @@ export async function checkpointStats(path: string, options: StatsOptions = {}):
 async function stats(checkpoint: Checkpoint, options: StatsOptions): Promise<StatsReport> {
   options.onProgress?.({ phase: 'plan' });
   const wanted = await wantedTensors(checkpoint, options.keys);
+  const { entries, byteLength, device, crc } = await count(checkpoint, wanted, options);
+  return {
+    schema: 1,
+    path: checkpoint.path,
+    format: checkpoint.format,
+    device,
+    tensors: entries.length,
+    parameters: entries.reduce((sum, { elementCount }) => sum + elementCount, 0),
+    byteLength,
+    ...(crc === undefined ? {} : { crc }),
+    total: sumOfStats(entries),
+    dtypes: dtypeRows(entries),
+    problems: problemsOf(entries),
+    entries,
+  };
+}
+
+/**
+ * Statistics of one tensor of an open checkpoint.
+ * @throws as {@link checkpointStats}.
+ */
+export async function tensorStats(
+  checkpoint: Checkpoint,
+  entry: TensorEntry,
+  options: Omit<StatsOptions, 'keys'> = {},
+): Promise<StatsEntry> {
+  await checkpoint.resolve([entry]);
+  const { entries } = await count(checkpoint, [{ entry, source: checkpoint }], options);
+  return entries[0]!;
+}
+
+interface Counted {
+  entries: StatsEntry[];
+  byteLength: number;
+  device: DeviceDescription;
+  crc: CrcReport | undefined;
+}
+
+async function count(
+  checkpoint: Checkpoint,
+  wanted: readonly WantedBox[],
+  options: StatsOptions,
+): Promise<Counted> {
   const records = planTensorRecords(wanted);
   const { workers, signal, crc = true, histogram = false } = options;
   const device = await openDevice(options.device, workers === undefined ? {} : { workers });
@@ -111,20 +154,11 @@ async function stats(checkpoint: Checkpoint, options: StatsOptions): Promise<Sta
       onProgress: progress => options.onProgress?.({ phase: 'count', ...progress }),
     });
     requireSameCheckpoint(checkpoint, records.plan);
-    const entries = wanted.map(({ entry }, i) => statsEntry(entry, run.results[i]!));
     return {
-      schema: 1,
-      path: checkpoint.path,
-      format: checkpoint.format,
-      device: device.describe(),
-      tensors: entries.length,
-      parameters: entries.reduce((sum, { elementCount }) => sum + elementCount, 0),
+      entries: wanted.map(({ entry }, i) => statsEntry(entry, run.results[i]!)),
       byteLength: records.plan.recordByteLength,
-      ...(run.crc === undefined ? {} : { crc: run.crc }),
-      total: sumOfStats(entries),
-      dtypes: dtypeRows(entries),
-      problems: problemsOf(entries),
-      entries,
+      device: device.describe(),
+      crc: run.crc,
     };
   } finally {
     await device.close();
