@@ -192,7 +192,7 @@ suite('io/output-directory: a directory that exists', ({ test, each }) => {
     throws(() => OutputDirectory.create(root, dcpNames), {
       code: 'usage',
       message: new RegExp(
-        `Another conversion is writing into the directory \\(found process ${process.pid} on`,
+        `Another conversion is making this output \\(found process ${process.pid} on`,
       ),
     });
     is(readdirSync(root).length, 1);

@@ -34,6 +34,7 @@ export interface ConvertRequest extends StepRequest, ReshardRequest {
   source: string;
   destination: string;
   force: boolean;
+  resume: boolean;
   skipExisting: boolean;
   dryRun: boolean;
   strict: boolean;
@@ -61,6 +62,12 @@ export const convertCommand: Command = {
   positionals: [{ name: 'mode', kind: 'optional' }, { name: 'src' }, { name: 'dst' }],
   options: [
     { name: 'force', kind: 'flag', describe: 'Replace a destination that exists' },
+    {
+      name: 'resume',
+      kind: 'flag',
+      describe:
+        'Finish a conversion that ended in the middle: what it has done is proved and kept. If this one is interrupted, what is done stays for the next --resume',
+    },
     {
       name: 'skip-existing',
       kind: 'flag',
@@ -186,6 +193,10 @@ export const convertCommand: Command = {
       'dcp convert dcp_to_torch step-1000/ model.pth --wait 10m',
     ],
     [
+      'A large one that may be stopped, and goes on where it was',
+      'dcp convert dcp_to_torch step-1000/ model.pth --resume',
+    ],
+    [
       'What is left of a checkpoint after a disk failed',
       'dcp convert dcp_to_torch step-1000/ rest.pth --salvage --json',
     ],
@@ -217,6 +228,7 @@ function convertRequest(given: GivenArguments): ConvertRequest {
     source,
     destination,
     force: flag('force'),
+    resume: flag('resume'),
     skipExisting: flag('skip-existing'),
     dryRun: flag('dry-run'),
     strict: flag('strict'),
@@ -242,6 +254,8 @@ function convertRequest(given: GivenArguments): ConvertRequest {
   };
   if (request.salvage && !request.crc)
     throw new UsageError(`--salvage needs checksums: without them nothing is proved`);
+  if (request.resume && !request.crc)
+    throw new UsageError('--resume needs checksums: without them nothing is proved');
   if (given.value('device') !== undefined && !request.check) {
     throw new UsageError('--device is for --check', { hint: 'Copying needs no device.' });
   }
@@ -308,9 +322,11 @@ function requireStreamable(request: ConvertRequest): void {
       ? 'json'
       : request.force
         ? 'force'
-        : request.skipExisting
-          ? 'skip-existing'
-          : undefined;
+        : request.resume
+          ? 'resume'
+          : request.skipExisting
+            ? 'skip-existing'
+            : undefined;
   if (clash !== undefined) {
     throw new UsageError(`--${clash} does not go with stdout as destination`, {
       hint: 'stdout carries the file itself; what is said goes to stderr.',
