@@ -142,16 +142,16 @@ export function requireNoOtherRun(ownTemporary: string): void {
  * anybody could have put them there.
  *
  * @param mode the permissions that the output's files may have at most
- * @returns its new path; undefined where it is gone, or is not such.
- * @throws FileError
+ * @returns its new path; undefined where it is gone.
+ * @throws UsageError where it is not such, FileError
  */
 export function takeOver(leftover: Leftover, mode: number): string | undefined {
   const { path, kind, place, journalPath } = leftover;
-  if (journalPath === undefined || !isOwn(journalPath, 'file', 0o666)) return undefined;
-  if (!isOwn(path, kind, kind === 'directory' ? 0o777 : mode)) return undefined;
+  if (journalPath === undefined || lookAtName(path) === undefined) return undefined;
+  requireOwn(journalPath, 'file', 0o666);
+  requireOwn(path, kind, kind === 'directory' ? 0o777 : mode);
   if (kind === 'directory') {
-    const names = listNames(path);
-    if (!names.every(name => isOwn(join(path, name), 'file', mode))) return undefined;
+    for (const name of listNames(path)) requireOwn(join(path, name), 'file', mode);
     return claim(leftover);
   }
   if (place !== 'beside') return undefined;
@@ -166,11 +166,21 @@ export function takeOver(leftover: Leftover, mode: number): string | undefined {
   return ours;
 }
 
-function isOwn(path: string, kind: 'file' | 'directory', mode: number): boolean {
+function requireOwn(path: string, kind: 'file' | 'directory', mode: number): void {
   const status = lookAtName(path);
-  if (status === undefined || kindOf(status) !== kind || status.isSymbolicLink()) return false;
-  if (process.geteuid !== undefined && Number(status.uid) !== process.geteuid()) return false;
-  return (kind === 'directory' || status.nlink === 1n) && (Number(status.mode) & 0o777 & ~mode) === 0;
+  const isOurs =
+    status !== undefined &&
+    kindOf(status) === kind &&
+    !status.isSymbolicLink() &&
+    (process.geteuid === undefined || Number(status.uid) === process.geteuid()) &&
+    (kind === 'directory' || status.nlink === 1n) &&
+    (Number(status.mode) & 0o777 & ~mode) === 0;
+  if (isOurs) return;
+  throw new UsageError('The unfinished conversion is not safe to go on with', {
+    expected: `a ${kind} of this user, with one name, and no more permissions than the output`,
+    path,
+    hint: 'Without --resume, --force removes it and starts again.',
+  });
 }
 
 /** Makes a temporary ours by its name: of two runs that clean up at a time, one gets it. */
