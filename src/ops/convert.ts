@@ -136,7 +136,7 @@ export async function convert(
   const source = await whenComplete(given, options);
   const from = options.from ?? (await formatOfSource(source));
   const to = options.to ?? formatOfDestination(from, destination);
-  await requireSource(source, from);
+  await requireSource(source, from, to);
   const target = TARGETS[to].destinationAt(destination, options);
   return convertTo(source, target, from, to, options, descendedWarning(given, source));
 }
@@ -155,7 +155,7 @@ export async function convertToStream(
 ): Promise<ConvertResult> {
   const source = await whenComplete(given, options);
   const from = options.from ?? (await formatOfSource(source));
-  await requireSource(source, from);
+  await requireSource(source, from, options.to);
   return convertTo(
     source,
     streamDestination(sink),
