@@ -187,6 +187,19 @@ export class TensorGatherer {
   }
 }
 
+/** The gatherers of one plan, one for each place that tensors come from. */
+export class Gatherers {
+  private readonly known = new Map<TensorSource, TensorGatherer>();
+
+  constructor(private readonly plan: CopyPlanBuilder) {}
+
+  of(source: TensorSource): TensorGatherer {
+    let gatherer = this.known.get(source);
+    if (gatherer === undefined) this.known.set(source, (gatherer = new TensorGatherer(source, this.plan)));
+    return gatherer;
+  }
+}
+
 /** Rows of a page of plan storages. */
 const PAGE = 1024;
 

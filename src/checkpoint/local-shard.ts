@@ -1,7 +1,8 @@
 import { LimitError, UsageError } from '../errors.js';
-import { type Box, elementCountOf } from './box.js';
+import { type Box, contiguousStride, elementCountOf } from './box.js';
 import type { DeviceMesh } from './mesh.js';
 import { type Placement, placementText } from './placements.js';
+import { type Selection, selectionOfBox } from './slice.js';
 
 /** How tensors are spread over ranks, and which rank is meant: a DTensor's device mesh and placements. */
 export interface Sharding {
@@ -167,4 +168,13 @@ function tooManyBoxes(): LimitError {
   return new LimitError('The placements take the tensor apart into too many boxes', {
     expected: `${MAX_BOXES} on a rank at most`,
   });
+}
+
+/** What of the tensor a shard holds, box by box, and where each begins in the local tensor, in elements. */
+export function selectionsOf({ shape, boxes }: LocalShard): { selection: Selection; recordOffset: number }[] {
+  const stride = contiguousStride(shape);
+  return boxes.map(({ box, localOffsets }) => ({
+    selection: selectionOfBox(box),
+    recordOffset: localOffsets.reduce((sum, offset, d) => sum + offset * stride[d]!, 0),
+  }));
 }

@@ -65,6 +65,16 @@ export function deviceOf(given: GivenArguments, otherwise: DeviceChoice = 'auto'
   return choiceOf('device', given.value('device') ?? otherwise, DEVICES);
 }
 
+/** The value of an option, if it is given. @throws UsageError as {@link choiceOf}. */
+export function choiceIn<Word extends string>(
+  given: GivenArguments,
+  option: string,
+  known: readonly Word[],
+): Word | undefined {
+  const word = given.value(option);
+  return word === undefined ? undefined : choiceOf(option, word, known);
+}
+
 /** @throws UsageError where a word is none of those that the option knows. */
 export function choiceOf<Word extends string>(option: string, word: string, known: readonly Word[]): Word {
   const found = known.find(name => name === word);

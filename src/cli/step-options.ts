@@ -1,6 +1,6 @@
-import { UsageError } from '../errors.js';
 import type { Layout, Part } from '../index.js';
 import type { GivenArguments, OptionRow } from './command.js';
+import { choiceIn } from './shared-options.js';
 
 /** What is to become of a checkpoint between its source and its destination. */
 export interface StepRequest {
@@ -74,31 +74,19 @@ export const STEP_OPTIONS: readonly OptionRow[] = [
 ];
 
 /** @throws UsageError for a word that an option does not know. */
-export function stepsOf({ flag, value, values }: GivenArguments): StepRequest {
+export function stepsOf(given: GivenArguments): StepRequest {
+  const { flag, value, values } = given;
   return {
-    part: oneOf(value('part'), 'part', ['model', 'optim', 'all']) ?? 'all',
+    part: choiceIn(given, 'part', ['model', 'optim', 'all']) ?? 'all',
     include: values('include'),
     exclude: values('exclude'),
-    optimKeys: oneOf(value('optim-keys'), 'optim-keys', ['fqn']),
+    optimKeys: choiceIn(given, 'optim-keys', ['fqn']),
     unwrap: flag('unwrap'),
     cleanFqns: flag('clean-fqns'),
     stripPrefix: value('strip-prefix'),
     addPrefix: value('add-prefix'),
     rename: values('rename'),
-    layout: oneOf(value('layout'), 'layout', ['nested', 'flat']),
+    layout: choiceIn(given, 'layout', ['nested', 'flat']),
     dtype: values('dtype'),
   };
-}
-
-export function oneOf<Word extends string>(
-  given: string | undefined,
-  option: string,
-  words: readonly Word[],
-): Word | undefined {
-  if (given === undefined) return undefined;
-  const word = words.find(each => each === given);
-  if (word !== undefined) return word;
-  throw new UsageError(`--${option} has no value ${given === '' ? 'that is empty' : given}`, {
-    expected: words.join(', '),
-  });
 }

@@ -16,7 +16,7 @@ import type { DiffReport } from './diff-report.js';
 import { descendedWarning, locateCheckpoint } from './locate.js';
 import { type Loss, lossesOfMap } from './losses.js';
 import type { Progress } from './progress.js';
-import type { DroppedTie, TiePolicy } from './safetensors-save.js';
+import { type DroppedTie, TIE_POLICIES, type TiePolicy } from './safetensors-save.js';
 import { type NamedGlobal, namedGlobals, requireAcceptable } from './safety.js';
 import { type LostEntry, type Salvaged, salvage } from './salvage.js';
 import { Resharding, type ReshardOptions } from './sharding.js';
@@ -150,7 +150,7 @@ export async function convert(
 export async function convertToStream(
   given: string,
   sink: ByteSink,
-  options: Omit<ConvertOptions, 'force' | 'skipExisting' | 'resume'> &
+  options: Omit<ConvertOptions, 'force' | 'skipExisting' | 'resume' | 'check' | 'device'> &
     ConvertFormats & { to: 'torch' | 'safetensors' },
 ): Promise<ConvertResult> {
   const source = await whenComplete(given, options);
@@ -330,10 +330,18 @@ function requireFitting(
       if (options[name] !== undefined) refuse(name, 'a DCP directory');
     }
   }
+  if (options.check === true && kind === 'stream')
+    refuse('check', 'a file or a directory, which can be read back');
   if (options.ties !== undefined && !isSafetensors) refuse('ties', 'safetensors');
   if (maxShardByteLength !== undefined && !isShards)
     refuse('maxShardByteLength', 'a directory of safetensors');
   if (options.copyAssets !== undefined && !isShards) refuse('copyAssets', 'a directory of safetensors');
+  if (options.ties !== undefined && !TIE_POLICIES.includes(options.ties)) {
+    throw new UsageError('ties is not one of its words', {
+      expected: TIE_POLICIES.join(', '),
+      found: String(options.ties),
+    });
+  }
   if (maxShardByteLength !== undefined && !(maxShardByteLength > 0)) {
     throw new UsageError('maxShardByteLength is no number of bytes', { found: maxShardByteLength });
   }

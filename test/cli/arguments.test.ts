@@ -245,7 +245,7 @@ const BAD: [line: string, message: RegExp, hint: RegExp][] = [
   ],
   ['convert dcp_to_torch a b --copy-assets c', /--copy-assets is for directories of safetensors/, /^$/],
   ['convert torch_to_safetensors a b --max-shard-size big', /--max-shard-size is not a size/, /^$/],
-  ['convert a b --part weights', /--part has no value weights .*model, optim, all/, /^$/],
+  ['convert a b --part weights', /--part does not know weights .*model, optim, all/, /^$/],
   ['convert dcp_to_torch a b --force --skip-existing', /contradict/, /replaces/],
   ['convert dcp_to_torch a b --workers', /--workers needs a value/, /dcp --help/],
   ['inspect a --keys', /--keys needs a value/, /dcp --help/],

@@ -7,6 +7,7 @@ import { millisecondsOf } from '../duration.js';
 import { MAP_OPTIONS, mapOf } from '../map-options.js';
 import { RESHARD_OPTIONS, type ReshardRequest, reshardOf } from '../reshard-options.js';
 import {
+  choiceIn,
   DEVICE_OF_COMPARISON_OPTION,
   deviceOf,
   JSON_OPTION,
@@ -17,7 +18,7 @@ import {
   WORKERS_OPTION,
   workersOf,
 } from '../shared-options.js';
-import { oneOf, STEP_OPTIONS, type StepRequest, stepsOf } from '../step-options.js';
+import { STEP_OPTIONS, type StepRequest, stepsOf } from '../step-options.js';
 
 const FORMATS = ['dcp', 'torch', 'safetensors'] as const;
 type Format = (typeof FORMATS)[number];
@@ -241,7 +242,7 @@ function convertRequest(given: GivenArguments): ConvertRequest {
     ...reshardOf(given),
     maxShardByteLength:
       maxShardSize === undefined ? undefined : parseByteSize(maxShardSize, 'max-shard-size'),
-    ties: oneOf(value('ties'), 'ties', ['drop', 'copy', 'refuse']),
+    ties: choiceIn(given, 'ties', ['drop', 'copy', 'refuse']),
     copyAssets: value('copy-assets'),
     check: flag('check'),
     device: deviceOf(given, 'cpu'),

@@ -2,6 +2,7 @@ import { UsageError } from '../../errors.js';
 import type { DeviceChoice, StatsOrder } from '../../index.js';
 import type { Command, GivenArguments } from '../command.js';
 import {
+  choiceIn,
   choiceOf,
   DEVICE_OPTION,
   deviceOf,
@@ -97,15 +98,14 @@ export const statsCommand: Command = {
 };
 
 function statsRequest(given: GivenArguments): StatsRequest {
-  const { words, flag, value, values } = given;
+  const { words, flag, values } = given;
   const [path = ''] = words;
   requireNotStdin(path);
-  const sort = value('sort');
   const request: StatsRequest = {
     command: 'stats',
     path,
     keys: values('keys'),
-    sort: sort === undefined ? undefined : choiceOf('sort', sort, ORDERS),
+    sort: choiceIn(given, 'sort', ORDERS),
     failOn: (values('fail-on') ?? []).flatMap(list =>
       list.split(',').map(word => choiceOf('fail-on', word, FAILURES)),
     ),
