@@ -26,6 +26,8 @@ type Format = (typeof FORMATS)[number];
 /** `dcp_to_torch`, `torch_to_dcp`, …: from every format to every one. */
 const MODES: readonly string[] = FORMATS.flatMap(from => FORMATS.map(to => `${from}_to_${to}`));
 
+const TIES: readonly TiePolicy[] = ['drop', 'copy', 'refuse'];
+
 /** `dcp convert`, asked for. */
 export interface ConvertRequest extends StepRequest, ReshardRequest {
   command: 'convert';
@@ -60,7 +62,7 @@ export interface ConvertRequest extends StepRequest, ReshardRequest {
 export const convertCommand: Command = {
   name: 'convert',
   summary: 'Convert between DCP, torch.save and safetensors',
-  positionals: [{ name: 'mode', kind: 'optional' }, { name: 'src' }, { name: 'dst' }],
+  positionals: [{ name: 'mode', kind: 'optional', choices: MODES }, { name: 'src' }, { name: 'dst' }],
   options: [
     { name: 'force', kind: 'flag', describe: 'Replace a destination that exists' },
     {
@@ -105,12 +107,14 @@ export const convertCommand: Command = {
       name: 'copy-assets',
       kind: 'value',
       valueName: 'DIR',
+      completes: 'path',
       describe: 'To a directory of safetensors: copy the config and tokenizer files of DIR into it',
     },
     {
       name: 'ties',
       kind: 'value',
       valueName: 'HOW',
+      choices: TIES,
       describe:
         'To safetensors, of tensors with one memory: drop all but the first (the default), copy each, or refuse',
     },
@@ -242,7 +246,7 @@ function convertRequest(given: GivenArguments): ConvertRequest {
     ...reshardOf(given),
     maxShardByteLength:
       maxShardSize === undefined ? undefined : parseByteSize(maxShardSize, 'max-shard-size'),
-    ties: choiceIn(given, 'ties', ['drop', 'copy', 'refuse']),
+    ties: choiceIn(given, 'ties', TIES),
     copyAssets: value('copy-assets'),
     check: flag('check'),
     device: deviceOf(given, 'cpu'),
