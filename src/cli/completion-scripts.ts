@@ -42,6 +42,6 @@ _dcp() {
   (( $#open )) && compadd -S '' -- "\${open[@]}"
   if [[ $kind == files ]]; then _files; fi
 }
-compdef _dcp dcp torch-dcp
+if [[ $funcstack[1] == _dcp ]]; then _dcp "$@"; else compdef _dcp dcp torch-dcp; fi
 `,
 };

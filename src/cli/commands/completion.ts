@@ -28,8 +28,12 @@ export const completionCommand: Command = {
     '         the last one that under the cursor',
   ],
   examples: [
-    ['For bash, in ~/.bashrc', 'source <(dcp completion bash)'],
-    ['For zsh, in ~/.zshrc, behind compinit', 'source <(dcp completion zsh)'],
+    [
+      'For bash, with the package bash-completion',
+      'dcp completion bash > ~/.local/share/bash-completion/completions/dcp',
+    ],
+    ['For zsh, into a directory of $fpath', 'dcp completion zsh > ~/.zfunc/_dcp'],
+    ['What can follow in a line', 'dcp completion bash -- convert dcp_'],
   ],
   prepare({ words: [shell = '', ...words] }) {
     const request: CompletionRequest = {
