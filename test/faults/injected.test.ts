@@ -1,46 +1,23 @@
 /** A sample of the faults that `npm run faults` makes all of: the n-th system call fails, and what holds then. */
-import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { fixturePath } from '../fixtures.js';
 import { scratch } from '../io/scratch.js';
 import { Random } from '../random.js';
 import { equal, is, ok, suite } from '../suite.js';
 import { contentsOf } from './contents.js';
 import { ARM_VARIABLE, MODES, REPORT_VARIABLE } from './inject/modes.js';
+import { PRELOAD, spawnInjector } from './inject/spawn-injector.js';
 import { convertArguments, runDcp, sideBySide } from './run-dcp.js';
 
-const PRELOAD = new URL('./inject/preload.js', import.meta.url).href;
-const INJECT = fileURLToPath(new URL('./inject/inject.js', import.meta.url));
 /** Each so-manieth call of every scenario and mode. */
 const EVERY = 31;
-
-interface Report {
-  rows: { scenario: string; mode: string; runs: number; faults: number; inThreads: number }[];
-  findings: string[];
-}
-
-function inject(...options: string[]): Promise<Report> {
-  return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, ['--import', PRELOAD, INJECT, ...options], {
-      stdio: ['ignore', 'pipe', 'inherit'],
-    });
-    let text = '';
-    child.stdout.setEncoding('utf8').on('data', piece => (text += piece));
-    child.on('error', reject);
-    child.on('close', code => {
-      if (code === 0) resolve(JSON.parse(text));
-      else reject(new Error(`the injector ended with ${code}`));
-    });
-  });
-}
 
 const random = new Random(Date.now() % 1_000_003);
 
 suite(`faults: system calls that fail (seed ${random.seed})`, ({ test, each }) => {
   test('every command that writes: the old thing, nothing, or the new one whole, and a clear word', async () => {
-    const { rows, findings } = await inject('--every', String(EVERY), '--seed', String(random.seed));
+    const { rows, findings } = await spawnInjector('--every', String(EVERY), '--seed', String(random.seed));
     equal(findings, []);
     const sum = (field: 'runs' | 'faults' | 'inThreads'): number =>
       rows.reduce((total, row) => total + row[field], 0);
