@@ -37,7 +37,7 @@ export interface FileForm {
 const torchFile = { as: 'torch', open: openTorchFile } as const;
 
 /** The first row that fits is taken: rows that look at names stand before those that look at bytes. */
-export const FILE_FORMS: readonly FileForm[] = [
+const FILE_FORMS: readonly FileForm[] = [
   {
     name: 'data file of a DCP checkpoint',
     // Each of its items is a zip archive.
