@@ -1,5 +1,5 @@
 import { LimitError, UsageError } from '../errors.js';
-import { type Box, contiguousStride, elementCountOf } from './box.js';
+import { type Box, contiguousStride, elementCountOf, wholeBox } from './box.js';
 import type { DeviceMesh } from './mesh.js';
 import { type Placement, placementText } from './placements.js';
 import { type Selection, selectionOfBox } from './slice.js';
@@ -74,7 +74,7 @@ export function localShardOf(shape: readonly number[], sharding: Sharding): Loca
 
 /** The tensor as one process holds it: all of it. */
 export function wholeTensor(shape: readonly number[]): LocalShard {
-  const box = { offsets: shape.map(() => 0), sizes: shape };
+  const box = wholeBox(shape);
   const boxes = elementCountOf(shape) === 0 ? [] : [{ box, localOffsets: box.offsets }];
   return { shape, offsets: box.offsets, boxes };
 }

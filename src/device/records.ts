@@ -1,4 +1,4 @@
-import { type Box, contiguousStride, elementCountOf } from '../checkpoint/box.js';
+import { type Box, contiguousStride, elementCountOf, wholeBox } from '../checkpoint/box.js';
 import { castOf, type TensorEntry } from '../checkpoint/checkpoint.js';
 import { Gatherers, type TensorSource } from '../checkpoint/gather.js';
 import { type CopyPlan, CopyPlanBuilder } from '../copy/plan.js';
@@ -39,7 +39,7 @@ export function planTensorRecords(wanted: readonly WantedBox[]): TensorRecords {
   const plan = new CopyPlanBuilder();
   const gatherers = new Gatherers(plan);
   const tensors = wanted.map(({ entry, source, box }): RecordTensor => {
-    const target = box ?? { offsets: entry.shape.map(() => 0), sizes: entry.shape };
+    const target = box ?? wholeBox(entry.shape);
     const byteLength = elementCountOf(target.sizes) * entry.dtype.itemSize;
     plan.beginRecord(plan.addOutput({ name: entry.fqn, byteLength }), 0, byteLength, castOf(entry));
     gatherers.of(source).addBox(entry, target, contiguousStride(target.sizes));
