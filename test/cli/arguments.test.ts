@@ -44,6 +44,7 @@ const CONVERT = {
   workers: undefined,
   readsInFlight: undefined,
   quiet: false,
+  progress: undefined,
   json: false,
 };
 const WAITING: [string, number][] = [
@@ -75,6 +76,7 @@ const DIFF = {
   device: 'cpu',
   workers: undefined,
   quiet: false,
+  progress: undefined,
   json: false,
 };
 const EXTRACT = {
@@ -90,6 +92,7 @@ const EXTRACT = {
   rawBits: false,
   force: false,
   workers: undefined,
+  progress: undefined,
   json: false,
 };
 const LAYOUT = { mesh: '2x4', placements: 'Shard(0),Replicate()' };

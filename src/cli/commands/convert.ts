@@ -10,6 +10,9 @@ import {
   DEVICE_OF_COMPARISON_OPTION,
   deviceOf,
   JSON_OPTION,
+  PROGRESS_OPTION,
+  type ProgressChoice,
+  progressOf,
   READS_IN_FLIGHT_OPTION,
   readsInFlightOf,
   requireNotStdin,
@@ -52,6 +55,7 @@ export interface ConvertRequest extends StepRequest, ReshardRequest {
   workers: number | undefined;
   readsInFlight: number | undefined;
   quiet: boolean;
+  progress: ProgressChoice | undefined;
   json: boolean;
 }
 
@@ -139,6 +143,7 @@ export const convertCommand: Command = {
       kind: 'flag',
       describe: 'Print nothing on success, warnings included (--strict makes those errors)',
     },
+    PROGRESS_OPTION,
     JSON_OPTION,
   ],
   intro: [
@@ -238,6 +243,7 @@ function convertRequest(given: GivenArguments): ConvertRequest {
     workers: workersOf(given),
     readsInFlight: readsInFlightOf(given),
     quiet: flag('quiet'),
+    progress: progressOf(given),
     json: flag('json'),
   };
   if (request.salvage && !request.crc)

@@ -7,6 +7,9 @@ import {
   deviceOf,
   JSON_OPTION,
   KEYS_OPTION,
+  PROGRESS_OPTION,
+  type ProgressChoice,
+  progressOf,
   requireNotStdin,
   WORKERS_OPTION,
   workersOf,
@@ -38,6 +41,7 @@ export interface StatsRequest {
   workers: number | undefined;
   crc: boolean;
   histogram: boolean;
+  progress: ProgressChoice | undefined;
   json: boolean;
 }
 
@@ -70,6 +74,7 @@ export const statsCommand: Command = {
       kind: 'flag',
       describe: 'With --json: how often each bit pattern of floats of up to 16 bits occurs',
     },
+    PROGRESS_OPTION,
     JSON_OPTION,
   ],
   intro: [
@@ -113,6 +118,7 @@ function statsRequest(given: GivenArguments): StatsRequest {
     workers: workersOf(given),
     crc: !flag('no-crc'),
     histogram: flag('histogram'),
+    progress: progressOf(given),
     json: flag('json'),
   };
   if (request.histogram && !request.json) {
