@@ -44,7 +44,7 @@ suite('commands.md: options', ({ each }) => {
         match => match[1]!,
       );
       const documented = column(sectionOf(commands, heading), 'Option').map(cell => codesOf(cell).join(', '));
-      ok(printed.length > 1);
+      ok(printed.includes('-h, --help'));
       equal(documented.sort(), printed.sort());
     },
   );

@@ -10,8 +10,8 @@ import type { Screens } from './terminal.js';
 /** Runs `dcp diff` and returns the exit code. @throws as the operation does, if no signal ended it. */
 export async function runDiff(request: DiffRequest, output: Output, screens: Screens): Promise<number> {
   const startedAt = performance.now();
-  const { a, b, keys, rename, atol, rtol, strict, device, workers, quiet, json } = request;
-  const report = await runLong({ quiet, json }, screens, async hooks => {
+  const { a, b, keys, rename, atol, rtol, strict, device, workers, progress, quiet, json } = request;
+  const report = await runLong({ progress, quiet, json }, screens, async hooks => {
     const { diffCheckpoints } = await import('../ops/diff.js');
     return diffCheckpoints(a, b, {
       rename,
@@ -26,10 +26,6 @@ export async function runDiff(request: DiffRequest, output: Output, screens: Scr
   });
   if (typeof report === 'number') return report;
   const seconds = (performance.now() - startedAt) / 1000;
-  const { compared, differences } = report;
-  if (keys !== undefined && compared.tensors + compared.objects + differences.length === 0) {
-    await output.notice('dcp: no entry has a name that --keys matches\n');
-  }
   if (json) {
     const elapsedSeconds = Math.round(seconds * 1000) / 1000;
     await output.result(successDocument('diff', { ...report, elapsedSeconds }));

@@ -4,11 +4,12 @@ import { FileTileIo } from './file-tile-io.js';
 import type { FinishedTiles } from './finished-tiles.js';
 import { CrcLedger, type CrcReport } from './ledger.js';
 import type { CopyPlan, PlanSource } from './plan.js';
-import { openRunner } from './runner.js';
+import { openRunner, startThreads } from './runner.js';
 import { copyOrdered, runUnordered } from './schedule.js';
 import { SLOT_BYTE_LENGTH, SLOT_TILE_BYTE_LENGTH } from './slots.js';
 import { type ByteSink, OrderedOutput } from './stream.js';
 import { requireReadsInFlight, requireWorkers } from './thread-limits.js';
+import type { StartedThreads } from './threads.js';
 import type { Tile, TileResult } from './tile.js';
 import type { TileRequest, TileTarget } from './tile-work.js';
 import { tilesOf } from './tiles.js';
@@ -25,6 +26,8 @@ export interface CopyOptions {
   readLatencyMs?: number;
   /** Compute CRC-32s, check those of the sources and write those of the destination. Default true. */
   crc?: boolean;
+  /** Threads of {@link startCopyThreads}, to be taken before new ones are made. */
+  started?: StartedThreads | undefined;
   signal?: AbortSignal;
   /** What an earlier run of the same plan has done of it, and where this run notes what it does. With `crc` only. */
   finished?: FinishedTiles | undefined;
@@ -46,6 +49,17 @@ export interface CopyReport {
   workers: number;
   /** Bytes that an earlier run had put into the output, proved by their checksums; where that was asked for. */
   foundByteLength?: number;
+}
+
+/**
+ * Starts the threads that a copy of about so many bytes will take, for who has something else to do before. The
+ * caller closes them when all is done.
+ */
+export function startCopyThreads(
+  byteLength: number,
+  options: Pick<CopyOptions, 'workers' | 'readsInFlight'>,
+): StartedThreads {
+  return startThreads(workersFor(byteLength, options));
 }
 
 /** Below this many bytes starting threads costs more than they save; measured, see docs/measurements.md. */
@@ -98,7 +112,7 @@ export async function streamCopy(
   options: CopyOptions = {},
 ): Promise<CopyReport> {
   const withCrc = options.crc ?? true;
-  const workers = workersFor(plan, options);
+  const workers = workersFor(plan.recordByteLength, options);
   const output = new OrderedOutput(plan, sink, withCrc);
   const overflows = new OverflowCounts();
   let byteCount = 0;
@@ -123,7 +137,7 @@ export async function copyToMemory(
   options: Omit<CopyOptions, 'flush'> = {},
 ): Promise<CopyReport> {
   const withCrc = options.crc ?? true;
-  const workers = workersFor(plan, options);
+  const workers = workersFor(plan.recordByteLength, options);
   const ledger = new CrcLedger(plan);
   let byteCount = 0;
   const overflows = new OverflowCounts();
@@ -137,6 +151,7 @@ export async function copyToMemory(
     const runner = openRunner(
       { plan, target: { kind: 'memory', buffers }, withCrc, gate: gateFor(options) },
       workers,
+      options.started,
     );
     try {
       await runUnordered(runner, requestsOf(plan), onDone, options.signal);
@@ -187,7 +202,11 @@ async function copyThroughSlots(
     () => new SharedArrayBuffer(SLOT_BYTE_LENGTH),
   );
   const target: TileTarget = { kind: 'slots', slots };
-  const runner = openRunner({ plan, target, withCrc: options.crc ?? true, gate: gateFor(options) }, workers);
+  const runner = openRunner(
+    { plan, target, withCrc: options.crc ?? true, gate: gateFor(options) },
+    workers,
+    options.started,
+  );
   try {
     await copyOrdered(
       runner,
@@ -208,7 +227,7 @@ async function run(
   options: CopyOptions,
 ): Promise<CopyReport> {
   const withCrc = options.crc ?? true;
-  const workers = workersFor(plan, options);
+  const workers = workersFor(plan.recordByteLength, options);
   const ledger = new CrcLedger(plan);
   const flusher = new Flusher(options.flush);
   let byteCount = 0;
@@ -227,6 +246,7 @@ async function run(
   const runner = openRunner(
     { plan, target: { kind: 'files', paths: targets, mode }, withCrc, gate: gateFor(options) },
     workers,
+    options.started,
   );
   try {
     await runUnordered(runner, requestsOf(plan, finished), onDone, options.signal);
@@ -296,13 +316,13 @@ class Flusher {
 }
 
 /** @throws UsageError where an option is out of range. */
-function workersFor(plan: CopyPlan, { workers, readsInFlight }: CopyOptions): number {
+function workersFor(byteLength: number, { workers, readsInFlight }: CopyOptions): number {
   requireWorkers(workers);
   requireReadsInFlight(readsInFlight);
   if (workers !== undefined) return workers;
   const computing = Math.min(MAX_DEFAULT_WORKERS, availableParallelism());
   if (readsInFlight !== undefined) return readsInFlight + computing;
-  return plan.recordByteLength < WORTH_THREADS_BYTE_LENGTH ? 0 : computing;
+  return byteLength < WORTH_THREADS_BYTE_LENGTH ? 0 : computing;
 }
 
 function gateFor({ readsInFlight, readLatencyMs }: CopyOptions): ReadGateSpec | undefined {

@@ -1,5 +1,7 @@
 import { availableParallelism } from 'node:os';
+import { newMemory } from '../bytes.js';
 import { elementCountOf } from '../checkpoint/box.js';
+import { copyToMemory } from '../copy/copy.js';
 import { InlinePool } from '../copy/inline-pool.js';
 import { CrcLedger, type CrcReport } from '../copy/ledger.js';
 import type { CopyPlan } from '../copy/plan.js';
@@ -91,17 +93,16 @@ class CpuDevice implements Device {
     return { results, ...crc };
   }
 
-  async rebuild(records: TensorRecords, options: RunOptions = {}): Promise<DeviceRun<DeviceTensor>> {
+  async rebuild(
+    records: TensorRecords,
+    { crc = true, ...options }: RunOptions = {},
+  ): Promise<DeviceRun<DeviceTensor>> {
     const { plan, tensors } = records;
-    const memory = Array.from(plan.records.byteLength, length => new SharedArrayBuffer(length));
-    const setup: CpuSetup = {
-      kind: 'rebuild',
-      plan: planForThreads(plan),
-      crcScope: crcScopeOf(options),
-      memory,
-    };
-    const crc = await this.run(setup, [plan], options, () => {});
-    return { results: tensors.map((tensor, i) => new MemoryTensor(tensor, memory[i]!)), ...crc };
+    const memory = Array.from(plan.records.byteLength, length => newMemory(length, { isShared: true }));
+    const workers = this.workers ?? defaultWorkers(plan.recordByteLength);
+    const report = await copyToMemory(plan, memory, { ...options, crc, workers });
+    const results = tensors.map((tensor, i) => new MemoryTensor(tensor, memory[i]!));
+    return { results, ...(crc ? { crc: report.crc } : {}) };
   }
 
   /** Does all tiles, on as many threads as suit, and checks the sources' CRCs. */
@@ -176,18 +177,18 @@ class MemoryTensor implements DeviceTensor {
   readonly dtype: string;
   readonly shape: readonly number[];
   readonly byteLength: number;
-  private memory: SharedArrayBuffer | undefined;
+  private memory: Uint8Array | undefined;
 
-  constructor({ dtype, shape }: { dtype: string; shape: readonly number[] }, memory: SharedArrayBuffer) {
+  constructor({ dtype, shape }: { dtype: string; shape: readonly number[] }, memory: Uint8Array) {
     this.dtype = dtype;
     this.shape = shape;
-    this.byteLength = memory.byteLength;
+    this.byteLength = memory.length;
     this.memory = memory;
   }
 
   async readBack(): Promise<Uint8Array> {
     if (this.memory === undefined) throw new Error('the tensor was released');
-    return new Uint8Array(this.memory).slice();
+    return this.memory.slice();
   }
 
   release(): void {

@@ -1,12 +1,11 @@
 import type { Checkpoint } from '../checkpoint/checkpoint.js';
-import { type CopyProgress, type CopyReport, compareWithPlan } from '../copy/copy.js';
+import { type CopyOptions, type CopyProgress, type CopyReport, compareWithPlan } from '../copy/copy.js';
 import type { CopyPlan } from '../copy/plan.js';
 import { CorruptDataError, FileError, InterruptedError, UsageError } from '../errors.js';
 import { lookAt } from '../io/paths.js';
 import { type FileSnapshot, requireUnchanged, takeSnapshot } from '../io/snapshot.js';
 import type { ConvertOptions, ConvertResult } from './convert.js';
 import type { Destination } from './destination.js';
-import { requireReadsBack } from './read-back.js';
 import type { Origin } from './unfinished.js';
 
 /** What became of a planned conversion. */
@@ -29,7 +28,7 @@ export async function carryOut(
   held: Checkpoint,
   target: Destination,
   origin: Origin,
-  options: ConvertOptions,
+  options: ConvertOptions & Pick<CopyOptions, 'started'>,
 ): Promise<Outcome> {
   const { snapshots } = origin;
   if (options.force === true) requireNoSource(await target.replacedPaths(plan), snapshots);
@@ -39,6 +38,7 @@ export async function carryOut(
     ...(options.workers === undefined ? {} : { workers: options.workers }),
     ...(options.readsInFlight === undefined ? {} : { readsInFlight: options.readsInFlight }),
     ...(options.signal === undefined ? {} : { signal: options.signal }),
+    started: options.started,
     onProgress: (progress: CopyProgress) => options.onProgress?.({ phase: 'copy', ...progress }),
   };
   if (options.skipExisting === true && target.exists()) {
@@ -49,6 +49,7 @@ export async function carryOut(
   let checked: ConvertResult['checked'];
   const check = async (written: string | undefined): Promise<void> => {
     if (options.check === true && written !== undefined) {
+      const { requireReadsBack } = await import('./read-back.js');
       checked = await requireReadsBack(held, written, target.path, options);
     }
     options.onProgress?.({ phase: 'finish' });

@@ -1,6 +1,9 @@
+import { elementCountOf } from '../checkpoint/box.js';
 import type { Checkpoint, CheckpointFormat, ObjectEntry, TensorEntry } from '../checkpoint/checkpoint.js';
+import { startCopyThreads } from '../copy/copy.js';
 import type { CrcReport } from '../copy/ledger.js';
 import type { ByteSink } from '../copy/stream.js';
+import type { StartedThreads } from '../copy/threads.js';
 import { DcpCheckpoint } from '../dcp/reader.js';
 import type { DeviceChoice } from '../device/registry.js';
 import { UsageError } from '../errors.js';
@@ -8,17 +11,18 @@ import { readAssets } from './assets.js';
 import { carryOut, requireNotAborted } from './carry-out.js';
 import { type CastReport, castReports } from './cast-report.js';
 import { type Destination, streamDestination } from './destination.js';
+import { formatOfDestination } from './destination-format.js';
 import type { DiffReport } from './diff-report.js';
 import { descendedWarning, locateCheckpoint } from './locate.js';
 import { type Loss, lossesOfMap } from './losses.js';
 import type { Progress } from './progress.js';
-import type { DroppedTie, TiePolicy } from './safetensors-save.js';
+import { type DroppedTie, TIE_POLICIES, type TiePolicy } from './safetensors-save.js';
 import { type NamedGlobal, namedGlobals, requireAcceptable } from './safety.js';
 import { type LostEntry, type Salvaged, salvage } from './salvage.js';
 import { Resharding, type ReshardOptions } from './sharding.js';
 import { formatOfSource, openSource, requireSource } from './source.js';
 import { applySteps, type StepOptions } from './steps.js';
-import { isSafetensorsFileName, TARGETS } from './targets.js';
+import { TARGETS } from './targets.js';
 import { waitForCheckpoint } from './wait.js';
 import { otherTypeWarning, reshapedWarning, type Warning } from './warnings.js';
 
@@ -131,7 +135,7 @@ export async function convert(
   const source = await whenComplete(given, options);
   const from = options.from ?? (await formatOfSource(source));
   const to = options.to ?? formatOfDestination(from, destination);
-  await requireSource(source, from);
+  await requireSource(source, from, to);
   const target = TARGETS[to].destinationAt(destination, options);
   return convertTo(source, target, from, to, options, descendedWarning(given, source));
 }
@@ -146,12 +150,12 @@ export async function convert(
 export async function convertToStream(
   given: string,
   sink: ByteSink,
-  options: Omit<ConvertOptions, 'force' | 'skipExisting' | 'resume'> &
+  options: Omit<ConvertOptions, 'force' | 'skipExisting' | 'resume' | 'check' | 'device'> &
     ConvertFormats & { to: 'torch' | 'safetensors' },
 ): Promise<ConvertResult> {
   const source = await whenComplete(given, options);
   const from = options.from ?? (await formatOfSource(source));
-  await requireSource(source, from);
+  await requireSource(source, from, options.to);
   return convertTo(
     source,
     streamDestination(sink),
@@ -196,29 +200,6 @@ export async function torchSaveToDcp(
   return convert(source, destination, { ...options, from: 'torch', to: 'dcp' });
 }
 
-/** Names that can only be those of torch.save files. */
-const TORCH_FILE_NAME = /\.(pth|pt|ckpt|bin|tar)$/;
-
-/**
- * The format that a destination's name means for a source of a format: that of its ending; for a directory the one
- * other format that has directories.
- * @throws UsageError where that leaves no reading or several.
- */
-export function formatOfDestination(from: CheckpointFormat, destination: string): CheckpointFormat {
-  const readings: CheckpointFormat[] = TORCH_FILE_NAME.test(destination)
-    ? ['torch']
-    : isSafetensorsFileName(destination)
-      ? ['safetensors']
-      : ['dcp', 'safetensors'];
-  const others = readings.filter(format => format !== from);
-  if (others.length === 1) return others[0]!;
-  const modes = (others.length === 0 ? readings : others).map(format => `${from}_to_${format}`);
-  throw new UsageError('The names do not tell what to convert to', {
-    expected: `a mode: ${modes.join(' or ')}`,
-    path: destination,
-  });
-}
-
 /** The checkpoint that a path means, once it is complete where waiting was asked for. */
 async function whenComplete(given: string, options: ConvertOptions): Promise<string> {
   const { waitMs, signal } = options;
@@ -244,13 +225,15 @@ async function convertTo(
   const assets = options.copyAssets === undefined ? [] : await readAssets(options.copyAssets);
   const { strict = false, crc = true } = options;
   const opened = await openSource(source, from, { strict, salvage: options.salvage ?? false });
-  const snapshots = [...opened.snapshots, ...assets.map(({ snapshot }) => snapshot)];
+  const snapshots = [...opened.checkpoint.snapshots, ...assets.map(({ snapshot }) => snapshot)];
+  let started: StartedThreads | undefined;
   try {
     const { checkpoint: whole, lost } = await salvaged(opened.checkpoint, options);
     const { checkpoint, mapped } = await applySteps(whole, options);
     const tensors = checkpoint.entries.filter((entry): entry is TensorEntry => entry.kind === 'tensor');
     const objects = checkpoint.entries.filter((entry): entry is ObjectEntry => entry.kind === 'object');
     options.onProgress?.({ phase: 'plan' });
+    if (options.dryRun !== true) started = startCopyThreads(byteLengthOf(tensors), options);
     await checkpoint.loadObjects(objects);
     const globals = namedGlobals(checkpoint);
     requireAcceptable(checkpoint.path, globals, {
@@ -272,7 +255,7 @@ async function convertTo(
       held,
       target,
       { path: checkpoint.path, snapshots },
-      options,
+      { ...options, started },
     );
     return {
       mode: `${from}_to_${to}`,
@@ -306,8 +289,13 @@ async function convertTo(
       leftBehind,
     };
   } finally {
+    await started?.close();
     opened.checkpoint.close();
   }
+}
+
+function byteLengthOf(tensors: readonly TensorEntry[]): number {
+  return tensors.reduce((sum, { shape, dtype }) => sum + elementCountOf(shape) * dtype.itemSize, 0);
 }
 
 /** The checkpoint itself unless salvaging was asked for. */
@@ -342,10 +330,18 @@ function requireFitting(
       if (options[name] !== undefined) refuse(name, 'a DCP directory');
     }
   }
+  if (options.check === true && kind === 'stream')
+    refuse('check', 'a file or a directory, which can be read back');
   if (options.ties !== undefined && !isSafetensors) refuse('ties', 'safetensors');
   if (maxShardByteLength !== undefined && !isShards)
     refuse('maxShardByteLength', 'a directory of safetensors');
   if (options.copyAssets !== undefined && !isShards) refuse('copyAssets', 'a directory of safetensors');
+  if (options.ties !== undefined && !TIE_POLICIES.includes(options.ties)) {
+    throw new UsageError('ties is not one of its words', {
+      expected: TIE_POLICIES.join(', '),
+      found: String(options.ties),
+    });
+  }
   if (maxShardByteLength !== undefined && !(maxShardByteLength > 0)) {
     throw new UsageError('maxShardByteLength is no number of bytes', { found: maxShardByteLength });
   }

@@ -4,7 +4,6 @@ import { UsageError } from '../errors.js';
 
 /** Which entries of a training state: the weights, the optimizer's state, or everything. */
 export type Part = 'model' | 'optim' | 'all';
-export const PARTS: readonly Part[] = ['model', 'optim', 'all'];
 
 /** Keys under which trainers keep an optimizer: torch's tutorials, torchtitan, accelerate, Lightning, Megatron, … */
 const OPTIM_KEY = /^optim(izer)?s?(_states?)?(_dict)?$/i;
@@ -17,8 +16,9 @@ const OPTIM_STATE_KEYS = ['state', 'param_groups'] as const;
 
 /**
  * The wanted part of a checkpoint, told by the first keys of each path: that of a model or an optimizer is the first
- * one, or the second (`{"app": {"model": …}}`). Where no key says "model", the model is every entry that is neither of
- * an optimizer nor of anything else that trainers keep.
+ * one, or the second (`{"app": {"model": …}}`). Where no key says "model", the model is every tensor that is neither of
+ * an optimizer nor of anything else that trainers keep. Where there is nothing of these either, it is every tensor: of a
+ * bare state dict only some names begin with "model" (`model.layers.0…` beside `lm_head.weight`).
  * @throws UsageError where there is nothing of the part.
  */
 export function selectPart(checkpoint: Checkpoint, part: Part): Checkpoint {
@@ -27,12 +27,12 @@ export function selectPart(checkpoint: Checkpoint, part: Part): Checkpoint {
   const roots = new Set(entries.map(entry => stepsOf(entry)[0]));
   const isOptimizerAlone = OPTIM_STATE_KEYS.every(key => roots.has(key));
   const kinds = new Map(entries.map(entry => [entry, isOptimizerAlone ? 'optim' : kindOf(entry)]));
-  const hasModelKey = [...kinds.values()].includes('model');
+  const present = new Set(kinds.values());
+  const isTrainingState = present.has('optim') || present.has('other');
+  const takesUnnamed = part === 'model' && !(present.has('model') && isTrainingState);
   const isWanted = (entry: Entry): boolean => {
     const kind = kinds.get(entry);
-    return (
-      kind === part || (part === 'model' && !hasModelKey && kind === 'unnamed' && entry.kind === 'tensor')
-    );
+    return kind === part || (takesUnnamed && kind === 'unnamed' && entry.kind === 'tensor');
   };
   const selected = selectEntries(checkpoint, isWanted);
   if (selected.entries.length > 0) return selected;

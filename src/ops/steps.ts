@@ -1,7 +1,7 @@
 import type { Checkpoint } from '../checkpoint/checkpoint.js';
 import type { MappedCheckpoint } from '../mapping/mapped-checkpoint.js';
 import { castByRules } from './element-types.js';
-import { type MapOptions, mapAsAsked } from './mapping.js';
+import type { MapOptions } from './mapping.js';
 import { keyOptimizersByFqn } from './optim-keys.js';
 import { type Part, selectPart } from './parts.js';
 import { renameBySelection, type SelectionOptions, selectByGlobs } from './selection.js';
@@ -35,9 +35,18 @@ export async function applySteps(checkpoint: Checkpoint, options: StepOptions): 
   let changed = selectByGlobs(selectPart(checkpoint, options.part ?? 'all'), options);
   if (options.optimKeys === 'fqn') changed = await keyOptimizersByFqn(changed);
   changed = renameBySelection(changed, options);
-  const mapped =
-    options.map && (await mapAsAsked(changed, options.map, options.copyAssets ? [options.copyAssets] : []));
+  const mapped = options.map && (await applyMap(changed, options.map, options.copyAssets));
   changed = mapped?.checkpoint ?? changed;
   if (options.dtype !== undefined) changed = castByRules(changed, options.dtype);
   return { checkpoint: changed, ...(mapped === undefined ? {} : { mapped }) };
+}
+
+/** Few conversions have a map: its code is loaded when one does. */
+async function applyMap(
+  checkpoint: Checkpoint,
+  map: MapOptions,
+  assets: string | undefined,
+): Promise<MappedCheckpoint> {
+  const { mapAsAsked } = await import('./mapping.js');
+  return mapAsAsked(checkpoint, map, assets === undefined ? [] : [assets]);
 }

@@ -1,5 +1,5 @@
 import { InlinePool } from '../../src/copy/inline-pool.js';
-import { ThreadPool } from '../../src/copy/threads.js';
+import { StartedThreads, ThreadPool } from '../../src/copy/threads.js';
 import { UsageError } from '../../src/errors.js';
 import { equal, is, match, ok, rejects, suite } from '../suite.js';
 import type { DoublerSetup } from './doubler.js';
@@ -49,6 +49,29 @@ suite('pool of threads', ({ test }) => {
   test('a script that cannot be loaded fails the first request, whenever that is', async () => {
     const pool = new ThreadPool<number, number>(new URL('./nowhere.js', import.meta.url), {}, 1);
     await new Promise(resolve => setTimeout(resolve, 200));
+    await rejectsWith(/nowhere/, () => pool.run(1));
+    await pool.close();
+  });
+
+  test('a pool takes threads that were started before, and makes those that are missing', async () => {
+    for (const count of [0, 1, 3]) {
+      const started = new StartedThreads(script, count);
+      const pool = new ThreadPool<number, number>(script, { factor: 5 }, 2, started);
+      equal(await Promise.all([1, 2].map(request => pool.run(request))), [5, 10]);
+      await pool.close();
+      const rest = started.take<number, number>();
+      is(rest !== undefined, count > 2, `${count} started`);
+      await rest?.terminate();
+      await started.close();
+      is(started.take(), undefined);
+    }
+  });
+
+  test('a started thread that fails before it is taken fails its first request', async () => {
+    const nowhere = new URL('./nowhere.js', import.meta.url);
+    const started = new StartedThreads(nowhere, 1);
+    await new Promise(resolve => setTimeout(resolve, 200));
+    const pool = new ThreadPool<number, number>(nowhere, {}, 1, started);
     await rejectsWith(/nowhere/, () => pool.run(1));
     await pool.close();
   });

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { dcpToTorchSave } from '../../src/ops/convert.js';
 import { type DiffOptions, diffCheckpoints } from '../../src/ops/diff.js';
 import type { DiffReport } from '../../src/ops/diff-report.js';
-import { PyFloat, type PyValue } from '../../src/pickle/values.js';
+import { PyFloat, PyList, type PyValue } from '../../src/pickle/values.js';
 import { fixtureCases, fixturePath } from '../fixtures.js';
 import { scratch } from '../io/scratch.js';
 import { equal, is, ok, rejects, suite } from '../suite.js';
@@ -223,6 +223,43 @@ suite('diff', ({ each, test }) => {
     );
     equal(notes, [{ kind: 'requires_grad', a: 'true', b: 'false', count: 1, first: 'w' }]);
   });
+
+  test('strict looks only at the keys that are asked for, under the names of the second', async () => {
+    const a = file(dict({ module: dict({ w: tensor(), none: dict({}) }), optim: dict({ state: dict({}) }) }));
+    const b = file(dict({ w: tensor(), none: dict({}) }));
+    const options = { rename: ['s/^module\\.//'], strict: true };
+    const { notes } = await diff(a, b, options);
+    equal(
+      notes.map(({ kind, first }) => [kind, first]),
+      [
+        ['nesting', 'w'],
+        ['empty_container', 'optim.state'],
+      ],
+    );
+    const c = file(dict({ w: tensor(), other: dict({ state: dict({}) }) }));
+    const d = file(dict({ w: tensor() }));
+    is((await diff(c, d, { strict: true })).equal, false);
+    is((await diff(c, d, { strict: true, keys: ['w'] })).equal, true);
+  });
+
+  each(
+    [
+      ['the gap as torch fills it', [null, 1], []],
+      ['something in the gap', [5, 1], ['only_in_b x.0']],
+      ['another element', [null, 2], ['object x.1']],
+      ['an element more', [null, 1, null], ['only_in_b x.2']],
+      ['an element less', [null], ['only_in_a x.1']],
+    ] as [string, PyValue[], string[]][],
+    ([name]) => `a list that DCP stores in parts, and one that is whole: ${name}`,
+    async ([, items, expected]) => {
+      const whole = file(dict({ x: new PyList(items) }));
+      const inParts = fixturePath('list_of_empty_dict_dcp');
+      equal(summary(await diff(inParts, whole)), expected);
+      const other = (row: string) =>
+        row.replace(/only_in_./, side => (side === 'only_in_a' ? 'only_in_b' : 'only_in_a'));
+      equal(summary(await diff(whole, inParts)), expected.map(other));
+    },
+  );
 
   test('with itself, on threads and without', async () => {
     const path = fixturePath('fsdp2_adam');

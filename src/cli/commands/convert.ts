@@ -7,9 +7,13 @@ import { millisecondsOf } from '../duration.js';
 import { MAP_OPTIONS, mapOf } from '../map-options.js';
 import { RESHARD_OPTIONS, type ReshardRequest, reshardOf } from '../reshard-options.js';
 import {
+  choiceIn,
   DEVICE_OF_COMPARISON_OPTION,
   deviceOf,
   JSON_OPTION,
+  PROGRESS_OPTION,
+  type ProgressChoice,
+  progressOf,
   READS_IN_FLIGHT_OPTION,
   readsInFlightOf,
   requireNotStdin,
@@ -17,13 +21,15 @@ import {
   WORKERS_OPTION,
   workersOf,
 } from '../shared-options.js';
-import { oneOf, STEP_OPTIONS, type StepRequest, stepsOf } from '../step-options.js';
+import { STEP_OPTIONS, type StepRequest, stepsOf } from '../step-options.js';
 
 const FORMATS = ['dcp', 'torch', 'safetensors'] as const;
 type Format = (typeof FORMATS)[number];
 
 /** `dcp_to_torch`, `torch_to_dcp`, …: from every format to every one. */
 const MODES: readonly string[] = FORMATS.flatMap(from => FORMATS.map(to => `${from}_to_${to}`));
+
+const TIES: readonly TiePolicy[] = ['drop', 'copy', 'refuse'];
 
 /** `dcp convert`, asked for. */
 export interface ConvertRequest extends StepRequest, ReshardRequest {
@@ -53,13 +59,14 @@ export interface ConvertRequest extends StepRequest, ReshardRequest {
   workers: number | undefined;
   readsInFlight: number | undefined;
   quiet: boolean;
+  progress: ProgressChoice | undefined;
   json: boolean;
 }
 
 export const convertCommand: Command = {
   name: 'convert',
   summary: 'Convert between DCP, torch.save and safetensors',
-  positionals: [{ name: 'mode', kind: 'optional' }, { name: 'src' }, { name: 'dst' }],
+  positionals: [{ name: 'mode', kind: 'optional', choices: MODES }, { name: 'src' }, { name: 'dst' }],
   options: [
     { name: 'force', kind: 'flag', describe: 'Replace a destination that exists' },
     {
@@ -104,12 +111,14 @@ export const convertCommand: Command = {
       name: 'copy-assets',
       kind: 'value',
       valueName: 'DIR',
+      completes: 'path',
       describe: 'To a directory of safetensors: copy the config and tokenizer files of DIR into it',
     },
     {
       name: 'ties',
       kind: 'value',
       valueName: 'HOW',
+      choices: TIES,
       describe:
         'To safetensors, of tensors with one memory: drop all but the first (the default), copy each, or refuse',
     },
@@ -146,6 +155,7 @@ export const convertCommand: Command = {
       kind: 'flag',
       describe: 'Print nothing on success, warnings included (--strict makes those errors)',
     },
+    PROGRESS_OPTION,
     JSON_OPTION,
   ],
   intro: [
@@ -241,7 +251,7 @@ function convertRequest(given: GivenArguments): ConvertRequest {
     ...reshardOf(given),
     maxShardByteLength:
       maxShardSize === undefined ? undefined : parseByteSize(maxShardSize, 'max-shard-size'),
-    ties: oneOf(value('ties'), 'ties', ['drop', 'copy', 'refuse']),
+    ties: choiceIn(given, 'ties', TIES),
     copyAssets: value('copy-assets'),
     check: flag('check'),
     device: deviceOf(given, 'cpu'),
@@ -250,6 +260,7 @@ function convertRequest(given: GivenArguments): ConvertRequest {
     workers: workersOf(given),
     readsInFlight: readsInFlightOf(given),
     quiet: flag('quiet'),
+    progress: progressOf(given),
     json: flag('json'),
   };
   if (request.salvage && !request.crc)
