@@ -9,6 +9,7 @@ const documents = [
   'README.md',
   'CONTRIBUTING.md',
   'CHANGELOG.md',
+  'SECURITY.md',
   'fixtures/README.md',
   ...readdirSync(join(repository, 'docs'), { recursive: true, encoding: 'utf8' })
     .filter(name => name.endsWith('.md'))
@@ -48,7 +49,7 @@ suite('documents', ({ each }) => {
   );
 
   each(
-    ['CONTRIBUTING.md', 'README.md', 'docs/architecture.md'],
+    ['CONTRIBUTING.md', 'README.md', 'SECURITY.md', 'docs/architecture.md'],
     path => `paths in ${path}`,
     path => {
       const isPath = /^(src|test|docs|fixtures|bin|\.ci)\/[\w./-]+$/;
