@@ -73,7 +73,7 @@ export interface DestinationOptions {
 export function fileDestination(path: string, options: DestinationOptions): Destination {
   const warnings = options.dryRun === true ? [] : clearDeadRuns(path, DCP_LAYOUT);
   const exists = (): boolean => pathKind(path) === 'file';
-  if (exists() && options.force !== true && options.skipExisting !== true) throw alreadyThere(path);
+  if (exists() && options.force !== true && options.skipExisting !== true) throw alreadyThere(path, options);
   return {
     kind: 'file',
     path,
@@ -112,7 +112,7 @@ export function directoryDestination(
   const base = path.replace(/(?<=.)\/+$/, '');
   const warnings = options.dryRun === true ? [] : clearDeadRuns(base, layout);
   const exists = (): boolean => pathKind(`${base}/${layout.indexName}`) === 'file';
-  if (exists() && options.force !== true && options.skipExisting !== true) throw alreadyThere(path);
+  if (exists() && options.force !== true && options.skipExisting !== true) throw alreadyThere(path, options);
   const oldIndexes = (): string[] =>
     pathKind(base) === 'directory' ? listNames(base).filter(layout.isIndex) : [];
   const oldNames = async (): Promise<string[]> => (exists() ? await layout.readOldNames(base) : []);
@@ -231,9 +231,11 @@ function preallocateOrDiscard(action: () => void, discard: () => void): void {
   }
 }
 
-function alreadyThere(path: string): UsageError {
+function alreadyThere(path: string, { skipExisting }: DestinationOptions): UsageError {
+  // Only a conversion can be asked to accept what is there.
+  const other = ', or --skip-existing to accept it if it is this source converted';
   return new UsageError('The destination exists already', {
     path,
-    hint: 'Use --force to replace it, or --skip-existing to accept it if it is this source converted.',
+    hint: `Use --force to replace it${skipExisting === undefined ? '' : other}.`,
   });
 }
