@@ -16,6 +16,7 @@ export const KEYS_OPTION: OptionRow = {
   name: 'keys',
   kind: 'values',
   valueName: 'GLOB',
+  completes: 'fqn',
   describe: 'List only entries whose name matches: * is any text, ? one character. May be repeated',
 };
 
@@ -44,14 +45,15 @@ export function readsInFlightOf(given: GivenArguments): number | undefined {
   });
 }
 
+const DEVICES: readonly DeviceChoice[] = ['auto', 'cpu', 'tensorflow', 'webgpu'];
+
 export const DEVICE_OPTION: OptionRow = {
   name: 'device',
   kind: 'value',
   valueName: 'DEVICE',
+  choices: DEVICES,
   describe: 'auto, cpu, tensorflow or webgpu. Default: auto, which takes a GPU if there is one, else the CPU',
 };
-
-const DEVICES: readonly DeviceChoice[] = ['auto', 'cpu', 'tensorflow', 'webgpu'];
 
 /** For commands whose work is reading: a GPU would have to wait for it. */
 export const DEVICE_OF_COMPARISON_OPTION: OptionRow = {

@@ -2,6 +2,9 @@ import type { Layout, Part } from '../index.js';
 import type { GivenArguments, OptionRow } from './command.js';
 import { choiceIn } from './shared-options.js';
 
+const PARTS: readonly Part[] = ['model', 'optim', 'all'];
+const LAYOUTS: readonly Layout[] = ['nested', 'flat'];
+
 /** What is to become of a checkpoint between its source and its destination. */
 export interface StepRequest {
   part: Part;
@@ -23,24 +26,28 @@ export const STEP_OPTIONS: readonly OptionRow[] = [
     name: 'part',
     kind: 'value',
     valueName: 'PART',
+    choices: PARTS,
     describe: 'Only the weights (model), or only what the optimizer keeps (optim). Default: all',
   },
   {
     name: 'include',
     kind: 'values',
     valueName: 'GLOB',
+    completes: 'fqn',
     describe: 'Only entries whose name in the source matches; * is any text. May be repeated',
   },
   {
     name: 'exclude',
     kind: 'values',
     valueName: 'GLOB',
+    completes: 'fqn',
     describe: 'No entries whose name in the source matches. May be repeated',
   },
   {
     name: 'optim-keys',
     kind: 'value',
     valueName: 'HOW',
+    choices: ['fqn'],
     describe: "fqn: name a plain optimizer's states by parameter, as a sharded training has them",
   },
   { name: 'unwrap', kind: 'flag', describe: 'Leave out the one key that everything stands under' },
@@ -61,6 +68,7 @@ export const STEP_OPTIONS: readonly OptionRow[] = [
     name: 'layout',
     kind: 'value',
     valueName: 'HOW',
+    choices: LAYOUTS,
     describe:
       'nested dicts, or one flat dict of names. Default: flat where a key got another text, otherwise nested',
   },
@@ -68,6 +76,7 @@ export const STEP_OPTIONS: readonly OptionRow[] = [
     name: 'dtype',
     kind: 'values',
     valueName: 'TYPE',
+    choices: ['bf16', 'fp16', 'fp32'],
     describe:
       "Cast floating tensors to bf16, fp16 or fp32; 'GLOB=TYPE' or 'GLOB=keep' for some. May be repeated",
   },
@@ -77,7 +86,7 @@ export const STEP_OPTIONS: readonly OptionRow[] = [
 export function stepsOf(given: GivenArguments): StepRequest {
   const { flag, value, values } = given;
   return {
-    part: choiceIn(given, 'part', ['model', 'optim', 'all']) ?? 'all',
+    part: choiceIn(given, 'part', PARTS) ?? 'all',
     include: values('include'),
     exclude: values('exclude'),
     optimKeys: choiceIn(given, 'optim-keys', ['fqn']),
@@ -86,7 +95,7 @@ export function stepsOf(given: GivenArguments): StepRequest {
     stripPrefix: value('strip-prefix'),
     addPrefix: value('add-prefix'),
     rename: values('rename'),
-    layout: choiceIn(given, 'layout', ['nested', 'flat']),
+    layout: choiceIn(given, 'layout', LAYOUTS),
     dtype: values('dtype'),
   };
 }

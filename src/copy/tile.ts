@@ -46,6 +46,8 @@ export interface TileResult {
   storageCrcs: RangeCrc[];
   /** Finite elements that their cast made infinite, by record; records without any are not there. */
   overflows: RecordOverflows[];
+  /** The output held it already: nothing was copied. */
+  wasThere?: true;
 }
 
 export interface RecordOverflows {

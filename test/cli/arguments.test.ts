@@ -11,6 +11,7 @@ const CONVERT = {
   source: 'a',
   destination: 'b',
   force: false,
+  resume: false,
   skipExisting: false,
   dryRun: false,
   strict: false,
@@ -189,6 +190,8 @@ const BAD: [line: string, message: RegExp, hint: RegExp][] = [
   ['convert dcp_to_torch a b --wait 10x', /--wait is no time/, /^$/],
   ['convert dcp_to_torch a b --wait 31d', /--wait is no time/, /^$/],
   ['convert dcp_to_torch a b --salvage --no-crc', /needs checksums/, /^$/],
+  ['convert dcp_to_torch a b --resume --no-crc', /--resume needs checksums/, /^$/],
+  ['convert dcp_to_torch a - --resume', /--resume does not go with stdout/, /stdout carries the file/],
   ['inspect a --latest-complete --chunks', /--latest-complete prints a path/, /another dcp inspect/],
   ['convert dcp_to_torch a b --device cpu', /--device is for --check/, /needs no device/],
   ['convert dcp_to_torch a - --check', /--check does not go with stdout/, /stdout carries/],
@@ -354,8 +357,8 @@ suite('commands', ({ each, test }) => {
     ({ name: command, options, positionals }) => {
       is(new Set(options.map(({ name }) => name)).size, options.length, 'an option twice');
       const hasJson = options.some(({ name }) => name === 'json');
-      // The explorer prints nothing.
-      is(hasJson, command !== 'explore', 'every command has --json');
+      // The explorer prints nothing, and what completion prints is for a shell.
+      is(hasJson, !['explore', 'completion'].includes(command), 'every command has --json');
       for (const [i, { kind }] of positionals.entries()) ok(kind !== 'many' || i === positionals.length - 1);
     },
   );

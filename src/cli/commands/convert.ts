@@ -26,6 +26,8 @@ type Format = (typeof FORMATS)[number];
 /** `dcp_to_torch`, `torch_to_dcp`, …: from every format to every one. */
 const MODES: readonly string[] = FORMATS.flatMap(from => FORMATS.map(to => `${from}_to_${to}`));
 
+const TIES: readonly TiePolicy[] = ['drop', 'copy', 'refuse'];
+
 /** `dcp convert`, asked for. */
 export interface ConvertRequest extends StepRequest, ReshardRequest {
   command: 'convert';
@@ -35,6 +37,7 @@ export interface ConvertRequest extends StepRequest, ReshardRequest {
   source: string;
   destination: string;
   force: boolean;
+  resume: boolean;
   skipExisting: boolean;
   dryRun: boolean;
   strict: boolean;
@@ -59,9 +62,15 @@ export interface ConvertRequest extends StepRequest, ReshardRequest {
 export const convertCommand: Command = {
   name: 'convert',
   summary: 'Convert between DCP, torch.save and safetensors',
-  positionals: [{ name: 'mode', kind: 'optional' }, { name: 'src' }, { name: 'dst' }],
+  positionals: [{ name: 'mode', kind: 'optional', choices: MODES }, { name: 'src' }, { name: 'dst' }],
   options: [
     { name: 'force', kind: 'flag', describe: 'Replace a destination that exists' },
+    {
+      name: 'resume',
+      kind: 'flag',
+      describe:
+        'Finish a conversion that ended in the middle: what it has done is proved and kept. If this one is interrupted, what is done stays for the next --resume',
+    },
     {
       name: 'skip-existing',
       kind: 'flag',
@@ -98,12 +107,14 @@ export const convertCommand: Command = {
       name: 'copy-assets',
       kind: 'value',
       valueName: 'DIR',
+      completes: 'path',
       describe: 'To a directory of safetensors: copy the config and tokenizer files of DIR into it',
     },
     {
       name: 'ties',
       kind: 'value',
       valueName: 'HOW',
+      choices: TIES,
       describe:
         'To safetensors, of tensors with one memory: drop all but the first (the default), copy each, or refuse',
     },
@@ -187,6 +198,10 @@ export const convertCommand: Command = {
       'dcp convert dcp_to_torch step-1000/ model.pth --wait 10m',
     ],
     [
+      'A large one that may be stopped, and goes on where it was',
+      'dcp convert dcp_to_torch step-1000/ model.pth --resume',
+    ],
+    [
       'What is left of a checkpoint after a disk failed',
       'dcp convert dcp_to_torch step-1000/ rest.pth --salvage --json',
     ],
@@ -218,6 +233,7 @@ function convertRequest(given: GivenArguments): ConvertRequest {
     source,
     destination,
     force: flag('force'),
+    resume: flag('resume'),
     skipExisting: flag('skip-existing'),
     dryRun: flag('dry-run'),
     strict: flag('strict'),
@@ -230,7 +246,7 @@ function convertRequest(given: GivenArguments): ConvertRequest {
     ...reshardOf(given),
     maxShardByteLength:
       maxShardSize === undefined ? undefined : parseByteSize(maxShardSize, 'max-shard-size'),
-    ties: choiceIn(given, 'ties', ['drop', 'copy', 'refuse']),
+    ties: choiceIn(given, 'ties', TIES),
     copyAssets: value('copy-assets'),
     check: flag('check'),
     device: deviceOf(given, 'cpu'),
@@ -243,6 +259,8 @@ function convertRequest(given: GivenArguments): ConvertRequest {
   };
   if (request.salvage && !request.crc)
     throw new UsageError(`--salvage needs checksums: without them nothing is proved`);
+  if (request.resume && !request.crc)
+    throw new UsageError('--resume needs checksums: without them nothing is proved');
   if (given.value('device') !== undefined && !request.check) {
     throw new UsageError('--device is for --check', { hint: 'Copying needs no device.' });
   }
@@ -309,9 +327,11 @@ function requireStreamable(request: ConvertRequest): void {
       ? 'json'
       : request.force
         ? 'force'
-        : request.skipExisting
-          ? 'skip-existing'
-          : undefined;
+        : request.resume
+          ? 'resume'
+          : request.skipExisting
+            ? 'skip-existing'
+            : undefined;
   if (clash !== undefined) {
     throw new UsageError(`--${clash} does not go with stdout as destination`, {
       hint: 'stdout carries the file itself; what is said goes to stderr.',
