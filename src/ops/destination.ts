@@ -7,7 +7,7 @@ import { readFileNames } from '../dcp/reader.js';
 import { UsageError } from '../errors.js';
 import type { JournalFile } from '../io/journal-file.js';
 import type { Leftover } from '../io/leftovers.js';
-import { listNames, pathKind } from '../io/listing.js';
+import { listNames, pathKind, withoutLastSlash } from '../io/listing.js';
 import type { IndexNames } from '../io/merging.js';
 import { OutputDirectory } from '../io/output-directory.js';
 import { OutputFile } from '../io/output-file.js';
@@ -135,7 +135,7 @@ export function directoryDestination(
   layout: DirectoryLayout,
   options: DestinationOptions,
 ): Destination {
-  const base = path.replace(/(?<=.)\/+$/, '');
+  const base = withoutLastSlash(path);
   const { warnings, unfinished }: Cleared =
     options.dryRun === true ? { warnings: [] } : clearDeadRuns(base, layout, options);
   const exists = (): boolean => pathKind(`${base}/${layout.indexName}`) === 'file';
