@@ -16,8 +16,8 @@ export async function runConvert(request: ConvertRequest, output: Output, screen
   const startedAt = performance.now();
   const toStdout = request.destination === STDOUT;
   const sink = toStdout ? (bytes: Uint8Array) => output.bytes(bytes) : undefined;
-  const { quiet, json } = request;
-  const options = { quiet, json, hint: 'The destination is what it was before.' };
+  const { progress, quiet, json } = request;
+  const options = { progress, quiet, json, hint: 'The destination is what it was before.' };
   const result = await runLong(options, screens, hooks => convert(request, hooks, sink));
   if (typeof result === 'number') return result;
   const seconds = (performance.now() - startedAt) / 1000;

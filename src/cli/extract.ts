@@ -13,11 +13,11 @@ import type { Screens } from './terminal.js';
 /** Runs `dcp extract` and returns the exit code. @throws as the operation does, if no signal ended it. */
 export async function runExtract(request: ExtractRequest, output: Output, screens: Screens): Promise<number> {
   const startedAt = performance.now();
-  const { format, json } = request;
+  const { format, progress, json } = request;
   const hint =
     format === 'text' || request.output === STDOUT ? undefined : 'The destination is what it was before.';
   // Progress would run into the text on a terminal.
-  const options = { json, quiet: format === 'text', ...(hint === undefined ? {} : { hint }) };
+  const options = { progress, json, quiet: format === 'text', ...(hint === undefined ? {} : { hint }) };
   const result = await runLong(options, screens, hooks => extract(request, output, hooks)).catch(error => {
     // Who reads text may stop when he has seen enough.
     if (format === 'text' && error instanceof ClosedPipe) return EXIT_DONE;
@@ -58,7 +58,10 @@ async function extract(
     signal,
   };
   if (format === 'text') {
-    await extractText(path, fqns, text => output.bytes(Buffer.from(printableLines(text))), part);
+    await extractText(path, fqns, text => output.bytes(Buffer.from(printableLines(text))), {
+      ...part,
+      onProgress: progress => onProgress({ phase: 'copy', ...progress }),
+    });
     return { isText: true };
   }
   const options: ExtractOptions = {

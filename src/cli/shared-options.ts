@@ -27,6 +27,23 @@ export const WORKERS_OPTION: OptionRow = {
   describe: 'Threads that copy; 0 copies on the main thread. Default: what suits size and machine',
 };
 
+export const PROGRESS_OPTION: OptionRow = {
+  name: 'progress',
+  kind: 'value',
+  valueName: 'HOW',
+  describe:
+    'What stderr tells while it runs: auto (drawn in place on a terminal, else a line every 5 s), lines, json (an event a line) or none',
+};
+
+export const PROGRESS_CHOICES = ['auto', 'lines', 'json', 'none'] as const;
+export type ProgressChoice = (typeof PROGRESS_CHOICES)[number];
+
+/** @throws UsageError where the value is none of them. */
+export function progressOf(given: GivenArguments): ProgressChoice | undefined {
+  const word = given.value('progress');
+  return word === undefined ? undefined : choiceOf('progress', word, PROGRESS_CHOICES);
+}
+
 export const READS_IN_FLIGHT_OPTION: OptionRow = {
   name: 'reads-in-flight',
   kind: 'value',

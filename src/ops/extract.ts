@@ -142,7 +142,7 @@ export async function extractText(
   path: string,
   fqns: readonly string[],
   sink: (text: string) => Promise<void>,
-  options: PartOptions & Pick<ExtractOptions, 'workers' | 'signal'> = {},
+  options: PartOptions & Pick<ExtractOptions, 'workers' | 'signal' | 'onProgress'> = {},
 ): Promise<void> {
   await reading(path, fqns, async (source, found) => {
     for (const entry of found) {

@@ -45,6 +45,7 @@ const CONVERT = {
   workers: undefined,
   readsInFlight: undefined,
   quiet: false,
+  progress: undefined,
   json: false,
 };
 const WAITING: [string, number][] = [
@@ -76,6 +77,7 @@ const DIFF = {
   device: 'cpu',
   workers: undefined,
   quiet: false,
+  progress: undefined,
   json: false,
 };
 const EXTRACT = {
@@ -91,6 +93,7 @@ const EXTRACT = {
   rawBits: false,
   force: false,
   workers: undefined,
+  progress: undefined,
   json: false,
 };
 const LAYOUT = { mesh: '2x4', placements: 'Shard(0),Replicate()' };

@@ -11,6 +11,9 @@ import {
   DEVICE_OF_COMPARISON_OPTION,
   deviceOf,
   JSON_OPTION,
+  PROGRESS_OPTION,
+  type ProgressChoice,
+  progressOf,
   READS_IN_FLIGHT_OPTION,
   readsInFlightOf,
   requireNotStdin,
@@ -56,6 +59,7 @@ export interface ConvertRequest extends StepRequest, ReshardRequest {
   workers: number | undefined;
   readsInFlight: number | undefined;
   quiet: boolean;
+  progress: ProgressChoice | undefined;
   json: boolean;
 }
 
@@ -151,6 +155,7 @@ export const convertCommand: Command = {
       kind: 'flag',
       describe: 'Print nothing on success, warnings included (--strict makes those errors)',
     },
+    PROGRESS_OPTION,
     JSON_OPTION,
   ],
   intro: [
@@ -255,6 +260,7 @@ function convertRequest(given: GivenArguments): ConvertRequest {
     workers: workersOf(given),
     readsInFlight: readsInFlightOf(given),
     quiet: flag('quiet'),
+    progress: progressOf(given),
     json: flag('json'),
   };
   if (request.salvage && !request.crc)

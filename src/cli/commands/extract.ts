@@ -6,6 +6,9 @@ import {
   choiceOf,
   JSON_OPTION,
   layoutOf,
+  PROGRESS_OPTION,
+  type ProgressChoice,
+  progressOf,
   requireNotStdin,
   SHARD_OPTIONS,
   STDOUT,
@@ -31,6 +34,7 @@ export interface ExtractRequest {
   rawBits: boolean;
   force: boolean;
   workers: number | undefined;
+  progress: ProgressChoice | undefined;
   json: boolean;
 }
 
@@ -81,6 +85,7 @@ export const extractCommand: Command = {
     },
     { name: 'force', kind: 'flag', describe: 'Replace a file that exists' },
     WORKERS_OPTION,
+    PROGRESS_OPTION,
     JSON_OPTION,
   ],
   intro: [
@@ -133,6 +138,7 @@ function extractRequest(given: GivenArguments): ExtractRequest {
     rawBits: flag('raw-bits'),
     force: flag('force'),
     workers: workersOf(given),
+    progress: progressOf(given),
     json: flag('json'),
   };
   if ((request.layout === undefined) !== (request.rank === undefined)) {

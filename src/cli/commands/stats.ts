@@ -8,6 +8,9 @@ import {
   deviceOf,
   JSON_OPTION,
   KEYS_OPTION,
+  PROGRESS_OPTION,
+  type ProgressChoice,
+  progressOf,
   requireNotStdin,
   WORKERS_OPTION,
   workersOf,
@@ -39,6 +42,7 @@ export interface StatsRequest {
   workers: number | undefined;
   crc: boolean;
   histogram: boolean;
+  progress: ProgressChoice | undefined;
   json: boolean;
 }
 
@@ -73,6 +77,7 @@ export const statsCommand: Command = {
       kind: 'flag',
       describe: 'With --json: how often each bit pattern of floats of up to 16 bits occurs',
     },
+    PROGRESS_OPTION,
     JSON_OPTION,
   ],
   intro: [
@@ -115,6 +120,7 @@ function statsRequest(given: GivenArguments): StatsRequest {
     workers: workersOf(given),
     crc: !flag('no-crc'),
     histogram: flag('histogram'),
+    progress: progressOf(given),
     json: flag('json'),
   };
   if (request.histogram && !request.json) {
