@@ -110,10 +110,7 @@ export function fileDestination(path: string, options: DestinationOptions): Dest
         sync: options.sync ?? true,
         unfinished,
       });
-      preallocateOrDiscard(
-        () => file.preallocate(plan.outputs[0]!.byteLength),
-        () => file.discard(),
-      );
+      preparing(file, () => file.preallocate(plan.outputs[0]!.byteLength));
       const output: PendingOutput = {
         path: file.temporaryPath,
         temporaryPaths: [file.temporaryPath],
@@ -165,16 +162,13 @@ export function directoryDestination(
         unfinished,
       });
       const files: WritableFile[] = [];
-      preallocateOrDiscard(
-        () => {
-          for (const { name, byteLength } of plan.outputs) {
-            const file = directory.createFile(name);
-            file.preallocate(byteLength);
-            files.push(file);
-          }
-        },
-        () => directory.discard(),
-      );
+      preparing(directory, () => {
+        for (const { name, byteLength } of plan.outputs) {
+          const file = directory.createFile(name);
+          file.preallocate(byteLength);
+          files.push(file);
+        }
+      });
       const output: PendingOutput = {
         path: directory.temporaryPath,
         temporaryPaths: files.map(file => file.temporaryPath),
@@ -292,11 +286,13 @@ export const SAFETENSORS_LAYOUT: DirectoryLayout = {
   readOldNames: async directory => [...(await readShardNames(directory)), STATE_NAME, STATE_JSON_NAME],
 };
 
-function preallocateOrDiscard(action: () => void, discard: () => void): void {
+/** What was there before stays for another try; what is new goes. */
+function preparing(output: OutputFile | OutputDirectory, action: () => void): void {
   try {
     action();
   } catch (error) {
-    discard();
+    if (output.isContinued && isWorthResuming(error)) output.suspend();
+    else output.discard();
     throw error;
   }
 }
