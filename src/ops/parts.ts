@@ -6,6 +6,9 @@ import { UsageError } from '../errors.js';
 export type Part = 'model' | 'optim' | 'all';
 export const PARTS: readonly Part[] = ['model', 'optim', 'all'];
 
+/** What an entry is part of. `other` is neither: schedulers, data loaders, random states, and what is unnamed. */
+export type EntryPart = 'model' | 'optim' | 'other';
+
 /** Keys under which trainers keep an optimizer: torch's tutorials, torchtitan, accelerate, Lightning, Megatron, … */
 const OPTIM_KEY = /^optim(izer)?s?(_states?)?(_dict)?$/i;
 const MODEL_KEY = /^(model(_state)?(_dict)?|module|state_dict)$/i;
@@ -16,26 +19,16 @@ const OTHER_KEY =
 const OPTIM_STATE_KEYS = ['state', 'param_groups'] as const;
 
 /**
- * The wanted part of a checkpoint, told by the first keys of each path: that of a model or an optimizer is the first
- * one, or the second (`{"app": {"model": …}}`). Where no key says "model", the model is every entry that is neither of
- * an optimizer nor of anything else that trainers keep.
+ * The wanted part of a checkpoint, as {@link entryParts} tells.
  * @throws UsageError where there is nothing of the part.
  */
 export function selectPart(checkpoint: Checkpoint, part: Part): Checkpoint {
   if (part === 'all') return checkpoint;
   const { entries } = checkpoint;
-  const roots = new Set(entries.map(entry => stepsOf(entry)[0]));
-  const isOptimizerAlone = OPTIM_STATE_KEYS.every(key => roots.has(key));
-  const kinds = new Map(entries.map(entry => [entry, isOptimizerAlone ? 'optim' : kindOf(entry)]));
-  const hasModelKey = [...kinds.values()].includes('model');
-  const isWanted = (entry: Entry): boolean => {
-    const kind = kinds.get(entry);
-    return (
-      kind === part || (part === 'model' && !hasModelKey && kind === 'unnamed' && entry.kind === 'tensor')
-    );
-  };
-  const selected = selectEntries(checkpoint, isWanted);
+  const partOf = entryParts(entries);
+  const selected = selectEntries(checkpoint, entry => partOf(entry) === part);
   if (selected.entries.length > 0) return selected;
+  const roots = rootsOf(entries);
   const found = [...roots].slice(0, 8).join(', ') + (roots.size > 8 ? ', …' : '');
   throw new UsageError(`The checkpoint has no part "${part}"`, {
     expected:
@@ -45,8 +38,28 @@ export function selectPart(checkpoint: Checkpoint, part: Part): Checkpoint {
   });
 }
 
-function kindOf(entry: Entry): 'model' | 'optim' | 'other' | 'unnamed' {
-  for (const step of stepsOf(entry).slice(0, 2)) {
+/**
+ * What each entry of a state dict is part of, told by the first keys of its path: that of a model or an optimizer is
+ * the first one, or the second (`{"app": {"model": …}}`). Where no key says "model", the model is every tensor that is
+ * neither of an optimizer nor of anything else that trainers keep.
+ */
+export function entryParts(entries: readonly Entry[]): (entry: Entry) => EntryPart {
+  const roots = rootsOf(entries);
+  if (OPTIM_STATE_KEYS.every(key => roots.has(key))) return () => 'optim';
+  const hasModelKey = entries.some(entry => kindOf(entry) === 'model');
+  return entry => {
+    const kind = kindOf(entry);
+    if (kind !== 'unnamed') return kind;
+    return !hasModelKey && entry.kind === 'tensor' ? 'model' : 'other';
+  };
+}
+
+function rootsOf(entries: readonly Entry[]): Set<string> {
+  return new Set(entries.map(entry => stepsOf(entry)[0]!));
+}
+
+function kindOf(entry: Entry): EntryPart | 'unnamed' {
+  for (const step of stepsOf(entry)) {
     if (OPTIM_KEY.test(step)) return 'optim';
     if (MODEL_KEY.test(step)) return 'model';
     if (OTHER_KEY.test(step)) return 'other';
@@ -54,7 +67,7 @@ function kindOf(entry: Entry): 'model' | 'optim' | 'other' | 'unnamed' {
   return 'unnamed';
 }
 
-/** Names of safetensors and of flat checkpoints hold the path in one text. */
+/** The first two. Names of safetensors and of flat checkpoints hold the path in one text. */
 function stepsOf({ fqn }: Entry): string[] {
   return fqn.split('.', 2);
 }
