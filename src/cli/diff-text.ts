@@ -9,7 +9,7 @@ import type { TreeNote } from '../ops/tree-notes.js';
 import { printableDeep } from '../tui/printable.js';
 import { shortenMiddle } from '../tui/text-width.js';
 import { formatCount, formatDuration, formatExactBytes, formatNumber, formatRate } from '../tui/units.js';
-import { FORMATS } from './inspect-text.js';
+import { FORMATS } from './inspect-header.js';
 import type { Style } from './style.js';
 import { type Column, columnWidths, labelled, tableLine, widthBeforeLast } from './table.js';
 

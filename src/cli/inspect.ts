@@ -1,6 +1,6 @@
 import { FileError } from '../errors.js';
 import type { InspectReport } from '../ops/inspect.js';
-import type { InspectRequest } from './commands/inspect.js';
+import { type InspectRequest, isOfOneCheckpoint } from './commands/inspect.js';
 import { EXIT_DONE } from './exit-codes.js';
 import { successDocument } from './json-document.js';
 import type { Output } from './output.js';
@@ -12,22 +12,25 @@ export async function runInspect(
   output: Output,
   { stdout }: Screens,
 ): Promise<number> {
-  const { path, keys, chunks, layout, json } = request;
+  const { path, fqn, slice, keys, chunks, objects, all, sort, layout, json } = request;
   const { holdsSeveral } = await import('../ops/list-checkpoints.js');
   if (request.latestComplete) return printLatest(request, output);
   // With options about entries the request is of one checkpoint: opening says that there are several.
-  const isOfEntries = keys !== undefined || chunks || layout !== undefined;
-  if (!isOfEntries && holdsSeveral(path)) return printList(request, output, stdout);
+  if (!isOfOneCheckpoint(request) && holdsSeveral(path)) return printList(request, output, stdout);
   const { inspectCheckpoint } = await import('../ops/inspect.js');
   const report = await inspectCheckpoint(path, {
     chunks,
+    ...(fqn === undefined ? {} : { fqn }),
+    ...(slice === undefined ? {} : { slice }),
     ...(keys === undefined ? {} : { keys }),
+    ...(sort === undefined ? {} : { sort }),
+    ...(objects ? { objects: all ? 'whole' : 'short' } : {}),
     ...(layout === undefined ? {} : { layout: (await import('../ops/sharding.js')).parseLayout(layout) }),
   });
   if (keys !== undefined && report.entries.length === 0) {
     await output.notice('dcp: no entry has a name that --keys matches\n');
   }
-  await output.result(json ? successDocument('inspect', report) : await humanText(report, stdout));
+  await output.result(json ? successDocument('inspect', report) : await humanText(report, request, stdout));
   return EXIT_DONE;
 }
 
@@ -58,10 +61,16 @@ async function printList({ path, json }: InspectRequest, output: Output, stdout:
 }
 
 /** Loaded apart: scripts that ask for JSON start faster without it. */
-async function humanText(report: InspectReport, { columns, colors }: Terminal): Promise<string> {
+async function humanText(
+  report: InspectReport,
+  { fqn, all, files, objects, sort }: InspectRequest,
+  { columns, colors, unicode }: Terminal,
+): Promise<string> {
   const [{ inspectText }, { styleFor }] = await Promise.all([
     import('./inspect-text.js'),
     import('./style.js'),
   ]);
-  return inspectText(report, { columns, style: styleFor(colors) });
+  const one = fqn !== undefined && report.entries.every(entry => entry.fqn === fqn);
+  const view = { one, all, files, objects, sort };
+  return inspectText(report, { columns, unicode, style: styleFor(colors), view });
 }
