@@ -104,6 +104,8 @@ async function report(checkpoint: Checkpoint, options: InspectOptions): Promise<
   const tensors = entries.filter((entry): entry is TensorEntry => entry.kind === 'tensor');
   const objects = entries.filter((entry): entry is ObjectEntry => entry.kind === 'object');
   const shares = fileShares(checkpoint);
+  // Before objects are loaded: what is inflated for them is a file too.
+  const files = inspectFiles(checkpoint).map((file, i) => ({ ...file, ...shares[i]! }));
   const ranks = rankShares(checkpoint, shares);
   const missingRanks = missingRanksOf(checkpoint);
   const completeness = completenessOf(checkpoint);
@@ -131,7 +133,7 @@ async function report(checkpoint: Checkpoint, options: InspectOptions): Promise<
     ranks: checkpoint.format === 'dcp' ? ranks.length : 1,
     rankShares: ranks,
     ...(missingRanks.length === 0 ? {} : { missingRanks }),
-    files: inspectFiles(checkpoint).map((file, i) => ({ ...file, ...shares[i]! })),
+    files,
     globals,
     loadsWithWeightsOnly:
       completeness === 'complete' ? globals.length === 0 && isProtocolOfWeightsOnly(checkpoint) : null,

@@ -17,7 +17,7 @@ export interface PartShare {
 
 /** What is stored in one file, as the index tells. */
 export interface FileShare {
-  /** Stored items: chunks and objects of a DCP checkpoint, tensors of safetensors, storages of a torch file. */
+  /** Stored items of at least a byte: chunks and objects of a DCP checkpoint, tensors of safetensors, storages of a torch file. */
   items: number;
   /** Bytes of these. */
   itemByteLength: number;
@@ -56,7 +56,7 @@ export function fileShares(checkpoint: Checkpoint): FileShare[] {
   const shares = checkpoint.files.map(() => ({ items: 0, itemByteLength: 0 }));
   const add = (file: number, byteLength: number): void => {
     const share = shares[file];
-    // An empty box has no item.
+    // An empty box may have no item, or one without bytes.
     if (share === undefined || byteLength === 0) return;
     share.items++;
     share.itemByteLength += byteLength;
