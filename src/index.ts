@@ -87,6 +87,7 @@ export type {
   OneSidedDifference,
   ValuesDifference,
 } from './ops/diff-report.js';
+export type { EntryOrder } from './ops/entry-order.js';
 export {
   type ExtractedArray,
   type ExtractFormat,
@@ -116,8 +117,9 @@ export { type LoadOptions, load } from './ops/load/load.js';
 export { type LoadResult, type LoadStateDictOptions, loadStateDict } from './ops/load/load-state-dict.js';
 export type { ReadOptions } from './ops/load/read-tensors.js';
 export type { Loss, LossKind } from './ops/losses.js';
+export type { ObjectDetail } from './ops/object-text.js';
 export { openCheckpoint } from './ops/open.js';
-export type { Part } from './ops/parts.js';
+export type { EntryPart, Part } from './ops/parts.js';
 export type { BytePhase, Progress } from './ops/progress.js';
 export type { LayoutReport, RankBox, RankTotal } from './ops/rank-boxes.js';
 export type { DroppedTie, TiePolicy } from './ops/safetensors-save.js';
@@ -132,6 +134,7 @@ export {
   save,
 } from './ops/save/save.js';
 export type { MeshLayout } from './ops/sharding.js';
+export type { FileShare, PartShare, RankShare } from './ops/shares.js';
 export type { StateDict } from './ops/state-dict/leaves.js';
 export type { Stateful } from './ops/state-dict/stateful.js';
 export {

@@ -13,7 +13,7 @@ export const FORMATS: Record<InspectReport['format'], string> = {
 
 /** Labels and texts of the header. */
 export function headerRows(report: InspectReport): [string, string][] {
-  const { tensors, parameters, byteLength, chunks, objects, format, warnings } = report;
+  const { tensors, parameters, byteLength, chunks, format, warnings } = report;
   const inChunks = format === 'dcp' ? ` in ${formatCount(chunks, 'chunk')}` : '';
   return [
     ['path', report.path],
@@ -25,7 +25,6 @@ export function headerRows(report: InspectReport): [string, string][] {
     ],
     ...partRows(report),
     ...dtypeRows(report),
-    ['objects', formatCount(objects)],
     ...balanceRows(report),
     ...weightsOnlyRows(report),
     ...layoutRows(report),

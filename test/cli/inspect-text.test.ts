@@ -39,7 +39,6 @@ suite('inspect text', ({ each, test }) => {
         'parts         model   1 tensor            4,194,304 parameters  8.00 MiB  100 %',
         '              other  0 tensors  1 object          0 parameters       0 B    0 %',
         'dtypes        bfloat16  1 tensor  4,194,304 parameters  8.00 MiB',
-        'objects       1',
         'balance       2 ranks, from 4.00 MiB (rank 1) to 5.00 MiB (rank 0), 1.11 times the mean',
         "weights_only  yes: only classes on torch's list",
         '',

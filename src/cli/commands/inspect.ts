@@ -65,8 +65,8 @@ export const inspectCommand: Command = {
   ],
   intro: [
     'Show what is in a checkpoint: a header, then its names as a tree in which equal',
-    'layers are one line. Only indexes and Python objects are read, never the bytes of',
-    'a tensor. Of a directory with several checkpoints each is a row.',
+    'layers are one line. Only indexes and Python objects are read, never the bytes',
+    'of a tensor. Of a directory with several checkpoints each is a row.',
   ],
   positionalHelp: [
     '<path>  a DCP directory, a .metadata file on its own, or a torch.save file',
