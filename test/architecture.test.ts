@@ -11,12 +11,13 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   cli: ['tui', 'ops', 'index'],
   tui: ['ops', 'index'],
   index: ['ops', 'device', 'checkpoint', 'copy', 'pickle'],
-  ops: ['device', 'npy', 'dcp', 'torch', 'safetensors', 'checkpoint', 'copy', 'pickle', 'io'],
+  ops: ['device', 'npy', 'dcp', 'torch', 'safetensors', 'mapping', 'checkpoint', 'copy', 'pickle', 'io'],
   device: ['checkpoint', 'copy', 'io'],
   npy: ['copy', 'zip'],
   dcp: ['torch', 'safetensors', 'checkpoint', 'copy', 'pickle', 'zip', 'zstd', 'io'],
   torch: ['checkpoint', 'copy', 'pickle', 'zip', 'io'],
   safetensors: ['checkpoint', 'copy', 'pickle', 'io'],
+  mapping: ['checkpoint', 'pickle'],
   checkpoint: ['copy', 'pickle'],
   zip: ['copy', 'io'],
   zstd: ['io'],
@@ -26,7 +27,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
 };
 const LEAVES = new Set(['errors', 'dtype', 'numbers', 'bytes']);
 /** No I/O, no Node: they run anywhere. */
-const PURE = ['pickle', 'checkpoint'];
+const PURE = ['pickle', 'checkpoint', 'mapping'];
 /** The only folders that touch the file system, and the only one that prints. */
 const FILE_SYSTEM = new Set(['io']);
 const MAX_LINES = 450;

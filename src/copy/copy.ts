@@ -3,10 +3,11 @@ import { type ReadGateSpec, readGateSpec } from '../io/read-gate.js';
 import { FileTileIo } from './file-tile-io.js';
 import { CrcLedger, type CrcReport } from './ledger.js';
 import type { CopyPlan, PlanSource } from './plan.js';
-import { openRunner } from './runner.js';
+import { openRunner, startThreads } from './runner.js';
 import { copyOrdered, runUnordered } from './schedule.js';
 import { SLOT_BYTE_LENGTH, SLOT_TILE_BYTE_LENGTH } from './slots.js';
 import { type ByteSink, OrderedOutput } from './stream.js';
+import type { StartedThreads } from './threads.js';
 import type { Tile, TileResult } from './tile.js';
 import type { TileRequest, TileTarget } from './tile-work.js';
 import { tilesOf } from './tiles.js';
@@ -23,6 +24,8 @@ export interface CopyOptions {
   readLatencyMs?: number;
   /** Compute CRC-32s, check those of the sources and write those of the destination. Default true. */
   crc?: boolean;
+  /** Threads of {@link startCopyThreads}, to be taken before new ones are made. */
+  started?: StartedThreads | undefined;
   signal?: AbortSignal;
   /** Brings to the device what has been written so far. Called while other tiles still copy, one call at a time. */
   flush?: () => Promise<void>;
@@ -37,7 +40,20 @@ export interface CopyProgress {
 
 export interface CopyReport {
   crc: CrcReport;
+  /** Finite elements that their cast made infinite, by record; records without any are not there. */
+  overflows: ReadonlyMap<number, number>;
   workers: number;
+}
+
+/**
+ * Starts the threads that a copy of about so many bytes will take, for who has something else to do before. The
+ * caller closes them when all is done.
+ */
+export function startCopyThreads(
+  byteLength: number,
+  options: Pick<CopyOptions, 'workers' | 'readsInFlight'>,
+): StartedThreads {
+  return startThreads(workersFor(byteLength, options));
 }
 
 /** Below this many bytes starting threads costs more than they save; measured, see docs/measurements.md. */
@@ -90,16 +106,18 @@ export async function streamCopy(
   options: CopyOptions = {},
 ): Promise<CopyReport> {
   const withCrc = options.crc ?? true;
-  const workers = workersFor(plan, options);
+  const workers = workersFor(plan.recordByteLength, options);
   const output = new OrderedOutput(plan, sink, withCrc);
+  const overflows = new OverflowCounts();
   let byteCount = 0;
   await copyThroughSlots(plan, workers, options, async (tile, bytes, result) => {
     await output.addTile(tile, bytes, result);
+    overflows.add(result);
     byteCount += result.byteLength;
     options.onProgress?.({ byteCount, byteTotal: plan.recordByteLength });
   });
   const crc = await output.finish(check);
-  return { crc, workers };
+  return { crc, overflows: overflows.byRecord, workers };
 }
 
 /**
@@ -113,11 +131,13 @@ export async function copyToMemory(
   options: Omit<CopyOptions, 'flush'> = {},
 ): Promise<CopyReport> {
   const withCrc = options.crc ?? true;
-  const workers = workersFor(plan, options);
+  const workers = workersFor(plan.recordByteLength, options);
   const ledger = new CrcLedger(plan);
   let byteCount = 0;
+  const overflows = new OverflowCounts();
   const onDone = (result: TileResult): void => {
     ledger.add(result.storageCrcs, []);
+    overflows.add(result);
     byteCount += result.byteLength;
     options.onProgress?.({ byteCount, byteTotal: plan.recordByteLength });
   };
@@ -125,6 +145,7 @@ export async function copyToMemory(
     const runner = openRunner(
       { plan, target: { kind: 'memory', buffers }, withCrc, gate: gateFor(options) },
       workers,
+      options.started,
     );
     try {
       await runUnordered(runner, requestsOf(plan), onDone, options.signal);
@@ -140,7 +161,7 @@ export async function copyToMemory(
   const crc = withCrc
     ? ledger.checkStorages()
     : { checked: 0, partlyRead: 0, withoutCrc: plan.storages.count };
-  return { crc, workers };
+  return { crc, overflows: overflows.byRecord, workers };
 }
 
 function bytesOf(source: PlanSource): Uint8Array[] {
@@ -175,7 +196,11 @@ async function copyThroughSlots(
     () => new SharedArrayBuffer(SLOT_BYTE_LENGTH),
   );
   const target: TileTarget = { kind: 'slots', slots };
-  const runner = openRunner({ plan, target, withCrc: options.crc ?? true, gate: gateFor(options) }, workers);
+  const runner = openRunner(
+    { plan, target, withCrc: options.crc ?? true, gate: gateFor(options) },
+    workers,
+    options.started,
+  );
   try {
     await copyOrdered(
       runner,
@@ -196,12 +221,14 @@ async function run(
   options: CopyOptions,
 ): Promise<CopyReport> {
   const withCrc = options.crc ?? true;
-  const workers = workersFor(plan, options);
+  const workers = workersFor(plan.recordByteLength, options);
   const ledger = new CrcLedger(plan);
   const flusher = new Flusher(options.flush);
   let byteCount = 0;
+  const overflows = new OverflowCounts();
   const onDone = (result: TileResult): void => {
     ledger.add(result.storageCrcs, result.recordCrcs);
+    overflows.add(result);
     byteCount += result.byteLength;
     flusher.note(byteCount);
     options.onProgress?.({ byteCount, byteTotal: plan.recordByteLength });
@@ -209,6 +236,7 @@ async function run(
   const runner = openRunner(
     { plan, target: { kind: 'files', paths: targets, mode }, withCrc, gate: gateFor(options) },
     workers,
+    options.started,
   );
   try {
     await runUnordered(runner, requestsOf(plan), onDone, options.signal);
@@ -222,7 +250,18 @@ async function run(
     : { checked: 0, partlyRead: 0, withoutCrc: plan.storages.count };
   const recordCrcs = withCrc ? ledger.recordCrcs() : new Uint32Array(plan.records.count);
   placeLiterals(plan, targets, mode, recordCrcs);
-  return { crc, workers };
+  return { crc, overflows: overflows.byRecord, workers };
+}
+
+/** Sums up what the tiles of a record report. */
+class OverflowCounts {
+  readonly byRecord = new Map<number, number>();
+
+  add({ overflows }: TileResult): void {
+    for (const { record, count } of overflows) {
+      this.byRecord.set(record, (this.byRecord.get(record) ?? 0) + count);
+    }
+  }
 }
 
 function* requestsOf(plan: CopyPlan): Generator<TileRequest> {
@@ -257,11 +296,11 @@ class Flusher {
   }
 }
 
-function workersFor(plan: CopyPlan, { workers, readsInFlight }: CopyOptions): number {
+function workersFor(byteLength: number, { workers, readsInFlight }: CopyOptions): number {
   if (workers !== undefined) return workers;
   const computing = Math.min(MAX_WORKERS, availableParallelism());
   if (readsInFlight !== undefined) return readsInFlight + computing;
-  return plan.recordByteLength < WORTH_THREADS_BYTE_LENGTH ? 0 : computing;
+  return byteLength < WORTH_THREADS_BYTE_LENGTH ? 0 : computing;
 }
 
 function gateFor({ readsInFlight, readLatencyMs }: CopyOptions): ReadGateSpec | undefined {

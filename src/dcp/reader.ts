@@ -7,8 +7,9 @@ import type {
   SourceFile,
   TensorEntry,
 } from '../checkpoint/checkpoint.js';
-import type { ChunkTable } from '../checkpoint/chunks.js';
+import { type ChunkTable, UNRESOLVED } from '../checkpoint/chunks.js';
 import { StorageTable } from '../checkpoint/storage.js';
+import { Turns } from '../checkpoint/turns.js';
 import type { DTypeInfo } from '../dtype.js';
 import { CorruptDataError, DcpError, FileError, withContext, withContextAsync } from '../errors.js';
 import { pathKind } from '../io/listing.js';
@@ -88,6 +89,7 @@ export class DcpCheckpoint implements Checkpoint {
   private readonly transformedChunks: Set<number>;
   private readonly inflated = new InflatedItems();
   private readonly resolver: ChunkResolver;
+  private readonly turns = new Turns();
   /** Tensors that items of another element type were converted for, with that type. */
   readonly castEntries = new Map<TensorEntry, DTypeInfo>();
 
@@ -214,18 +216,21 @@ export class DcpCheckpoint implements Checkpoint {
 
   /** Lets a chunk lie where another one of the same box lies. */
   takeReplica(chunk: number, replica: number): void {
-    const { itemFile, itemByteOffset, itemByteLength } = this.chunks;
+    const { itemFile, itemByteOffset, itemByteLength, storage } = this.chunks;
+    storage[chunk] = UNRESOLVED;
     itemFile[chunk] = itemFile[replica]!;
     itemByteOffset[chunk] = itemByteOffset[replica]!;
     itemByteLength[chunk] = itemByteLength[replica]!;
   }
 
-  async resolve(
+  resolve(
     entries: readonly TensorEntry[],
     isWanted?: (entry: TensorEntry, box: Box) => boolean,
   ): Promise<void> {
-    await this.inflateChunks(entries, isWanted);
-    await this.resolver.resolve(entries, isWanted);
+    return this.turns.take(async () => {
+      await this.inflateChunks(entries, isWanted);
+      await this.resolver.resolve(entries, isWanted);
+    });
   }
 
   /** Gives items that went through a stream transform an ordinary place, each once. */
@@ -286,7 +291,11 @@ export class DcpCheckpoint implements Checkpoint {
     return this.files.length - 1;
   }
 
-  async loadObjects(entries: readonly ObjectEntry[]): Promise<void> {
+  loadObjects(entries: readonly ObjectEntry[]): Promise<void> {
+    return this.turns.take(() => this.readObjects(entries));
+  }
+
+  private async readObjects(entries: readonly ObjectEntry[]): Promise<void> {
     await this.inflateObjects(entries.filter(entry => entry.value === undefined));
     const byFile: ObjectEntry[][] = this.files.map(() => []);
     for (const entry of entries) {

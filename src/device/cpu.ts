@@ -1,10 +1,11 @@
 import { availableParallelism } from 'node:os';
 import { elementCountOf } from '../checkpoint/box.js';
+import { InlinePool } from '../copy/inline-pool.js';
 import { CrcLedger, type CrcReport } from '../copy/ledger.js';
 import type { CopyPlan } from '../copy/plan.js';
 import { planForThreads } from '../copy/runner.js';
 import { requireNotAborted, runUnordered } from '../copy/schedule.js';
-import { InlinePool, type Pool, ThreadPool } from '../copy/threads.js';
+import { type Pool, ThreadPool } from '../copy/threads.js';
 import type { CrcScope, Tile } from '../copy/tile.js';
 import { tilesOf } from '../copy/tiles.js';
 import { DTYPES, dtypeOf } from '../dtype.js';

@@ -1,4 +1,4 @@
-import type { Checkpoint, Entry } from '../checkpoint/checkpoint.js';
+import type { Checkpoint, Entry, TensorEntry } from '../checkpoint/checkpoint.js';
 import { selectEntries } from '../checkpoint/select.js';
 import { UsageError } from '../errors.js';
 
@@ -52,6 +52,27 @@ export function entryParts(entries: readonly Entry[]): (entry: Entry) => EntryPa
     if (kind !== 'unnamed') return kind;
     return !hasModelKey && entry.kind === 'tensor' ? 'model' : 'other';
   };
+}
+
+/**
+ * The tensors of the model, and their names in it: what stands behind the key that says so.
+ * @throws UsageError where there is no model, or where several keys say that they are one.
+ */
+export function modelTensors(checkpoint: Checkpoint): { entry: TensorEntry; name: string }[] {
+  const roots = new Set<string>();
+  const tensors = selectPart(checkpoint, 'model').entries.flatMap(entry => {
+    if (entry.kind !== 'tensor') return [];
+    const steps = entry.fqn.split('.');
+    const root = steps.slice(0, steps.slice(0, 2).findIndex(step => MODEL_KEY.test(step)) + 1);
+    roots.add(root.join('.'));
+    return [{ entry, name: steps.slice(root.length).join('.') }];
+  });
+  if (roots.size < 2) return tensors;
+  throw new UsageError('The checkpoint has several models', {
+    found: [...roots].join(', '),
+    path: checkpoint.path,
+    hint: 'Choose one of them with --include or --exclude.',
+  });
 }
 
 function rootsOf(entries: readonly Entry[]): Set<string> {

@@ -9,6 +9,7 @@ import {
 import { ChunkTable } from '../checkpoint/chunks.js';
 import { type Leaf, leavesOf } from '../checkpoint/flatten.js';
 import { StorageTable } from '../checkpoint/storage.js';
+import { Turns } from '../checkpoint/turns.js';
 import { FormatError, withContext, withContextAsync } from '../errors.js';
 import { type ByteSource, FileSource, readRange } from '../io/source.js';
 import { Spool, safeInflatedByteLength } from '../io/spool.js';
@@ -132,6 +133,7 @@ class TorchCheckpoint implements Checkpoint {
   readonly chunks: ChunkTable;
   readonly provenance: Checkpoint['provenance'];
   private placed = false;
+  private readonly turns = new Turns();
 
   constructor(
     readonly path: string,
@@ -197,12 +199,14 @@ class TorchCheckpoint implements Checkpoint {
   }
 
   /** Views are known from the pickle; what is left to find is where the bytes of each storage begin. */
-  async resolve(): Promise<void> {
-    if (this.placed) return;
-    this.placed = true;
-    await withContextAsync({ path: this.path }, () =>
-      this.container.placeStorages(record => this.file.inflate(record)),
-    );
+  resolve(): Promise<void> {
+    return this.turns.take(async () => {
+      if (this.placed) return;
+      await withContextAsync({ path: this.path }, () =>
+        this.container.placeStorages(record => this.file.inflate(record)),
+      );
+      this.placed = true;
+    });
   }
 
   /** Opening read the one pickle, and with it every object. Their storages are placed by `resolve`. */

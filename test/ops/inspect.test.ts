@@ -193,7 +193,13 @@ suite('inspecting directories', ({ each, test }) => {
     equal(lines.get('generator'), [
       "torch._C.Generator(torch.device('cpu'), state=(7, None, <tensor [5056] uint8>))",
     ]);
-    equal(lines.get('python')!.slice(0, 3).map(line => line.slice(0, 16)), ['(', '  3,', '  (']);
+    equal(
+      lines
+        .get('python')!
+        .slice(0, 3)
+        .map(line => line.slice(0, 16)),
+      ['(', '  3,', '  ('],
+    );
     is(lines.get('torch'), undefined);
   });
 

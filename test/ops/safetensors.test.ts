@@ -7,7 +7,7 @@ import {
   inspectCheckpoint,
   openCheckpoint,
 } from '../../src/index.js';
-import { formatOfDestination } from '../../src/ops/convert.js';
+import { formatOfDestination } from '../../src/ops/destination-format.js';
 import { PyDict } from '../../src/pickle/dict.js';
 import { openSafetensors } from '../../src/safetensors/reader.js';
 import { copyFixture, fixturePath } from '../fixtures.js';
