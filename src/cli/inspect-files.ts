@@ -2,8 +2,7 @@ import { type EntryOrder, sortRows } from '../ops/entry-order.js';
 import type { InspectReport } from '../ops/inspect.js';
 import { barText } from '../tui/progress-text.js';
 import { shortenMiddle } from '../tui/text-width.js';
-import { formatBytes, formatCount } from '../tui/units.js';
-import { shareText } from './inspect-header.js';
+import { formatBytes, formatCount, shareText } from '../tui/units.js';
 import type { Style } from './style.js';
 import { type Column, columnWidths, tableLine, widthBeforeLast } from './table.js';
 

@@ -1,15 +1,8 @@
 import type { InspectReport } from '../ops/inspect.js';
-import { formatBytes, formatCount, formatExactBytes } from '../tui/units.js';
+import { formatText } from '../tui/format-names.js';
+import { formatBytes, formatCount, formatExactBytes, shareText } from '../tui/units.js';
 import { MAX_RANKS } from './inspect-table.js';
 import { type Column, columnWidths, tableLine } from './table.js';
-
-export const FORMATS: Record<InspectReport['format'], string> = {
-  dcp: 'DCP directory',
-  torch: 'torch.save file',
-  safetensors: 'safetensors',
-  torchscript: 'TorchScript archive',
-  memory: 'state dict in memory',
-};
 
 /** Labels and texts of the header. */
 export function headerRows(report: InspectReport): [string, string][] {
@@ -30,11 +23,6 @@ export function headerRows(report: InspectReport): [string, string][] {
     ...layoutRows(report),
     ...warnings.map(({ message }): [string, string] => ['WARNING', message]),
   ];
-}
-
-function formatText({ format, completeness, torchEra }: InspectReport): string {
-  const name = completeness === 'index_only' ? 'DCP index' : FORMATS[format];
-  return torchEra === null ? name : `${name}, saved by torch ${torchEra}`;
 }
 
 const PART_NAMES: Record<InspectReport['parts'][number]['part'], string> = {
@@ -82,15 +70,6 @@ function balanceRows({ rankShares, files }: InspectReport): [string, string][] {
   return [
     ['balance', `${counted}, from ${low} (${least.name}) to ${high} (${most.name}), ${ratio} times the mean`],
   ];
-}
-
-/** `33 %`, `0.2 %`; what is not all is never 100 %. */
-export function shareText(part: number, whole: number): string {
-  if (whole === 0) return '';
-  const percent = (part / whole) * 100;
-  if (part === 0 || part === whole) return `${percent} %`;
-  if (percent < 0.1) return '<0.1 %';
-  return percent < 9.95 ? `${percent.toFixed(1)} %` : `${Math.min(99, Math.round(percent))} %`;
 }
 
 function dtypeRows({ dtypes }: InspectReport): [string, string][] {

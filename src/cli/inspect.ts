@@ -1,24 +1,21 @@
 import { FileError } from '../errors.js';
-import type { InspectReport } from '../ops/inspect.js';
+import type { InspectOptions, InspectReport } from '../ops/inspect.js';
 import { type InspectRequest, isOfOneCheckpoint } from './commands/inspect.js';
 import { EXIT_DONE } from './exit-codes.js';
 import { successDocument } from './json-document.js';
+import { runLong } from './long-run.js';
 import type { Output } from './output.js';
 import type { Screens, Terminal } from './terminal.js';
 
 /** Runs `dcp inspect` and returns the exit code. @throws as the operation does. */
-export async function runInspect(
-  request: InspectRequest,
-  output: Output,
-  { stdout }: Screens,
-): Promise<number> {
+export async function runInspect(request: InspectRequest, output: Output, screens: Screens): Promise<number> {
+  const { stdout } = screens;
   const { path, fqn, slice, keys, chunks, objects, all, sort, layout, json } = request;
   const { holdsSeveral } = await import('../ops/list-checkpoints.js');
   if (request.latestComplete) return printLatest(request, output);
   // With options about entries the request is of one checkpoint: opening says that there are several.
   if (!isOfOneCheckpoint(request) && holdsSeveral(path)) return printList(request, output, stdout);
-  const { inspectCheckpoint } = await import('../ops/inspect.js');
-  const report = await inspectCheckpoint(path, {
+  const options: InspectOptions = {
     chunks,
     ...(fqn === undefined ? {} : { fqn }),
     ...(slice === undefined ? {} : { slice }),
@@ -26,11 +23,42 @@ export async function runInspect(
     ...(sort === undefined ? {} : { sort }),
     ...(objects ? { objects: all ? 'whole' : 'short' } : {}),
     ...(layout === undefined ? {} : { layout: (await import('../ops/sharding.js')).parseLayout(layout) }),
-  });
+  };
+  if (request.html !== undefined) return writePage(request, request.html, options, output, screens);
+  const { inspectCheckpoint } = await import('../ops/inspect.js');
+  const report = await inspectCheckpoint(path, options);
   if (keys !== undefined && report.entries.length === 0) {
     await output.notice('dcp: no entry has a name that --keys matches\n');
   }
   await output.result(json ? successDocument('inspect', report) : await humanText(report, request, stdout));
+  return EXIT_DONE;
+}
+
+/** Writes the page, and says where it is. */
+async function writePage(
+  { path, force, json }: InspectRequest,
+  destination: string,
+  options: InspectOptions,
+  output: Output,
+  screens: Screens,
+): Promise<number> {
+  const { writeHtmlReport } = await import('../ops/html-report.js');
+  const hint = `${destination} is what it was before.`;
+  const result = await runLong({ json, quiet: true, hint }, screens, ({ signal }) =>
+    writeHtmlReport(path, destination, { ...options, force, signal }),
+  );
+  if (typeof result === 'number') return result;
+  const { report, byteLength, leftBehind } = result;
+  const html = { path: destination, byteLength, leftBehind };
+  const [{ formatBytes }, { printable }] = await Promise.all([
+    import('../tui/units.js'),
+    import('../tui/printable.js'),
+  ]);
+  await output.result(
+    json
+      ? successDocument('inspect', { ...report, html })
+      : `Wrote ${printable(destination)}, ${formatBytes(byteLength)}\n`,
+  );
   return EXIT_DONE;
 }
 

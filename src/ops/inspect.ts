@@ -92,14 +92,21 @@ export interface InspectReport {
 export async function inspectCheckpoint(path: string, options: InspectOptions = {}): Promise<InspectReport> {
   const checkpoint = await openCheckpoint(path);
   try {
-    const result = await report(checkpoint, options);
-    return { ...result, warnings: [...descendedWarning(path, checkpoint.path), ...result.warnings] };
+    return (await inspectOpen(path, checkpoint, options)).report;
   } finally {
     checkpoint.close();
   }
 }
 
-async function report(checkpoint: Checkpoint, options: InspectOptions): Promise<InspectReport> {
+/**
+ * The same of a checkpoint that is open, and the entries that the report has rows of, in their order.
+ * @param path as it was given.
+ */
+export async function inspectOpen(
+  path: string,
+  checkpoint: Checkpoint,
+  options: InspectOptions,
+): Promise<{ report: InspectReport; entries: readonly Entry[] }> {
   const { entries } = checkpoint;
   const tensors = entries.filter((entry): entry is TensorEntry => entry.kind === 'tensor');
   const objects = entries.filter((entry): entry is ObjectEntry => entry.kind === 'object');
@@ -113,8 +120,8 @@ async function report(checkpoint: Checkpoint, options: InspectOptions): Promise<
   const globals = namedGlobals(checkpoint);
   const wanted = wantedEntries(checkpoint, options);
   const rankBoxes = options.layout && new RankBoxes(checkpoint, options.layout);
-  const inspected = inspectEntries(checkpoint, wanted, options, rankBoxes);
-  return {
+  const rows = inspectEntries(checkpoint, wanted, options, rankBoxes);
+  const report: InspectReport = {
     schema: 1,
     path: checkpoint.path,
     format: checkpoint.format,
@@ -137,13 +144,16 @@ async function report(checkpoint: Checkpoint, options: InspectOptions): Promise<
     globals,
     loadsWithWeightsOnly:
       completeness === 'complete' ? globals.length === 0 && isProtocolOfWeightsOnly(checkpoint) : null,
-    warnings:
-      checkpoint instanceof DcpCheckpoint
+    warnings: [
+      ...descendedWarning(path, checkpoint.path),
+      ...(checkpoint instanceof DcpCheckpoint
         ? [...tornWarning(checkpoint, false), ...reshapedWarning(checkpoint)]
-        : [],
+        : []),
+    ],
     ...(rankBoxes === undefined ? {} : { layout: rankBoxes.report() }),
-    entries: inspected,
+    entries: rows.map(({ row }) => row),
   };
+  return { report, entries: rows.map(({ entry }) => entry) };
 }
 
 /** The restricted unpickler of torch knows the opcodes of protocols 2 and 3. */
@@ -179,7 +189,7 @@ function inspectEntries(
   { entries, isOne }: Wanted,
   { chunks = false, slice, objects, sort }: InspectOptions,
   rankBoxes: RankBoxes | undefined,
-): InspectedEntry[] {
+): { row: InspectedEntry; entry: Entry }[] {
   if (slice !== undefined && !(isOne && entries[0]!.kind === 'tensor')) {
     throw new UsageError('A slice is of one tensor', {
       expected: 'the name of a tensor',
@@ -192,9 +202,9 @@ function inspectEntries(
     objects: objects ?? (isOne ? 'whole' : undefined),
     rankBoxes,
   });
-  const rows = entries.map(entry => inspector.inspect(entry));
+  const rows = entries.map(entry => ({ entry, row: inspector.inspect(entry) }));
   if (sort === undefined) return rows;
-  return sortRows(rows, sort, ({ fqn, byteLength, dtype }) => ({ name: fqn, byteLength, dtype }));
+  return sortRows(rows, sort, ({ row: { fqn, byteLength, dtype } }) => ({ name: fqn, byteLength, dtype }));
 }
 
 /** One row a type, the one with most bytes first. */

@@ -9,6 +9,7 @@ import {
   layoutOf,
   requireNotStdin,
   SHARD_OPTIONS,
+  STDOUT,
 } from '../shared-options.js';
 
 /** `dcp inspect`, asked for. */
@@ -25,6 +26,9 @@ export interface InspectRequest {
   objects: boolean;
   chunks: boolean;
   latestComplete: boolean;
+  /** Where a page is written. */
+  html: string | undefined;
+  force: boolean;
   layout: MeshTexts | undefined;
   json: boolean;
 }
@@ -61,6 +65,13 @@ export const inspectCommand: Command = {
       describe: 'Of a directory of checkpoints: print the path of the newest one of which nothing lacks',
     },
     ...SHARD_OPTIONS,
+    {
+      name: 'html',
+      kind: 'value',
+      valueName: 'FILE',
+      describe: 'Write a page for browsers that needs nothing else: treemap, ranks, table with search',
+    },
+    { name: 'force', kind: 'flag', describe: 'With --html: replace a file that exists' },
     JSON_OPTION,
   ],
   intro: [
@@ -82,6 +93,7 @@ export const inspectCommand: Command = {
     ['How evenly ranks share the bytes', 'dcp inspect step-1000/ --files'],
     ['Learning rates, steps, random states', 'dcp inspect step-1000/ --objects'],
     ['Where the shards of one layer lie', "dcp inspect step-1000/ --keys '*.layers.0.*' --chunks"],
+    ['A page to look around in, with a treemap', 'dcp inspect step-1000/ --html report.html'],
     ['An index copied from a cluster; its data need not be at hand', 'dcp inspect .metadata'],
     ['All names, for a script', "dcp inspect model.pth --json | jq -r '.entries[].fqn'"],
     ['The checkpoints of a run: step, age, state, size', 'dcp inspect run/'],
@@ -118,6 +130,8 @@ function inspectRequest(given: GivenArguments): InspectRequest {
     objects: flag('objects'),
     chunks: flag('chunks'),
     latestComplete: flag('latest-complete'),
+    html: value('html'),
+    force: flag('force'),
     layout: layoutOf(given),
     json: flag('json'),
   };
@@ -125,6 +139,14 @@ function inspectRequest(given: GivenArguments): InspectRequest {
     throw new UsageError('--latest-complete prints a path, and nothing of what is in it', {
       hint: 'Give the path to another dcp inspect.',
     });
+  }
+  if (request.html === '' || request.html === STDOUT) {
+    throw new UsageError('--html needs the name of a file', {
+      found: request.html === '' ? 'nothing' : STDOUT,
+    });
+  }
+  if (request.force && request.html === undefined) {
+    throw new UsageError('--force is for --html, and nothing else is written');
   }
   if (request.slice !== undefined && fqn === undefined) {
     throw new UsageError('--slice is of one tensor', {
@@ -137,6 +159,8 @@ function inspectRequest(given: GivenArguments): InspectRequest {
 
 /** Whether it asks about entries or files, so that it cannot be of several checkpoints. */
 export function isOfOneCheckpoint(request: InspectRequest): boolean {
-  const { fqn, keys, chunks, all, sort, files, objects, layout } = request;
-  return chunks || all || files || objects || [fqn, keys, sort, layout].some(given => given !== undefined);
+  const { fqn, keys, chunks, all, sort, files, objects, layout, html } = request;
+  return (
+    chunks || all || files || objects || [fqn, keys, sort, layout, html].some(given => given !== undefined)
+  );
 }
