@@ -100,6 +100,7 @@ export {
   extractToStream,
   type PartOptions,
 } from './ops/extract.js';
+export { type HtmlReport, type HtmlReportOptions, writeHtmlReport } from './ops/html-report.js';
 export {
   type Completeness,
   type InspectedChunk,

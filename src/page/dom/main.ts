@@ -8,7 +8,7 @@ import { RanksView } from './ranks-view.js';
 import { bars, PART_COLOURS, summary } from './summary.js';
 import { TableView } from './table-view.js';
 import { Tip } from './tip.js';
-import { TreemapView } from './treemap-view.js';
+import { OBJECT_COLOUR, TreemapView } from './treemap-view.js';
 
 const data = JSON.parse(document.getElementById('data')!.textContent!) as HtmlData;
 const { entries, dtypes } = data;
@@ -22,8 +22,14 @@ const treemap = new TreemapView(
   [
     {
       label: 'element type',
-      names: dtypes.map(({ dtype }) => ({ name: dtype, colour: dtypeColour(dtype) })),
-      of: row => dtypeColour(data.dtypeNames[entries.dtype[row]!]?.[0] ?? ''),
+      names: [
+        ...dtypes.map(({ dtype }) => ({ name: dtype, colour: dtypeColour(dtype) })),
+        ...(data.objects > 0 ? [{ name: 'objects', colour: OBJECT_COLOUR }] : []),
+      ],
+      of: row => {
+        const dtype = data.dtypeNames[entries.dtype[row]!];
+        return dtype === undefined ? OBJECT_COLOUR : dtypeColour(dtype[0]);
+      },
     },
     {
       label: 'part',
@@ -34,7 +40,10 @@ const treemap = new TreemapView(
     },
   ],
   tip,
-  row => choose(row),
+  row => {
+    choose(row);
+    detail.box.scrollIntoView({ block: 'nearest', behavior: 'smooth' });
+  },
 );
 const ranks = new RanksView(data, tip);
 const detail = new DetailView(data, tip);

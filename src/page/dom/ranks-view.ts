@@ -30,7 +30,7 @@ export class RanksView {
         'span',
         { className: 'number' },
         formatBytes(byteLength),
-        element('small', {}, `  ${shareText(byteLength, total)}, ${formatCount(items, 'item')}`),
+        element('small', {}, `${shareText(byteLength, total)}, ${formatCount(items, 'item')}`),
       );
       list.append(element('div', { className: 'rank' }, element('span', {}, row.label), blocks, number));
     }

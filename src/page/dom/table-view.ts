@@ -3,8 +3,9 @@ import { formatBytes, formatCount } from '../../tui/units.js';
 import type { RowOrder, RowQuery, Rows } from '../rows.js';
 import { button, element, figure } from './element.js';
 
-const ROW_HEIGHT = 28;
-const MAX_HEIGHT = 560;
+const ROW_HEIGHT = 30;
+const HEAD_HEIGHT = 30;
+const MAX_HEIGHT = 560 + HEAD_HEIGHT;
 /** Rows drawn beyond those that are seen. */
 const MARGIN = 6;
 /** A scroll area higher than this is not drawn exactly by browsers. */
@@ -29,7 +30,8 @@ export class TableView {
   private readonly found = element('span', { className: 'found' });
   private readonly heads = new Map<RowOrder, HTMLButtonElement>();
   private readonly viewport = element('div', { className: 'rows' });
-  private readonly height = element('div');
+  /** As high as all rows together. */
+  private readonly all = element('div', { className: 'all' });
   private query: RowQuery = { search: '', sort: undefined, descending: false };
   private rows = new Uint32Array();
   private chosen = -1;
@@ -50,11 +52,12 @@ export class TableView {
     }
     this.viewport.tabIndex = 0;
     this.viewport.setAttribute('aria-label', 'Entries');
-    this.viewport.append(this.height);
+    this.viewport.append(head, this.all);
     this.viewport.addEventListener('scroll', () => this.drawRows());
+    this.viewport.addEventListener('keydown', event => this.step(event));
     this.section.append(
       element('div', { className: 'tools' }, this.search, this.found),
-      element('div', { className: 'table' }, head, this.viewport),
+      element('div', { className: 'table' }, this.viewport),
     );
     this.ask({});
   }
@@ -71,6 +74,15 @@ export class TableView {
       }
     }
     this.drawRows();
+  }
+
+  /** Arrow keys go from entry to entry. */
+  private step(event: KeyboardEvent): void {
+    const by = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+    if (by === undefined || event.target !== this.viewport) return;
+    event.preventDefault();
+    const next = this.rows[this.rows.indexOf(this.chosen) + by];
+    if (next !== undefined) this.onChoose(next);
   }
 
   draw(): void {
@@ -102,8 +114,8 @@ export class TableView {
       if (isSorted) head.setAttribute('aria-sort', this.query.descending ? 'descending' : 'ascending');
       else head.removeAttribute('aria-sort');
     }
-    this.height.style.height = `${this.rows.length * this.rowPitch}px`;
-    this.viewport.style.height = `${Math.min(MAX_HEIGHT, Math.max(2, this.rows.length) * ROW_HEIGHT)}px`;
+    this.all.style.height = `${this.rows.length * this.rowPitch}px`;
+    this.viewport.style.height = `${Math.min(MAX_HEIGHT, Math.max(2, this.rows.length) * ROW_HEIGHT + HEAD_HEIGHT)}px`;
     this.viewport.scrollTop = 0;
     this.drawRows();
   }
@@ -118,14 +130,14 @@ export class TableView {
     const first = Math.floor(scrollTop / this.rowPitch);
     const start = Math.max(0, first - MARGIN);
     const end = Math.min(this.rows.length, first + Math.ceil(clientHeight / ROW_HEIGHT) + MARGIN);
-    const drawn: Node[] = [this.height];
+    const drawn: Node[] = [];
     if (this.rows.length === 0)
       drawn.push(element('div', { className: 'nothing' }, 'Nothing has such a name.'));
     for (let position = start; position < end; position++) {
       const top = scrollTop + position * ROW_HEIGHT - (scrollTop / this.rowPitch) * ROW_HEIGHT;
       drawn.push(this.row(this.rows[position]!, top));
     }
-    this.viewport.replaceChildren(...drawn);
+    this.all.replaceChildren(...drawn);
   }
 
   private row(row: number, top: number): HTMLElement {

@@ -9,10 +9,12 @@ import type { Tip } from './tip.js';
 export interface Colouring {
   label: string;
   names: readonly { name: string; colour: number }[];
-  /** The colour of an entry; -1 for none. */
+  /** The colour of an entry. */
   of: (row: number) => number;
 }
 
+/** What has no element type. */
+export const OBJECT_COLOUR = 7;
 const MIN_HEIGHT = 260;
 const MAX_HEIGHT = 460;
 const FONT = '12px system-ui, sans-serif';
@@ -80,7 +82,7 @@ export class TreemapView {
         continue;
       }
       const colour = this.colourOf(tile.node);
-      context.fillStyle = colour === -1 ? canvasColor('soft') : colors[colour % colors.length]!;
+      context.fillStyle = colors[colour % colors.length]!;
       const gap = w > 3 && h > 3 ? 1 : 0;
       context.fillRect(x, y, Math.max(w - gap, 0.5), Math.max(h - gap, 0.5));
       if (w >= MIN_TEXT.width && h >= MIN_TEXT.height) this.label(context, tile, Math.min(h, 22), ink);
@@ -95,7 +97,7 @@ export class TreemapView {
   private colourOf(node: ByteNode): number {
     let largest = node;
     while (largest.children.length > 0) largest = largest.children[0]!;
-    return largest.row === -1 ? -1 : this.colouring.of(largest.row);
+    return largest.row === -1 ? OBJECT_COLOUR : this.colouring.of(largest.row);
   }
 
   private label(
