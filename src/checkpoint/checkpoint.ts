@@ -1,5 +1,6 @@
 import type { MemorySource, RecordCast } from '../copy/plan.js';
 import type { DTypeInfo } from '../dtype.js';
+import type { FileSnapshot } from '../io/snapshot.js';
 import type { PyValue } from '../pickle/values.js';
 import { PyExternal } from '../pickle/values.js';
 import type { Box } from './box.js';
@@ -21,6 +22,8 @@ export interface Checkpoint {
   readonly path: string;
   /** Data files; chunks and storages refer to them by position. */
   readonly files: readonly SourceFile[];
+  /** What the files that it is read from were before they were read: to prove that they have not changed since. */
+  readonly snapshots: readonly FileSnapshot[];
   /** In the order of the source. */
   readonly entries: readonly Entry[];
   /** The nested state dict, with entries as leaves. */

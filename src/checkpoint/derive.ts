@@ -42,7 +42,7 @@ export function deriveCheckpoint(
   tree: PyValue,
   adapt: (entry: ObjectEntry, value: PyValue) => PyValue = (_, value) => value,
 ): Checkpoint {
-  const { format, path, chunks, storages, provenance, metadata } = checkpoint;
+  const { format, path, snapshots, chunks, storages, provenance, metadata } = checkpoint;
   const take = (entry: Entry): void => {
     const source = sourceOf.get(entry);
     if (entry.kind !== 'object' || source?.kind !== 'object') return;
@@ -53,6 +53,7 @@ export function deriveCheckpoint(
   return {
     format,
     path,
+    snapshots,
     get files() {
       return checkpoint.files;
     },

@@ -2,6 +2,7 @@ import type { Command, OptionRow } from './command.js';
 import { convertCommand } from './commands/convert.js';
 import { devicesCommand } from './commands/devices.js';
 import { diffCommand } from './commands/diff.js';
+import { exploreCommand } from './commands/explore.js';
 import { extractCommand } from './commands/extract.js';
 import { inspectCommand } from './commands/inspect.js';
 import { statsCommand } from './commands/stats.js';
@@ -10,6 +11,7 @@ import { statsCommand } from './commands/stats.js';
 export const COMMANDS: readonly Command[] = [
   convertCommand,
   inspectCommand,
+  exploreCommand,
   statsCommand,
   diffCommand,
   extractCommand,

@@ -27,9 +27,6 @@ export async function runInspect(request: InspectRequest, output: Output, screen
   if (request.html !== undefined) return writePage(request, request.html, options, output, screens);
   const { inspectCheckpoint } = await import('../ops/inspect.js');
   const report = await inspectCheckpoint(path, options);
-  if (keys !== undefined && report.entries.length === 0) {
-    await output.notice('dcp: no entry has a name that --keys matches\n');
-  }
   await output.result(json ? successDocument('inspect', report) : await humanText(report, request, stdout));
   return EXIT_DONE;
 }

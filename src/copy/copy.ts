@@ -7,6 +7,7 @@ import { openRunner, startThreads } from './runner.js';
 import { copyOrdered, runUnordered } from './schedule.js';
 import { SLOT_BYTE_LENGTH, SLOT_TILE_BYTE_LENGTH } from './slots.js';
 import { type ByteSink, OrderedOutput } from './stream.js';
+import { requireReadsInFlight, requireWorkers } from './thread-limits.js';
 import type { StartedThreads } from './threads.js';
 import type { Tile, TileResult } from './tile.js';
 import type { TileRequest, TileTarget } from './tile-work.js';
@@ -58,7 +59,7 @@ export function startCopyThreads(
 
 /** Below this many bytes starting threads costs more than they save; measured, see docs/measurements.md. */
 const WORTH_THREADS_BYTE_LENGTH = 128 << 20;
-const MAX_WORKERS = 8;
+const MAX_DEFAULT_WORKERS = 8;
 /** Where only the latency of reads is told: no bound. */
 const UNBOUNDED_READS = 0x7fffffff;
 /** How many new bytes make a flush worthwhile; measured, see docs/measurements.md. */
@@ -69,7 +70,7 @@ const FLUSH_BYTE_LENGTH = 128 << 20;
  * records, literals and deferred literals. Does not fsync and does not put anything in place.
  *
  * @throws CorruptDataError where a source's bytes do not have the CRC-32 that it states, FileError where
- * reading or writing fails, InterruptedError when the signal fires.
+ * reading or writing fails, UsageError for an option out of range, InterruptedError when the signal fires.
  */
 export async function runCopy(
   plan: CopyPlan,
@@ -296,9 +297,12 @@ class Flusher {
   }
 }
 
+/** @throws UsageError where an option is out of range. */
 function workersFor(byteLength: number, { workers, readsInFlight }: CopyOptions): number {
+  requireWorkers(workers);
+  requireReadsInFlight(readsInFlight);
   if (workers !== undefined) return workers;
-  const computing = Math.min(MAX_WORKERS, availableParallelism());
+  const computing = Math.min(MAX_DEFAULT_WORKERS, availableParallelism());
   if (readsInFlight !== undefined) return readsInFlight + computing;
   return byteLength < WORTH_THREADS_BYTE_LENGTH ? 0 : computing;
 }

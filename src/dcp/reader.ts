@@ -204,6 +204,12 @@ export class DcpCheckpoint implements Checkpoint {
     return ends;
   }
 
+  /** Of the index, and of the data files that are there. */
+  get snapshots(): FileSnapshot[] {
+    const files = this.fileSnapshots.filter(snapshot => snapshot !== undefined);
+    return [...this.indexSnapshots, ...files];
+  }
+
   placeOfChunk(chunk: number): ItemPlace {
     const { itemFile, itemByteOffset, itemByteLength } = this.chunks;
     return { file: itemFile[chunk]!, byteOffset: itemByteOffset[chunk]!, byteLength: itemByteLength[chunk]! };

@@ -46,10 +46,11 @@ export function mapCheckpoint(source: Checkpoint, map: KeyMap, parameters: Param
   const entries = results.map(result => builder.entryOf(result));
   const tree = treeOf(source, entries);
   const chunks = builder.chunkTable();
-  const { format, path, storages, provenance, metadata } = source;
+  const { format, path, snapshots, storages, provenance, metadata } = source;
   const checkpoint: Checkpoint = {
     format,
     path,
+    snapshots,
     entries,
     tree,
     storages,

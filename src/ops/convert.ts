@@ -136,7 +136,7 @@ export async function convert(
   const source = await whenComplete(given, options);
   const from = options.from ?? (await formatOfSource(source));
   const to = options.to ?? formatOfDestination(from, destination);
-  await requireSource(source, from);
+  await requireSource(source, from, to);
   const target = TARGETS[to].destinationAt(destination, options);
   return convertTo(source, target, from, to, options, descendedWarning(given, source));
 }
@@ -155,7 +155,7 @@ export async function convertToStream(
 ): Promise<ConvertResult> {
   const source = await whenComplete(given, options);
   const from = options.from ?? (await formatOfSource(source));
-  await requireSource(source, from);
+  await requireSource(source, from, options.to);
   return convertTo(
     source,
     streamDestination(sink),
@@ -225,7 +225,7 @@ async function convertTo(
   const assets = options.copyAssets === undefined ? [] : await readAssets(options.copyAssets);
   const { strict = false, crc = true } = options;
   const opened = await openSource(source, from, { strict, salvage: options.salvage ?? false });
-  const snapshots = [...opened.snapshots, ...assets.map(({ snapshot }) => snapshot)];
+  const snapshots = [...opened.checkpoint.snapshots, ...assets.map(({ snapshot }) => snapshot)];
   let started: StartedThreads | undefined;
   try {
     const { checkpoint: whole, lost } = await salvaged(opened.checkpoint, options);

@@ -12,7 +12,6 @@ import {
 } from './completeness.js';
 import { type EntryOrder, sortRows } from './entry-order.js';
 import { isBelow, nothingOfThisName } from './find-entry.js';
-import { globMatcher } from './glob.js';
 import { byteLengthOf, EntryInspector, type InspectedEntry } from './inspect-entries.js';
 import { descendedWarning } from './locate.js';
 import type { ObjectDetail } from './object-text.js';
@@ -28,6 +27,7 @@ import {
   type RankShare,
   rankShares,
 } from './shares.js';
+import { wantedKeys } from './wanted-keys.js';
 import { reshapedWarning, tornWarning, type Warning } from './warnings.js';
 
 export interface InspectOptions {
@@ -169,18 +169,15 @@ interface Wanted {
 
 /** @throws UsageError with a suggestion where nothing has the name. */
 function wantedEntries({ entries, path }: Checkpoint, { fqn, keys }: InspectOptions): Wanted {
-  const isWanted = keys === undefined ? () => true : globMatcher(keys);
+  const names = entries.map(entry => entry.fqn);
+  const isWanted = wantedKeys(keys, names);
   const wanted = entries.filter(entry => isWanted(entry.fqn));
   if (fqn === undefined) return { entries: wanted, isOne: false };
   const named = wanted.filter(entry => entry.fqn === fqn);
   if (named.length > 0) return { entries: named, isOne: true };
   const below = wanted.filter(entry => isBelow(fqn, entry.fqn));
   if (below.length > 0) return { entries: below, isOne: false };
-  throw nothingOfThisName(
-    path,
-    fqn,
-    entries.map(entry => entry.fqn),
-  );
+  throw nothingOfThisName(path, fqn, names);
 }
 
 /** @throws UsageError where a slice was asked for of what is no tensor, or where it is none of the tensor. */

@@ -41,16 +41,19 @@ export function selectPart(checkpoint: Checkpoint, part: Part): Checkpoint {
 /**
  * What each entry of a state dict is part of, told by the first keys of its path: that of a model or an optimizer is
  * the first one, or the second (`{"app": {"model": …}}`). Where no key says "model", the model is every tensor that is
- * neither of an optimizer nor of anything else that trainers keep.
+ * neither of an optimizer nor of anything else that trainers keep. Where there is nothing of these either, it is every
+ * tensor: of a bare state dict only some names begin with "model" (`model.layers.0…` beside `lm_head.weight`).
  */
 export function entryParts(entries: readonly Entry[]): (entry: Entry) => EntryPart {
   const roots = rootsOf(entries);
   if (OPTIM_STATE_KEYS.every(key => roots.has(key))) return () => 'optim';
-  const hasModelKey = entries.some(entry => kindOf(entry) === 'model');
+  const present = new Set(entries.map(kindOf));
+  const isTrainingState = present.has('optim') || present.has('other');
+  const isUnnamedModel = !(present.has('model') && isTrainingState);
   return entry => {
     const kind = kindOf(entry);
     if (kind !== 'unnamed') return kind;
-    return !hasModelKey && entry.kind === 'tensor' ? 'model' : 'other';
+    return isUnnamedModel && entry.kind === 'tensor' ? 'model' : 'other';
   };
 }
 

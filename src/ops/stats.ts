@@ -6,9 +6,10 @@ import { planTensorRecords, type WantedBox } from '../device/records.js';
 import { type DeviceChoice, openDevice } from '../device/registry.js';
 import { sumOfStats } from '../device/tensor-stats.js';
 import { tensorsInObjects } from '../torch/object-tensors.js';
-import { globMatcher } from './glob.js';
 import { openCheckpoint } from './open.js';
 import type { Progress } from './progress.js';
+import { requireDataAtHand, requireSameCheckpoint } from './reading.js';
+import { wantedKeys } from './wanted-keys.js';
 
 export interface StatsOptions {
   /** Only tensors whose FQN matches one of these globs (`*` any text, `?` one character). */
@@ -89,6 +90,7 @@ export async function checkpointStats(path: string, options: StatsOptions = {}):
   options.onProgress?.({ phase: 'open' });
   const checkpoint = await openCheckpoint(path);
   try {
+    requireDataAtHand(checkpoint);
     return await stats(checkpoint, options);
   } finally {
     checkpoint.close();
@@ -98,6 +100,49 @@ export async function checkpointStats(path: string, options: StatsOptions = {}):
 async function stats(checkpoint: Checkpoint, options: StatsOptions): Promise<StatsReport> {
   options.onProgress?.({ phase: 'plan' });
   const wanted = await wantedTensors(checkpoint, options.keys);
+  const { entries, byteLength, device, crc } = await count(checkpoint, wanted, options);
+  return {
+    schema: 1,
+    path: checkpoint.path,
+    format: checkpoint.format,
+    device,
+    tensors: entries.length,
+    parameters: entries.reduce((sum, { elementCount }) => sum + elementCount, 0),
+    byteLength,
+    ...(crc === undefined ? {} : { crc }),
+    total: sumOfStats(entries),
+    dtypes: dtypeRows(entries),
+    problems: problemsOf(entries),
+    entries,
+  };
+}
+
+/**
+ * Statistics of one tensor of an open checkpoint.
+ * @throws as {@link checkpointStats}.
+ */
+export async function tensorStats(
+  checkpoint: Checkpoint,
+  entry: TensorEntry,
+  options: Omit<StatsOptions, 'keys'> = {},
+): Promise<StatsEntry> {
+  await checkpoint.resolve([entry]);
+  const { entries } = await count(checkpoint, [{ entry, source: checkpoint }], options);
+  return entries[0]!;
+}
+
+interface Counted {
+  entries: StatsEntry[];
+  byteLength: number;
+  device: DeviceDescription;
+  crc: CrcReport | undefined;
+}
+
+async function count(
+  checkpoint: Checkpoint,
+  wanted: readonly WantedBox[],
+  options: StatsOptions,
+): Promise<Counted> {
   const records = planTensorRecords(wanted);
   const { workers, signal, crc = true, histogram = false } = options;
   const device = await openDevice(options.device, workers === undefined ? {} : { workers });
@@ -108,20 +153,12 @@ async function stats(checkpoint: Checkpoint, options: StatsOptions): Promise<Sta
       ...(signal === undefined ? {} : { signal }),
       onProgress: progress => options.onProgress?.({ phase: 'count', ...progress }),
     });
-    const entries = wanted.map(({ entry }, i) => statsEntry(entry, run.results[i]!));
+    requireSameCheckpoint(checkpoint, records.plan);
     return {
-      schema: 1,
-      path: checkpoint.path,
-      format: checkpoint.format,
-      device: device.describe(),
-      tensors: entries.length,
-      parameters: entries.reduce((sum, { elementCount }) => sum + elementCount, 0),
+      entries: wanted.map(({ entry }, i) => statsEntry(entry, run.results[i]!)),
       byteLength: records.plan.recordByteLength,
-      ...(run.crc === undefined ? {} : { crc: run.crc }),
-      total: sumOfStats(entries),
-      dtypes: dtypeRows(entries),
-      problems: problemsOf(entries),
-      entries,
+      device: device.describe(),
+      crc: run.crc,
     };
   } finally {
     await device.close();
@@ -133,14 +170,14 @@ async function wantedTensors(
   checkpoint: Checkpoint,
   keys: readonly string[] | undefined,
 ): Promise<WantedBox[]> {
-  const isWanted = keys === undefined ? () => true : globMatcher(keys);
-  const tensors = checkpoint.entries.filter(
-    (entry): entry is TensorEntry => entry.kind === 'tensor' && isWanted(entry.fqn),
-  );
+  const all = checkpoint.entries.filter((entry): entry is TensorEntry => entry.kind === 'tensor');
   const objects = checkpoint.entries.filter((entry): entry is ObjectEntry => entry.kind === 'object');
   await checkpoint.loadObjects(objects);
-  await checkpoint.resolve(tensors);
   const inside = tensorsInObjects(checkpoint, objects, { storages: true });
+  const names = [...all, ...inside.entries].map(({ fqn }) => fqn);
+  const isWanted = wantedKeys(keys, names);
+  const tensors = all.filter(({ fqn }) => isWanted(fqn));
+  await checkpoint.resolve(tensors);
   return [
     ...tensors.map(entry => ({ entry, source: checkpoint })),
     ...inside.entries.filter(({ fqn }) => isWanted(fqn)).map(entry => ({ entry, source: inside })),

@@ -11,6 +11,7 @@ import { type Leaf, leavesOf } from '../checkpoint/flatten.js';
 import { StorageTable } from '../checkpoint/storage.js';
 import { Turns } from '../checkpoint/turns.js';
 import { FormatError, withContext, withContextAsync } from '../errors.js';
+import { type FileSnapshot, takeSnapshot } from '../io/snapshot.js';
 import { type ByteSource, FileSource, readRange } from '../io/source.js';
 import { Spool, safeInflatedByteLength } from '../io/spool.js';
 import type { PyValue } from '../pickle/values.js';
@@ -31,6 +32,8 @@ import { openZipContainer } from './zip-container.js';
  * @throws FileError, FormatError, UnsupportedError, CorruptDataError, LimitError with path and record.
  */
 export async function openTorchFile(path: string): Promise<Checkpoint> {
+  // Before anything is read: what changes meanwhile must show.
+  const snapshots = [takeSnapshot(path)];
   const file = new TorchFile(path);
   try {
     return await withContextAsync({ path }, async () => {
@@ -38,7 +41,7 @@ export async function openTorchFile(path: string): Promise<Checkpoint> {
       const storages = new StorageTable();
       const head = await readHead(file.source);
       const open = isLegacyTorch(head) ? openLegacyContainer : openZipContainer;
-      return new TorchCheckpoint(path, file, await open(file.source, storages), storages);
+      return new TorchCheckpoint(path, snapshots, file, await open(file.source, storages), storages);
     });
   } catch (error) {
     file.close();
@@ -137,6 +140,7 @@ class TorchCheckpoint implements Checkpoint {
 
   constructor(
     readonly path: string,
+    readonly snapshots: readonly FileSnapshot[],
     private readonly file: TorchFile,
     private readonly container: TorchContainer,
     readonly storages: StorageTable,

@@ -95,6 +95,7 @@ function syntheticCheckpoint(rawPath: string, spec: SyntheticSpec): Checkpoint {
     format: 'torch',
     path: rawPath,
     files: [{ path: rawPath, name: 'random', byteLength: byteLength * spec.tensorCount }],
+    snapshots: [],
     entries,
     tree,
     chunks,
