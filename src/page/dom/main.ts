@@ -42,7 +42,7 @@ const treemap = new TreemapView(
   tip,
   row => {
     choose(row);
-    detail.box.scrollIntoView({ block: 'nearest', behavior: 'smooth' });
+    detail.box.scrollIntoView({ block: 'nearest' });
   },
 );
 const ranks = new RanksView(data, tip);
