@@ -124,6 +124,13 @@ export type { MapOptions } from './ops/mapping.js';
 export type { ObjectDetail } from './ops/object-text.js';
 export { openCheckpoint } from './ops/open.js';
 export type { EntryPart, Part } from './ops/parts.js';
+export {
+  type InspectedPickle,
+  inspectPickle,
+  type PickleGlobal,
+  readPicklesOf,
+  type StoredPickle,
+} from './ops/pickles.js';
 export type { BytePhase, Progress } from './ops/progress.js';
 export type { LayoutReport, RankBox, RankTotal } from './ops/rank-boxes.js';
 export type { DroppedTie, TiePolicy } from './ops/safetensors-save.js';
@@ -166,4 +173,5 @@ export type { TreeNote } from './ops/tree-notes.js';
 export { type WaitOptions, waitForCheckpoint } from './ops/wait.js';
 export type { Warning, WarningKind } from './ops/warnings.js';
 export { PyDict } from './pickle/dict.js';
+export { type DisassembleOptions, type Disassembly, disassemble } from './pickle/disassemble.js';
 export * from './pickle/values.js';

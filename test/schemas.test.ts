@@ -34,6 +34,7 @@ suite('schemas: inspect', ({ each, test }) => {
       [FSDP2, 'app.optim.param_groups.0.lr'],
       [FSDP2, '--mesh', '2', '--placements', 'Shard(0)'],
       [join(FSDP2, '.metadata')],
+      [FSDP2, '--pickle'],
       [fixturePath('torn_overwrite')],
       [fixturePath('vanished_class')],
       [fixturePath('cyclic')],

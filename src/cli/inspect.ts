@@ -15,6 +15,10 @@ export async function runInspect(request: InspectRequest, output: Output, screen
   if (request.latestComplete) return printLatest(request, output);
   // With options about entries the request is of one checkpoint: opening says that there are several.
   if (!isOfOneCheckpoint(request) && holdsSeveral(path)) return printList(request, output, stdout);
+  if (request.pickle) {
+    await (await import('./inspect-pickles.js')).printPickles(request, output, stdout);
+    return EXIT_DONE;
+  }
   const options: InspectOptions = {
     chunks,
     ...(fqn === undefined ? {} : { fqn }),

@@ -24,6 +24,7 @@ export interface InspectRequest {
   sort: EntryOrder | undefined;
   files: boolean;
   objects: boolean;
+  pickle: boolean;
   chunks: boolean;
   latestComplete: boolean;
   /** Where a page is written. */
@@ -52,6 +53,11 @@ export const inspectCommand: Command = {
     },
     { name: 'files', kind: 'flag', describe: 'List the data files: rank, size, items, share of the bytes' },
     { name: 'objects', kind: 'flag', describe: 'Show the values that are no tensors, as Python writes them' },
+    {
+      name: 'pickle',
+      kind: 'flag',
+      describe: 'Show what the pickles name, and their opcodes; with <fqn> those of an object. None is run',
+    },
     {
       name: 'slice',
       kind: 'value',
@@ -91,6 +97,7 @@ export const inspectCommand: Command = {
     ],
     ['The largest tensors', 'dcp inspect step-1000/ --all --sort size | head -30'],
     ['How evenly ranks share the bytes', 'dcp inspect step-1000/ --files'],
+    ['What a file would make Python load', 'dcp inspect model.pth --pickle | less'],
     ['Learning rates, steps, random states', 'dcp inspect step-1000/ --objects'],
     ['Where the shards of one layer lie', "dcp inspect step-1000/ --keys '*.layers.0.*' --chunks"],
     ['A page to look around in, with a treemap', 'dcp inspect step-1000/ --html report.html'],
@@ -128,6 +135,7 @@ function inspectRequest(given: GivenArguments): InspectRequest {
     sort: sort === undefined ? undefined : choiceOf('sort', sort, ENTRY_ORDERS),
     files: flag('files'),
     objects: flag('objects'),
+    pickle: flag('pickle'),
     chunks: flag('chunks'),
     latestComplete: flag('latest-complete'),
     html: value('html'),
@@ -148,6 +156,11 @@ function inspectRequest(given: GivenArguments): InspectRequest {
   if (request.force && request.html === undefined) {
     throw new UsageError('--force is for --html, and nothing else is written');
   }
+  if (request.pickle && isOfEntries(request)) {
+    throw new UsageError('--pickle shows pickles, and no entries', {
+      expected: 'only <fqn> and --all with it',
+    });
+  }
   if (request.slice !== undefined && fqn === undefined) {
     throw new UsageError('--slice is of one tensor', {
       expected: 'its name behind the path',
@@ -157,10 +170,12 @@ function inspectRequest(given: GivenArguments): InspectRequest {
   return request;
 }
 
-/** Whether it asks about entries or files, so that it cannot be of several checkpoints. */
+/** Whether it asks about what is in one checkpoint, so that it cannot be of several. */
 export function isOfOneCheckpoint(request: InspectRequest): boolean {
-  const { fqn, keys, chunks, all, sort, files, objects, layout, html } = request;
-  return (
-    chunks || all || files || objects || [fqn, keys, sort, layout, html].some(given => given !== undefined)
-  );
+  return request.pickle || request.all || request.fqn !== undefined || isOfEntries(request);
+}
+
+/** Whether it asks for entries or files, or how they are shown. */
+function isOfEntries({ keys, chunks, sort, files, objects, slice, layout, html }: InspectRequest): boolean {
+  return chunks || files || objects || [keys, sort, slice, layout, html].some(given => given !== undefined);
 }
