@@ -1,5 +1,4 @@
-import { type InspectedPickle, inspectPickle, readPicklesOf } from '../ops/pickles.js';
-import { disassemble } from '../pickle/disassemble.js';
+import { disassemblePickle, type InspectedPickle, inspectPickle, readPicklesOf } from '../ops/pickles.js';
 import { printable } from '../tui/printable.js';
 import { formatCount, formatExactBytes } from '../tui/units.js';
 import type { InspectRequest } from './commands/inspect.js';
@@ -34,8 +33,8 @@ export async function printPickles(
       if (i > 0) await writer.line('');
       for (const line of headLines(inspected, columns, style)) await writer.line(line);
       await writer.line('');
-      const options = { start: pickle.start, ...(all ? {} : { maxTextLength: MAX_TEXT_LENGTH }) };
-      for (const line of disassemble(pickle.bytes, options)) await writer.line(printable(line));
+      const options = all ? {} : { maxTextLength: MAX_TEXT_LENGTH };
+      for (const line of disassemblePickle(pickle, options)) await writer.line(printable(line));
       if (inspected.error !== undefined) await writer.line(style.error(printable(inspected.error)));
     }
     await writer.end();

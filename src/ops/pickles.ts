@@ -4,6 +4,7 @@ import { DcpCheckpoint } from '../dcp/reader.js';
 import { type DcpError, UsageError, withContextAsync } from '../errors.js';
 import { listNames, pathKind } from '../io/listing.js';
 import { FileSource, readRange } from '../io/source.js';
+import { type DisassembleOptions, type Disassembly, disassemble } from '../pickle/disassemble.js';
 import { frameOpcodes } from '../pickle/framing.js';
 import { DEFAULT_LIMITS } from '../pickle/limits.js';
 import { listGlobals } from '../pickle/scan.js';
@@ -114,6 +115,14 @@ async function objectPickles(path: string, fqn: string): Promise<StoredPickle[]>
   } finally {
     checkpoint.close();
   }
+}
+
+/** Its opcodes as lines; see {@link disassemble}. */
+export function disassemblePickle(
+  { bytes, start }: StoredPickle,
+  options: Omit<DisassembleOptions, 'start'> = {},
+): Generator<string, Disassembly> {
+  return disassemble(bytes, { ...options, start });
 }
 
 /** What a pickle is, and what it names. Nothing is called. */
