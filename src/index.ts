@@ -160,7 +160,6 @@ export {
 export {
   checkpointStats,
   type DTypeStats,
-  problemCount,
   type StatsEntry,
   type StatsOptions,
   type StatsProblem,
@@ -168,6 +167,7 @@ export {
   type StatsReport,
 } from './ops/stats.js';
 export { type StatsOrder, sortStats } from './ops/stats-order.js';
+export { problemCount } from './ops/stats-problems.js';
 export type { StepOptions } from './ops/steps.js';
 export type { TreeNote } from './ops/tree-notes.js';
 export { type WaitOptions, waitForCheckpoint } from './ops/wait.js';

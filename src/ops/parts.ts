@@ -4,7 +4,6 @@ import { UsageError } from '../errors.js';
 
 /** Which entries of a training state: the weights, the optimizer's state, or everything. */
 export type Part = 'model' | 'optim' | 'all';
-export const PARTS: readonly Part[] = ['model', 'optim', 'all'];
 
 /** What an entry is part of. `other` is neither: schedulers, data loaders, random states, and what is unnamed. */
 export type EntryPart = 'model' | 'optim' | 'other';

@@ -9,6 +9,7 @@ import { tensorsInObjects } from '../torch/object-tensors.js';
 import { openCheckpoint } from './open.js';
 import type { Progress } from './progress.js';
 import { requireDataAtHand, requireSameCheckpoint } from './reading.js';
+import { problemCount } from './stats-problems.js';
 import { wantedKeys } from './wanted-keys.js';
 
 export interface StatsOptions {
@@ -204,18 +205,6 @@ function dtypeRows(entries: readonly StatsEntry[]): DTypeStats[] {
       ...sumOfStats(group),
     }))
     .sort((a, b) => b.byteLength - a.byteLength || (a.dtype < b.dtype ? -1 : 1));
-}
-
-/** Numbers of a tensor that make a problem of that kind. */
-export function problemCount(stats: NumberStats, kind: StatsProblemKind): number {
-  switch (kind) {
-    case 'nan':
-      return stats.nanCount;
-    case 'inf':
-      return stats.positiveInfCount + stats.negativeInfCount;
-    case 'all_zero':
-      return stats.count > 1 && stats.zeroCount === stats.count ? stats.count : 0;
-  }
 }
 
 function problemsOf(entries: readonly StatsEntry[]): StatsProblem[] {
