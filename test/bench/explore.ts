@@ -27,6 +27,14 @@ const work = flags.work ?? mkdtempSync(join(tmpdir(), 'dcp-explore-'));
 const FRAME_END = '\u001b[?2026l';
 const SIZE = { columns: 120, rows: 40 };
 
+interface Sample {
+  milliseconds: number;
+  byteLength: number;
+}
+
+const PATIENCE_MS = 1000;
+const OPENING_MS = 60_000;
+
 /** The program in a pseudo-terminal: what it draws is read from here, and keys are written. */
 class Screen {
   private readonly child: ChildProcess;
@@ -47,23 +55,25 @@ class Screen {
     });
   }
 
-  /** Waits for a frame, and says when it was whole. */
-  async frame(): Promise<{ at: number; byteLength: number }> {
+  /** Waits for a frame, and says when it was whole: in vain where nothing changes. */
+  async frame(patience: number): Promise<{ at: number; byteLength: number } | undefined> {
     if (!this.output.includes(FRAME_END)) {
-      await new Promise<void>(resolve => (this.onFrame = resolve));
+      const drawn = new Promise<void>(resolve => (this.onFrame = resolve));
+      await Promise.race([drawn, setTimeout(patience)]);
+      if (!this.output.includes(FRAME_END)) return undefined;
     }
     const byteLength = Buffer.byteLength(this.output);
     return { at: performance.now(), byteLength };
   }
 
-  async press(keys: string): Promise<{ milliseconds: number; byteLength: number }> {
+  async press(keys: string): Promise<Sample | undefined> {
     this.output = '';
     const start = performance.now();
     this.child.stdin!.write(keys);
-    const { at, byteLength } = await this.frame();
+    const frame = await this.frame(PATIENCE_MS);
     // What comes late, as what was read for the detail, belongs to no key.
     await setTimeout(80);
-    return { milliseconds: at - start, byteLength };
+    return frame && { milliseconds: frame.at - start, byteLength: frame.byteLength };
   }
 
   async text(wanted: string): Promise<number> {
@@ -83,6 +93,7 @@ interface Operation {
   keys: string | readonly string[];
 }
 
+const ESCAPE = '\u001b';
 const DOWN = '\u001b[B';
 const UP = '\u001b[A';
 const PAGE_DOWN = '\u001b[6~';
@@ -94,11 +105,11 @@ const OPERATIONS: readonly Operation[] = [
   { name: 'unfold all, fold all', before: 'g', keys: ['*', '-'] },
   { name: 'down and up, all 133,335 rows unfolded', before: 'g*', keys: [DOWN, UP] },
   { name: 'a letter of a search', before: 'g/', keys: [...'layers.99'] },
-  { name: 'next match, of 11,112', before: '\u0003/wq\r', keys: ['n'] },
+  { name: 'next match, of 11,112', before: 'g/wq\r', keys: ['n'] },
   { name: 'sort: name, size, type, saved', keys: ['s'] },
   { name: 'the next largest tensor', keys: ['b'] },
   { name: 'layout, values, statistics', keys: ['2', '3', '1'] },
-  { name: 'help, and back', keys: ['?', '\u001b'] },
+  { name: 'help, and back', keys: ['?', ESCAPE] },
 ];
 
 const quantile = (values: readonly number[], share: number): number =>
@@ -116,7 +127,8 @@ try {
   }
   const screen = new Screen(index);
   const lineSeconds = (await screen.text('reading the index')) / 1000;
-  const first = await screen.frame();
+  const first = await screen.frame(OPENING_MS);
+  if (first === undefined) throw new Error('nothing was drawn');
   const firstSeconds = (first.at - screen.startedAt) / 1000;
   await setTimeout(300);
   await screen.press('j');
@@ -124,18 +136,20 @@ try {
   const rows: { name: string; median: number; p95: number; most: number; byteLength: number }[] = [];
   for (const { name, before, keys } of OPERATIONS) {
     for (const key of before ?? '') await screen.press(key);
-    const samples: Awaited<ReturnType<Screen['press']>>[] = [];
+    const samples: Sample[] = [];
     for (let i = 0; i < presses; i++) {
       const list = typeof keys === 'string' ? [keys] : keys;
       const key = list[i % list.length]!;
       // A search is typed from its beginning again.
       if (name.includes('search') && i % list.length === 0 && i > 0) {
-        await screen.press('\u0003');
+        await screen.press(ESCAPE);
         await screen.press('/');
       }
-      samples.push(await screen.press(key));
+      const sample = await screen.press(key);
+      if (sample === undefined) throw new Error(`${name}: nothing was drawn after ${JSON.stringify(key)}`);
+      samples.push(sample);
     }
-    if (name.includes('search')) await screen.press('\u0003');
+    if (name.includes('search')) await screen.press(ESCAPE);
     const milliseconds = samples.map(sample => sample.milliseconds);
     rows.push({
       name,

@@ -31,6 +31,11 @@ const keysInRow =
   (screen: string): boolean =>
     screen.split('\n')[row - 1]?.includes('q quit') === true;
 
+const isRead =
+  (text: string) =>
+  (screen: string): boolean =>
+    screen.includes(text) && !screen.includes('reading');
+
 /** Throws, where nobody waits for it, at SIGUSR2. */
 const CRASH = `process.on('SIGUSR2', () => setTimeout(() => { throw new Error('boom'); }));`;
 
@@ -84,7 +89,7 @@ if (reason !== undefined) {
 
         terminal.type('s');
         terminal.type('s');
-        sameAsKept('by-size', await terminal.shows('by size'));
+        sameAsKept('by-size', await terminal.shows('by size  '));
 
         terminal.press('Tab');
         terminal.press('End');
@@ -114,18 +119,20 @@ if (reason !== undefined) {
         terminal.type('/model.net1.weight');
         await terminal.shows('1 found');
         terminal.press('Enter');
+        await terminal.shows('/model.net1.weight: 1 of 1');
         sameAsKept('layout', await terminal.shows('4 chunks on 4 ranks'));
         terminal.type('2');
         sameAsKept('values', await terminal.shows('-0.080028'));
         terminal.type(':');
         terminal.type('9,2');
         terminal.press('Enter');
-        sameAsKept('element', await terminal.shows('rank 2, __2_0.distcp'));
+        sameAsKept('element', await terminal.until(isRead('rank 2, __2_0.distcp'), 'element 9,2'));
         terminal.type('3');
         sameAsKept('statistics', await terminal.shows('subnormal'));
         terminal.press('Tab');
         terminal.type('/betas');
         terminal.press('Enter');
+        await terminal.shows('/betas: 1 of 1');
         sameAsKept('object', await terminal.shows('(0.9, 0.999)'));
         terminal.type('?');
         sameAsKept('help', await terminal.shows('to the top'));
@@ -181,11 +188,11 @@ if (reason !== undefined) {
         terminal.type('/columns_rows');
         await terminal.shows('1 found');
         terminal.press('Enter');
-        sameAsKept('missing-chunk', await terminal.shows('xxx'));
+        sameAsKept('missing-chunk', await terminal.shows('/columns_rows: 1 of 1'));
         terminal.type(':');
         terminal.type('4,5');
         terminal.press('Enter');
-        sameAsKept('missing-values', await terminal.shows('missing'));
+        sameAsKept('missing-values', await terminal.until(isRead('rank 3, __3_0.distcp'), 'element 4,5'));
       });
     });
 
