@@ -149,7 +149,6 @@ export {
 export {
   checkpointStats,
   type DTypeStats,
-  problemCount,
   type StatsEntry,
   type StatsOptions,
   type StatsProblem,
@@ -157,6 +156,7 @@ export {
   type StatsReport,
 } from './ops/stats.js';
 export { type StatsOrder, sortStats } from './ops/stats-order.js';
+export { problemCount } from './ops/stats-problems.js';
 export type { StepOptions } from './ops/steps.js';
 export type { TreeNote } from './ops/tree-notes.js';
 export { type WaitOptions, waitForCheckpoint } from './ops/wait.js';

@@ -44,7 +44,7 @@ suite('commands.md: options', ({ each }) => {
         match => match[1]!,
       );
       const documented = column(sectionOf(commands, heading), 'Option').map(cell => codesOf(cell).join(', '));
-      ok(printed.length > 1);
+      ok(printed.includes('-h, --help'));
       equal(documented.sort(), printed.sort());
     },
   );
@@ -98,7 +98,7 @@ suite('commands.md: JSON fields', ({ each }) => {
       '### convert',
       [
         `convert dcp_to_torch ${F}/strides_dcp out.pth`,
-        `convert dcp_to_torch ${F}/torn_overwrite out.pth`,
+        `convert dcp_to_torch ${F}/torn_overwrite out.pth --resume`,
         `convert dcp_to_torch ${F}/tied_dcp out.pth --check`,
         `convert dcp_to_torch ${F}/vanished_class_dcp out.pth`,
       ],

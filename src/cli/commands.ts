@@ -1,4 +1,5 @@
 import type { Command, OptionRow } from './command.js';
+import { completionCommand } from './commands/completion.js';
 import { convertCommand } from './commands/convert.js';
 import { devicesCommand } from './commands/devices.js';
 import { diffCommand } from './commands/diff.js';
@@ -16,6 +17,7 @@ export const COMMANDS: readonly Command[] = [
   diffCommand,
   extractCommand,
   devicesCommand,
+  completionCommand,
 ];
 
 export const COMMAND_NAMES: readonly string[] = COMMANDS.map(({ name }) => name);

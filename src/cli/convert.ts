@@ -44,7 +44,8 @@ async function convert(
   sink: ByteSink | undefined,
 ): Promise<ConvertResult> {
   const operations = await import('../ops/convert.js');
-  const { from, to, source, destination, force, skipExisting, dryRun, strict, allowUnsafeGlobals } = request;
+  const { from, to, source, destination, force, resume, skipExisting, dryRun, strict, allowUnsafeGlobals } =
+    request;
   const { salvage, waitMs, restoreIntKeys, maxShardByteLength, ties, copyAssets, check, device, crc, sync } =
     request;
   const { map, workers, readsInFlight } = request;
@@ -54,6 +55,7 @@ async function convert(
     ...(from === undefined ? {} : { from }),
     ...(to === undefined ? {} : { to }),
     force,
+    resume,
     skipExisting,
     dryRun,
     strict,

@@ -56,7 +56,9 @@ export class EndedBySignal extends InterruptedError {
     cause: InterruptedError,
     hint?: string,
   ) {
-    super('Interrupted', { ...(hint === undefined ? {} : { hint }), cause });
+    // What the operation says of its state is more exact.
+    const own = cause.hint ?? hint;
+    super('Interrupted', { ...(own === undefined ? {} : { hint: own }), cause });
   }
 }
 

@@ -1,5 +1,6 @@
 import type { NumberStats } from '../index.js';
-import { problemCount, type StatsEntry, type StatsProblem, type StatsReport } from '../ops/stats.js';
+import type { StatsEntry, StatsProblem, StatsReport } from '../ops/stats.js';
+import { problemCount } from '../ops/stats-problems.js';
 import { printableDeep } from '../tui/printable.js';
 import { shortenMiddle } from '../tui/text-width.js';
 import { formatCount, formatDuration, formatExactBytes, formatNumber, formatRate } from '../tui/units.js';

@@ -1,5 +1,6 @@
 import { ReadGate, type ReadGateSpec } from '../io/read-gate.js';
 import { FileTileIo } from './file-tile-io.js';
+import { holdsTile, type ReadBack } from './finished-tiles.js';
 import { MemoryTileIo } from './memory-tile-io.js';
 import type { CopyPlan } from './plan.js';
 import { SlotTileIo } from './slots.js';
@@ -35,6 +36,8 @@ export interface TileRequest {
   tile: Tile;
   /** Matters where tiles go to memory. */
   slot: number;
+  /** What an earlier run noted of it: it is copied only if the output does not hold it. */
+  noted?: TileResult | undefined;
 }
 
 /** Copies tiles of one plan to one kind of target, on whatever thread it lives. */
@@ -62,11 +65,16 @@ export class TileWork implements Work<TileRequest, TileResult> {
     return target.kind === 'slots' ? this.slotIo : new MemoryTileIo(this.io, target.buffers);
   }
 
-  run({ tile, slot }: TileRequest): TileResult {
-    const { target } = this.setup;
+  run({ tile, slot, noted }: TileRequest): TileResult {
+    const { plan, target } = this.setup;
+    if (noted !== undefined && holdsTile(plan, tile, noted, this.readBack))
+      return { ...noted, wasThere: true };
     if (target.kind === 'slots') this.slotIo.use(new Uint8Array(target.slots[slot]!));
     return this.copier.copy(tile);
   }
+
+  private readonly readBack: ReadBack = (output, bytes, byteOffset) =>
+    this.io.readBack(output, bytes, byteOffset);
 
   close(): void {
     this.io.close();

@@ -3,7 +3,6 @@ import { LimitError, UsageError } from '../errors.js';
 import { listDirectory, pathKind } from '../io/listing.js';
 import { type FileSnapshot, takeSnapshot } from '../io/snapshot.js';
 import { FileSource, readRange } from '../io/source.js';
-import { INDEX_PATTERN } from '../safetensors/index-file.js';
 import { STATE_JSON_NAME } from './state-file.js';
 
 /** A file that is written beside safetensors as it is: a config, a tokenizer. */
@@ -33,7 +32,7 @@ export async function readAssets(directory: string): Promise<Asset[]> {
   }
   const names = listDirectory(directory)
     .filter(({ name, kind }) => kind === 'file' && ASSET_NAME.test(name) && !name.startsWith('.'))
-    .filter(({ name }) => !INDEX_PATTERN.test(name) && name !== STATE_JSON_NAME)
+    .filter(({ name }) => !name.endsWith('.index.json') && name !== STATE_JSON_NAME)
     .map(({ name }) => name);
   if (names.length === 0) {
     throw new UsageError('The directory of assets has no config or tokenizer file', {

@@ -13,11 +13,11 @@ import {
   type ValuesDifference,
 } from './diff-report.js';
 import { alignLists, flatEntriesOf } from './flat-entries.js';
-import { globMatcher } from './glob.js';
 import type { Progress } from './progress.js';
 import { openForReading, requireSameCheckpoint } from './reading.js';
 import { parseRenames } from './rename.js';
 import { treeFormOf, treeNotes } from './tree-notes.js';
+import { wantedKeys } from './wanted-keys.js';
 
 export interface DiffOptions {
   /** Only entries whose FQN, that of the second checkpoint, matches one of these globs. */
@@ -87,10 +87,11 @@ export async function compareCheckpoints(
   options: CompareOptions = {},
 ): Promise<DiffReport> {
   options.onProgress?.({ phase: 'plan' });
-  const isWanted = options.keys === undefined ? () => true : globMatcher(options.keys);
   const [flatA, flatB] = [await flatEntriesOf(a), await flatEntriesOf(b)];
   const rename = renamer(a.path, flatA.entries, options.renameFqn);
   const aligned = alignLists(flatA.entries, flatB.entries, rename);
+  const names = [...aligned.a.map(({ fqn }) => rename(fqn)), ...aligned.b.map(({ fqn }) => fqn)];
+  const isWanted = wantedKeys(options.keys, names);
   const { pairs, differences } = pairEntries(aligned.a, aligned.b, rename, isWanted);
   const objects = pairs.filter((pair): pair is Pair<ObjectEntry> => pair.a.kind === 'object');
   const tensors = pairs.filter((pair): pair is Pair<TensorEntry> => pair.a.kind === 'tensor');
@@ -129,7 +130,7 @@ export async function compareCheckpoints(
     if (row.beyond > 0) differences.push(row);
     else close.push(row);
   }
-  const notes = treeNotes(treeFormOf(a.tree), treeFormOf(b.tree), pairs);
+  const notes = treeNotes(treeFormOf(a.tree), treeFormOf(b.tree), pairs, rename, isWanted);
   return {
     equal: differences.length === 0 && (options.strict !== true || notes.length === 0),
     a: sideOf(a),

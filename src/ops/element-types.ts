@@ -3,7 +3,7 @@ import { castTensors } from '../checkpoint/derive.js';
 import { type DTypeInfo, dtypeOf } from '../dtype.js';
 import { UsageError } from '../errors.js';
 import { globMatcher } from './glob.js';
-import { requireMatches } from './selection.js';
+import { requireMatches } from './wanted-keys.js';
 
 /** Short names of the types that tensors are cast to. */
 const TYPES: Readonly<Record<string, string>> = { bf16: 'bfloat16', fp16: 'float16', fp32: 'float32' };
@@ -46,7 +46,7 @@ export function castByRules(checkpoint: Checkpoint, texts: readonly string[]): C
 }
 
 /** @throws UsageError */
-export function parseTypeRules(texts: readonly string[]): TypeRule[] {
+function parseTypeRules(texts: readonly string[]): TypeRule[] {
   const rules = texts.map((text): TypeRule => {
     const at = text.lastIndexOf('=');
     const glob = at < 0 ? undefined : text.slice(0, at);

@@ -4,7 +4,6 @@ import { UsageError } from '../errors.js';
 
 /** Which entries of a training state: the weights, the optimizer's state, or everything. */
 export type Part = 'model' | 'optim' | 'all';
-export const PARTS: readonly Part[] = ['model', 'optim', 'all'];
 
 /** Keys under which trainers keep an optimizer: torch's tutorials, torchtitan, accelerate, Lightning, Megatron, … */
 const OPTIM_KEY = /^optim(izer)?s?(_states?)?(_dict)?$/i;

@@ -14,7 +14,7 @@ import { PyList, type PyValue, textOf } from '../pickle/values.js';
 import { globMatcher } from './glob.js';
 import { isParameterList } from './optim-keys.js';
 import { parseRenames } from './rename.js';
-import { suggest } from './suggest.js';
+import { requireMatches } from './wanted-keys.js';
 
 /** Which entries, and under which names. All but the first two apply in the order in which they stand here. */
 export interface SelectionOptions {
@@ -53,17 +53,6 @@ export function selectByGlobs(
   throw new UsageError('Nothing is left of the checkpoint', {
     expected: 'an entry that is included and not excluded',
     path: checkpoint.path,
-  });
-}
-
-/** @throws UsageError naming the globs that match none of the names. */
-export function requireMatches(option: string, globs: readonly string[], names: readonly string[]): void {
-  const idle = globs.filter(glob => !names.some(globMatcher([glob])));
-  if (idle.length === 0) return;
-  const near = suggest(idle[0]!, names);
-  throw new UsageError(`${option} ${idle.join(', ')} matches nothing`, {
-    expected: 'a glob of whole names: * is any text, ? one character',
-    ...(near === undefined ? {} : { hint: `There is ${near}.` }),
   });
 }
 

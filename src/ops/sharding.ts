@@ -6,7 +6,7 @@ import { type Placement, parsePlacements, placementText, Shard } from '../checkp
 import { planRanks, type RankPlan } from '../dcp/rank-plan.js';
 import { UnsupportedError, UsageError } from '../errors.js';
 import { globMatcher } from './glob.js';
-import { requireMatches } from './selection.js';
+import { requireMatches } from './wanted-keys.js';
 
 /** How tensors are spread over ranks, for all ranks. */
 export type MeshLayout = Omit<Sharding, 'rank'>;

@@ -6,10 +6,11 @@ import { planTensorRecords, type WantedBox } from '../device/records.js';
 import { type DeviceChoice, openDevice } from '../device/registry.js';
 import { sumOfStats } from '../device/tensor-stats.js';
 import { tensorsInObjects } from '../torch/object-tensors.js';
-import { globMatcher } from './glob.js';
 import { openCheckpoint } from './open.js';
 import type { Progress } from './progress.js';
 import { requireDataAtHand, requireSameCheckpoint } from './reading.js';
+import { problemCount } from './stats-problems.js';
+import { wantedKeys } from './wanted-keys.js';
 
 export interface StatsOptions {
   /** Only tensors whose FQN matches one of these globs (`*` any text, `?` one character). */
@@ -170,14 +171,14 @@ async function wantedTensors(
   checkpoint: Checkpoint,
   keys: readonly string[] | undefined,
 ): Promise<WantedBox[]> {
-  const isWanted = keys === undefined ? () => true : globMatcher(keys);
-  const tensors = checkpoint.entries.filter(
-    (entry): entry is TensorEntry => entry.kind === 'tensor' && isWanted(entry.fqn),
-  );
+  const all = checkpoint.entries.filter((entry): entry is TensorEntry => entry.kind === 'tensor');
   const objects = checkpoint.entries.filter((entry): entry is ObjectEntry => entry.kind === 'object');
   await checkpoint.loadObjects(objects);
-  await checkpoint.resolve(tensors);
   const inside = tensorsInObjects(checkpoint, objects, { storages: true });
+  const names = [...all, ...inside.entries].map(({ fqn }) => fqn);
+  const isWanted = wantedKeys(keys, names);
+  const tensors = all.filter(({ fqn }) => isWanted(fqn));
+  await checkpoint.resolve(tensors);
   return [
     ...tensors.map(entry => ({ entry, source: checkpoint })),
     ...inside.entries.filter(({ fqn }) => isWanted(fqn)).map(entry => ({ entry, source: inside })),
@@ -204,18 +205,6 @@ function dtypeRows(entries: readonly StatsEntry[]): DTypeStats[] {
       ...sumOfStats(group),
     }))
     .sort((a, b) => b.byteLength - a.byteLength || (a.dtype < b.dtype ? -1 : 1));
-}
-
-/** Numbers of a tensor that make a problem of that kind. */
-export function problemCount(stats: NumberStats, kind: StatsProblemKind): number {
-  switch (kind) {
-    case 'nan':
-      return stats.nanCount;
-    case 'inf':
-      return stats.positiveInfCount + stats.negativeInfCount;
-    case 'all_zero':
-      return stats.count > 1 && stats.zeroCount === stats.count ? stats.count : 0;
-  }
 }
 
 function problemsOf(entries: readonly StatsEntry[]): StatsProblem[] {

@@ -12,7 +12,7 @@ import { StorageTable } from '../checkpoint/storage.js';
 import { DcpError, FileError, FormatError, LimitError, withContext } from '../errors.js';
 import { listNames, pathKind } from '../io/listing.js';
 import { type FileSnapshot, takeSnapshot } from '../io/snapshot.js';
-import { FileSource, readRange } from '../io/source.js';
+import { FileSource, isSystemFailure, readRange } from '../io/source.js';
 import { PyDict } from '../pickle/dict.js';
 import { readSafetensorsHeader } from './file.js';
 import type { SafetensorsHeader } from './header.js';
@@ -71,7 +71,7 @@ export async function readShardNames(directory: string): Promise<string[]> {
   try {
     return [...new Set((await readIndex(`${directory}/${INDEX_NAME}`)).values())];
   } catch (error) {
-    if (error instanceof DcpError) return [];
+    if (error instanceof DcpError && !isSystemFailure(error)) return [];
     throw error;
   }
 }

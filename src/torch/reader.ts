@@ -1,3 +1,4 @@
+import { hexOf } from '../bytes.js';
 import {
   type Checkpoint,
   type Entry,
@@ -6,10 +7,11 @@ import {
   type SourceFile,
   TensorEntry,
 } from '../checkpoint/checkpoint.js';
-import { ChunkTable } from '../checkpoint/chunks.js';
+import type { ChunkTable } from '../checkpoint/chunks.js';
 import { type Leaf, leavesOf } from '../checkpoint/flatten.js';
 import { StorageTable } from '../checkpoint/storage.js';
 import { Turns } from '../checkpoint/turns.js';
+import { viewChunks } from '../checkpoint/view-chunks.js';
 import { FormatError, withContext, withContextAsync } from '../errors.js';
 import { type FileSnapshot, takeSnapshot } from '../io/snapshot.js';
 import { type ByteSource, FileSource, readRange } from '../io/source.js';
@@ -22,6 +24,7 @@ import type { TorchContainer } from './container.js';
 import { globalsBeyondTorch } from './globals.js';
 import { openLegacyContainer } from './legacy.js';
 import { HEAD_BYTE_LENGTH, isGzip, isLegacyTorch, isZip } from './magic.js';
+import { stridedTensorOf, viewOf } from './object-tensors.js';
 import { type StridedTensor, tensorFormOf } from './tensors.js';
 import { openZipContainer } from './zip-container.js';
 
@@ -119,13 +122,9 @@ class TorchFile {
 function requireContainer(head: Uint8Array): void {
   if (isZip(head) || isLegacyTorch(head)) return;
   throw new FormatError('The gzip file holds no torch.save file', {
-    found: head.length === 0 ? 'nothing' : `bytes that begin with ${hex(head.subarray(0, 8))}`,
+    found: head.length === 0 ? 'nothing' : `bytes that begin with ${hexOf(head.subarray(0, 8))}`,
     hint: 'Uncompress it and look at what is in it: gunzip.',
   });
-}
-
-function hex(bytes: Uint8Array): string {
-  return Array.from(bytes, byte => byte.toString(16).padStart(2, '0')).join(' ');
 }
 
 class TorchCheckpoint implements Checkpoint {
@@ -152,7 +151,10 @@ class TorchCheckpoint implements Checkpoint {
     this.provenance = { torchEra, globals: globalsBeyondTorch(globals), pickleProtocol };
     const views = this.collectEntries();
     if (this.entries.length === 1 && this.entries[0]!.path.length === 0) this.tree = this.entries[0]!;
-    this.chunks = this.chunkTable(views);
+    this.chunks = viewChunks(
+      [...views].map(([entry, tensor]) => ({ entry, view: viewOf(tensor) })),
+      storages,
+    );
   }
 
   /** Names every leaf of the tree, puts the entry in its place, and tells the view of each tensor. */
@@ -179,29 +181,6 @@ class TorchCheckpoint implements Checkpoint {
     return views;
   }
 
-  /** One chunk a tensor: the view of its storage. */
-  private chunkTable(views: ReadonlyMap<TensorEntry, StridedTensor>): ChunkTable {
-    let dimensionTotal = 0;
-    for (const { size } of views.values()) dimensionTotal += size.length;
-    const chunks = new ChunkTable(views.size, dimensionTotal);
-    let chunk = 0;
-    let dimensionBase = 0;
-    for (const [entry, view] of views) {
-      chunks.setBox(chunk, dimensionBase, { offsets: view.size.map(() => 0), sizes: view.size });
-      chunks.itemByteLength[chunk] = this.storages.at(view.storage.storage).byteLength;
-      chunks.setView(chunk, {
-        storage: view.storage.storage,
-        storageOffset: view.storageOffset,
-        stride: view.stride,
-        flags: view.flags,
-      });
-      entry.firstChunk = chunk++;
-      entry.chunkCount = 1;
-      dimensionBase += view.size.length;
-    }
-    return chunks;
-  }
-
   /** Views are known from the pickle; what is left to find is where the bytes of each storage begin. */
   resolve(): Promise<void> {
     return this.turns.take(async () => {
@@ -219,11 +198,6 @@ class TorchCheckpoint implements Checkpoint {
   close(): void {
     this.file.close();
   }
-}
-
-function stridedTensorOf(value: PyValue): StridedTensor | undefined {
-  const form = tensorFormOf(value);
-  return form.kind === 'strided' ? form.tensor : undefined;
 }
 
 function tensorEntry(fqn: string, path: EntryPath, tensor: StridedTensor): TensorEntry {

@@ -11,6 +11,7 @@ const CONVERT = {
   source: 'a',
   destination: 'b',
   force: false,
+  resume: false,
   skipExisting: false,
   dryRun: false,
   strict: false,
@@ -192,6 +193,8 @@ const BAD: [line: string, message: RegExp, hint: RegExp][] = [
   ['convert dcp_to_torch a b --wait 10x', /--wait is no time/, /^$/],
   ['convert dcp_to_torch a b --wait 31d', /--wait is no time/, /^$/],
   ['convert dcp_to_torch a b --salvage --no-crc', /needs checksums/, /^$/],
+  ['convert dcp_to_torch a b --resume --no-crc', /--resume needs checksums/, /^$/],
+  ['convert dcp_to_torch a - --resume', /--resume does not go with stdout/, /stdout carries the file/],
   ['inspect a --latest-complete --chunks', /--latest-complete prints a path/, /another dcp inspect/],
   ['convert dcp_to_torch a b --device cpu', /--device is for --check/, /needs no device/],
   ['convert dcp_to_torch a - --check', /--check does not go with stdout/, /stdout carries/],
@@ -245,7 +248,7 @@ const BAD: [line: string, message: RegExp, hint: RegExp][] = [
   ],
   ['convert dcp_to_torch a b --copy-assets c', /--copy-assets is for directories of safetensors/, /^$/],
   ['convert torch_to_safetensors a b --max-shard-size big', /--max-shard-size is not a size/, /^$/],
-  ['convert a b --part weights', /--part has no value weights .*model, optim, all/, /^$/],
+  ['convert a b --part weights', /--part does not know weights .*model, optim, all/, /^$/],
   ['convert dcp_to_torch a b --force --skip-existing', /contradict/, /replaces/],
   ['convert dcp_to_torch a b --workers', /--workers needs a value/, /dcp --help/],
   ['inspect a --keys', /--keys needs a value/, /dcp --help/],
@@ -357,8 +360,8 @@ suite('commands', ({ each, test }) => {
     ({ name: command, options, positionals }) => {
       is(new Set(options.map(({ name }) => name)).size, options.length, 'an option twice');
       const hasJson = options.some(({ name }) => name === 'json');
-      // The explorer prints nothing.
-      is(hasJson, command !== 'explore', 'every command has --json');
+      // The explorer prints nothing, and what completion prints is for a shell.
+      is(hasJson, !['explore', 'completion'].includes(command), 'every command has --json');
       for (const [i, { kind }] of positionals.entries()) ok(kind !== 'many' || i === positionals.length - 1);
     },
   );

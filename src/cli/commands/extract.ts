@@ -41,19 +41,21 @@ export interface ExtractRequest {
 export const extractCommand: Command = {
   name: 'extract',
   summary: 'Copy tensors, or parts of them, out for numpy',
-  positionals: [{ name: 'path' }, { name: 'fqn', kind: 'many' }],
+  positionals: [{ name: 'path' }, { name: 'fqn', kind: 'many', completes: 'fqn' }],
   options: [
     {
       name: 'output',
       short: 'o',
       kind: 'value',
       valueName: 'FILE',
+      completes: 'path',
       describe: 'Where it goes; - is stdout. Text goes to stdout without it',
     },
     {
       name: 'format',
       kind: 'value',
       valueName: 'FORMAT',
+      choices: FORMATS,
       describe:
         'npy, npz, raw (the elements alone) or text. Default: by the name of the file, else npz for several tensors, npy for one',
     },

@@ -2,6 +2,7 @@ import { UsageError } from '../../errors.js';
 import type { DeviceChoice, StatsOrder } from '../../index.js';
 import type { Command, GivenArguments } from '../command.js';
 import {
+  choiceIn,
   choiceOf,
   DEVICE_OPTION,
   deviceOf,
@@ -58,12 +59,14 @@ export const statsCommand: Command = {
       name: 'sort',
       kind: 'value',
       valueName: 'ORDER',
+      choices: ORDERS,
       describe: `By ${ORDERS.slice(0, -1).join(', ')} or ${ORDERS.at(-1)}: what is largest first, of min the least, names from A to Z. Default: as in the checkpoint`,
     },
     {
       name: 'fail-on',
       kind: 'values',
       valueName: 'LIST',
+      choices: FAILURES,
       describe: `End with 1 where a tensor has any of these: ${FAILURES.join(', ')}. Separated by commas`,
     },
     DEVICE_OPTION,
@@ -102,15 +105,14 @@ export const statsCommand: Command = {
 };
 
 function statsRequest(given: GivenArguments): StatsRequest {
-  const { words, flag, value, values } = given;
+  const { words, flag, values } = given;
   const [path = ''] = words;
   requireNotStdin(path);
-  const sort = value('sort');
   const request: StatsRequest = {
     command: 'stats',
     path,
     keys: values('keys'),
-    sort: sort === undefined ? undefined : choiceOf('sort', sort, ORDERS),
+    sort: choiceIn(given, 'sort', ORDERS),
     failOn: (values('fail-on') ?? []).flatMap(list =>
       list.split(',').map(word => choiceOf('fail-on', word, FAILURES)),
     ),
