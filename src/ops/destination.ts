@@ -7,7 +7,7 @@ import { readFileNames } from '../dcp/reader.js';
 import { UsageError } from '../errors.js';
 import type { JournalFile } from '../io/journal-file.js';
 import type { Leftover } from '../io/leftovers.js';
-import { listNames, pathKind } from '../io/listing.js';
+import { listNames, pathKind, withoutLastSlash } from '../io/listing.js';
 import type { IndexNames } from '../io/merging.js';
 import { OutputDirectory } from '../io/output-directory.js';
 import { OutputFile } from '../io/output-file.js';
@@ -94,7 +94,7 @@ export function fileDestination(path: string, options: DestinationOptions): Dest
   const { warnings, unfinished }: Cleared =
     options.dryRun === true ? { warnings: [] } : clearDeadRuns(path, DCP_LAYOUT, options);
   const exists = (): boolean => pathKind(path) === 'file';
-  if (exists() && options.force !== true && options.skipExisting !== true) throw alreadyThere(path);
+  if (exists() && options.force !== true && options.skipExisting !== true) throw alreadyThere(path, options);
   return {
     kind: 'file',
     path,
@@ -132,11 +132,11 @@ export function directoryDestination(
   layout: DirectoryLayout,
   options: DestinationOptions,
 ): Destination {
-  const base = path.replace(/(?<=.)\/+$/, '');
+  const base = withoutLastSlash(path);
   const { warnings, unfinished }: Cleared =
     options.dryRun === true ? { warnings: [] } : clearDeadRuns(base, layout, options);
   const exists = (): boolean => pathKind(`${base}/${layout.indexName}`) === 'file';
-  if (exists() && options.force !== true && options.skipExisting !== true) throw alreadyThere(path);
+  if (exists() && options.force !== true && options.skipExisting !== true) throw alreadyThere(path, options);
   const oldIndexes = (): string[] =>
     pathKind(base) === 'directory' ? listNames(base).filter(layout.isIndex) : [];
   const oldNames = async (): Promise<string[]> => (exists() ? await layout.readOldNames(base) : []);
@@ -297,9 +297,11 @@ function preparing(output: OutputFile | OutputDirectory, action: () => void): vo
   }
 }
 
-function alreadyThere(path: string): UsageError {
+function alreadyThere(path: string, { skipExisting }: DestinationOptions): UsageError {
+  // Only a conversion can be asked to accept what is there.
+  const other = ', or --skip-existing to accept it if it is this source converted';
   return new UsageError('The destination exists already', {
     path,
-    hint: 'Use --force to replace it, or --skip-existing to accept it if it is this source converted.',
+    hint: `Use --force to replace it${skipExisting === undefined ? '' : other}.`,
   });
 }
