@@ -1,6 +1,7 @@
 import type { EntryOrder } from '../ops/entry-order.js';
 import type { InspectedEntry, InspectReport } from '../ops/inspect.js';
 import { printable, printableDeep } from '../tui/printable.js';
+import { wrapWords } from '../tui/text-width.js';
 import { formatCount } from '../tui/units.js';
 import { fileLines } from './inspect-files.js';
 import { headerRows } from './inspect-header.js';
@@ -77,7 +78,12 @@ function sections(report: InspectReport, options: InspectTextOptions): string[][
     sort,
     style,
   });
-  return [lines, ...(isTerminal ? [[style.dim(footer(entries.length, lines.length - 1))]] : [])];
+  return [
+    lines,
+    ...(isTerminal
+      ? [wrapWords(footer(entries.length, lines.length - 1), columns).map(line => style.dim(line))]
+      : []),
+  ];
 }
 
 /** Where to go from here; only for people. */
