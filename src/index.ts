@@ -1,5 +1,5 @@
 /**
- * torch-dcp as a library: PyTorch Distributed Checkpoints and torch.save files as data, without Python.
+ * torch-dcp as a library: PyTorch Distributed Checkpoints, torch.save files and safetensors as data, without Python.
  *
  * Nothing here prints, exits or installs signal handlers; long work takes an `AbortSignal` and `onProgress`; what
  * is thrown is a {@link DcpError}.

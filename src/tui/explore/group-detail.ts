@@ -96,7 +96,7 @@ function completenessSpan(completeness: ExploredCheckpoint['completeness']): Spa
     case 'complete':
       return span('yes', 'good');
     case 'index_only':
-      return span('index only: the data is not at hand', 'warn');
+      return span('index only: no data at hand', 'warn');
     case 'ranks_missing':
       return span('NO: the indexes of ranks are missing', 'error');
     case 'files_missing':

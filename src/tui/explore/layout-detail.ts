@@ -37,6 +37,7 @@ interface Drawn {
 
 /** The map takes at most this share of the rows: the list of chunks should be seen to be there. */
 const MAP_SHARE = 0.55;
+const MAX_MAP_HEIGHT = 24;
 /** What the ruler on the left takes at most. */
 const RULER_WIDTH = 9;
 
@@ -47,7 +48,11 @@ function drawn(checkpoint: ExploredCheckpoint, entry: TensorEntry, width: number
   if (latest?.entry === entry && latest.width === width && latest.height === height) return latest.drawn;
   const layout = checkpoint.layoutOf(entry);
   const room = Math.max(4, width - (entry.shape.length > 1 ? RULER_WIDTH : 0));
-  const map = drawChunkMap(layout, room, Math.max(3, Math.floor(height * MAP_SHARE)));
+  const map = drawChunkMap(
+    layout,
+    room,
+    Math.min(MAX_MAP_HEIGHT, Math.max(3, Math.floor(height * MAP_SHARE))),
+  );
   const ranks = new Set<number>();
   for (let i = 0; i < layout.chunkCount; i++) {
     const { rank } = layout.chunkAt(i);

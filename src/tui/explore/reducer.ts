@@ -23,13 +23,16 @@ export function explorerReducer(state: ExplorerState, event: ExplorerEvent): Exp
   if (event.type === 'resize') {
     return settled({ ...state, columns: Math.max(1, event.columns), lines: Math.max(1, event.lines) });
   }
-  return settled(atNode(reduceAction({ ...state, notice: undefined }, event), cursorNode(state)));
+  return settled(
+    atNode(reduceAction({ ...state, notice: undefined }, event), cursorNode(state), event.type === 'size'),
+  );
 }
 
 /** Another entry is shown from its beginning. */
-function atNode(state: ExplorerState, before: number): ExplorerState {
+function atNode(state: ExplorerState, before: number, isBySize: boolean): ExplorerState {
   if (cursorNode(state) === before) return state;
-  return { ...state, origin: [], detailTop: 0, wantsStatistics: false };
+  const sizeIndex = isBySize ? state.sizeIndex : undefined;
+  return { ...state, origin: [], detailTop: 0, wantsStatistics: false, sizeIndex };
 }
 
 function reduceAction(state: ExplorerState, action: ExplorerAction): ExplorerState {
@@ -248,10 +251,10 @@ function bySize(state: ExplorerState, direction: 1 | -1): ExplorerState {
   const largest = state.bySize ?? tensorsBySize(state.model);
   const withSizes = { ...state, bySize: largest };
   if (largest.length === 0) return { ...withSizes, notice: 'There are no tensors' };
-  const at = largest.indexOf(cursorNode(state));
-  const next = at === -1 ? 0 : Math.min(largest.length - 1, Math.max(0, at + direction));
+  const at = state.sizeIndex;
+  const next = at === undefined ? 0 : Math.min(largest.length - 1, Math.max(0, at + direction));
   const notice = `number ${next + 1} by size`;
-  return { ...toNode(withSizes, largest[next]!), notice };
+  return { ...toNode(withSizes, largest[next]!), sizeIndex: next, notice };
 }
 
 function withFold(state: ExplorerState, node: number, value: 0 | 1): ExplorerState {
@@ -303,12 +306,7 @@ const PLAIN = { colors: false, unicode: true };
 /** What follows from a change: the cursor stays on the screen, and no document is scrolled beyond its end. */
 function settled(state: ExplorerState): ExplorerState {
   const { bodyHeight: height, detailWidth } = geometryOf(state.columns, state.lines, state.pane);
-  const margin = Math.min(MARGIN, (height - 1) >> 1);
-  const most = Math.max(0, state.rows.length - height);
-  const top = Math.max(
-    0,
-    Math.min(most, state.cursor - margin, Math.max(state.top, state.cursor + margin + 1 - height)),
-  );
+  const top = topFor(state, height);
   const kept = { ...state, top };
   if (state.isHelpOpen) {
     return {
@@ -319,6 +317,15 @@ function settled(state: ExplorerState): ExplorerState {
   if (detailWidth === 0 || state.detailTop === 0) return { ...kept, detailTop: Math.max(0, state.detailTop) };
   const document = detailDocument(state, detailWidth, height, PLAIN);
   return { ...kept, detailTop: clampedTop(state.detailTop, document.height, height) };
+}
+
+/** The first row on the screen: as it was, if the cursor can be seen so. What was far away comes to the middle. */
+function topFor({ rows, cursor, top }: ExplorerState, height: number): number {
+  const margin = Math.min(MARGIN, (height - 1) >> 1);
+  const [lowest, highest] = [cursor + margin + 1 - height, cursor - margin];
+  const isFar = lowest > top + height || highest < top - height;
+  const wanted = isFar ? cursor - (height >> 1) : Math.min(highest, Math.max(top, lowest));
+  return Math.max(0, Math.min(rows.length - height, wanted));
 }
 
 function clampedTop(top: number, documentHeight: number, height: number): number {

@@ -53,6 +53,9 @@ function scrolled(document: Document, top: number, width: number, height: number
   });
 }
 
+/** Columns below which the last line does not tell of the search. */
+const WITH_MATCHES = 60;
+
 /** The last line: what is typed, what there is to say, or the keys that matter now. */
 function footLine(state: ExplorerState, width: number, unicode: boolean): Line {
   const { prompt, search, notice, rows, cursor, sort } = state;
@@ -68,7 +71,8 @@ function footLine(state: ExplorerState, width: number, unicode: boolean): Line {
     );
   }
   if (notice !== undefined) return fit([span(` ${columnText(notice)}`, 'accent')], width);
-  const found = matchText(state);
+  if (state.isHelpOpen) return fit(keySpans(state, unicode, width), width);
+  const found = width < WITH_MATCHES ? '' : matchText(state);
   const place = `${found}${sort === 'saved' ? '' : `by ${sort}  `}${formatCount(cursor + 1)}/${formatCount(rows.length)} `;
   return spread(keySpans(state, unicode, width - place.length - 1), [span(place, 'dim')], width);
 }

@@ -37,6 +37,8 @@ export interface ExplorerState {
   readonly search: Search | undefined;
   /** Tensors by size, made when they are first asked for. */
   readonly bySize: Int32Array | undefined;
+  /** Which of them the cursor was sent to, until it moves on its own. */
+  readonly sizeIndex: number | undefined;
   readonly isHelpOpen: boolean;
   /** What to say once, in place of the keys. */
   readonly notice: string | undefined;
@@ -99,6 +101,7 @@ export function initialState(
     prompt: undefined,
     search: undefined,
     bySize: undefined,
+    sizeIndex: undefined,
     isHelpOpen: false,
     notice: undefined,
     loaded: new Map(),

@@ -87,6 +87,7 @@ suite('explorer: reducer', ({ test, each }) => {
       ['b b', { notice: 'number 2 by size' }],
       ['b b B', { notice: 'number 1 by size' }],
       ['b down', { notice: undefined }],
+      ['b b up b', { notice: 'number 1 by size' }],
       ['n', { notice: 'Nothing is searched for: / begins' }],
       ['/ zz return', { notice: 'Nothing has zz in its name', prompt: undefined }],
       ['/ wq return escape', { search: undefined }],
@@ -144,6 +145,12 @@ suite('explorer: reducer', ({ test, each }) => {
     is(state.cursor < state.top + 5, true);
     state = explorerReducer(state, { type: 'resize', columns: 200, lines: 80 });
     is(state.top, 0);
+  });
+
+  test('what was far away comes to the middle of the screen', () => {
+    const many = Array.from({ length: 500 }, (_, i) => tensorEntry(`t${i}`, [i === 300 ? 9 : 1]));
+    const state = press(start(many, 100, 12), 'b');
+    equal([state.cursor, state.top], [301, 296]);
   });
 
   test('a detail is scrolled no further than to its end, and another begins at its top', () => {
