@@ -1,6 +1,7 @@
 import type { EntryOrder } from '../ops/entry-order.js';
-import type { InspectReport } from '../ops/inspect.js';
-import { printableDeep } from '../tui/printable.js';
+import type { InspectedEntry, InspectReport } from '../ops/inspect.js';
+import { printable, printableDeep } from '../tui/printable.js';
+import { wrapWords } from '../tui/text-width.js';
 import { formatCount } from '../tui/units.js';
 import { fileLines } from './inspect-files.js';
 import { headerRows } from './inspect-header.js';
@@ -33,7 +34,8 @@ export interface InspectView {
 
 /** What a person gets to read of a checkpoint: a header, then its entries, or what was asked for in their place. */
 export function inspectText(untrusted: InspectReport, options: InspectTextOptions): string {
-  const report = printableDeep(untrusted);
+  const { entries, ...rest } = untrusted;
+  const report: InspectReport = { ...printableDeep(rest), entries: entries.map(printableEntry) };
   const { columns, style, view } = options;
   if (view.one) return [...oneEntryLines(report, options), ''].join('\n');
   const header = labelled(headerRows(report), columns).map(line => highlighted(line, style));
@@ -41,6 +43,18 @@ export function inspectText(untrusted: InspectReport, options: InspectTextOption
     .filter(lines => lines.length > 0)
     .map(lines => `${lines.join('\n')}\n`)
     .join('\n');
+}
+
+/** What is untrusted of an entry, and shown. A hundred thousand of them are not copied field by field. */
+function printableEntry(entry: InspectedEntry): InspectedEntry {
+  const { fqn, value, lines, chunks } = entry;
+  return {
+    ...entry,
+    fqn: printable(fqn),
+    ...(value === undefined ? {} : { value: printable(value) }),
+    ...(lines === undefined ? {} : { lines: lines.map(printable) }),
+    ...(chunks === undefined ? {} : { chunks: chunks.map(printableDeep) }),
+  };
 }
 
 function sections(report: InspectReport, options: InspectTextOptions): string[][] {
@@ -64,7 +78,12 @@ function sections(report: InspectReport, options: InspectTextOptions): string[][
     sort,
     style,
   });
-  return [lines, ...(isTerminal ? [[style.dim(footer(entries.length, lines.length - 1))]] : [])];
+  return [
+    lines,
+    ...(isTerminal
+      ? [wrapWords(footer(entries.length, lines.length - 1), columns).map(line => style.dim(line))]
+      : []),
+  ];
 }
 
 /** Where to go from here; only for people. */

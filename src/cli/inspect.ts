@@ -45,7 +45,7 @@ async function writePage(
 ): Promise<number> {
   const { writeHtmlReport } = await import('../ops/html-report.js');
   const hint = `${destination} is what it was before.`;
-  const result = await runLong({ json, quiet: true, hint }, screens, ({ signal }) =>
+  const result = await runLong({ progress: undefined, json, quiet: true, hint }, screens, ({ signal }) =>
     writeHtmlReport(path, destination, { ...options, force, signal }),
   );
   if (typeof result === 'number') return result;

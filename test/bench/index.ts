@@ -1,7 +1,7 @@
 /**
  * `npm run bench:index -- [--work DIR] [--rounds 5] [--json FILE] [--python PYTHON]`: how long it takes to open the
- * index of 10,000 and of 100,000 tensors × 8 ranks as torch pickles it, and to resolve and plan 800,000 chunks. Each
- * round is a process of its own; files are in the page cache. `--work` keeps what is made, for the next time.
+ * index of 10,000 and of 100,000 tensors × 8 ranks as torch pickles it, to tell and print what is in
+ * it as `dcp inspect` does, and to resolve and plan 800,000 chunks. Each round is a process of its own; files are in the page cache. `--work` keeps what is made, for the next time.
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
@@ -35,7 +35,7 @@ function makeIndex(directory: string, ...options: (string | number)[]): void {
 
 interface Case {
   name: string;
-  what: 'open' | 'plan';
+  what: 'open' | 'inspect' | 'plan';
   path: string;
   tensorCount: number;
 }
@@ -43,6 +43,7 @@ interface Case {
 const cases: Case[] = [
   { name: 'open 10,000 × 8', what: 'open', path: join(work, 'index-10k'), tensorCount: 10_000 },
   { name: 'open 100,000 × 8', what: 'open', path: join(work, 'index-100k'), tensorCount: 100_000 },
+  { name: 'inspect 100,000 × 8', what: 'inspect', path: join(work, 'index-100k'), tensorCount: 100_000 },
   { name: 'plan 100,000 × 8', what: 'plan', path: join(work, 'tiny-100k'), tensorCount: 100_000 },
 ];
 
@@ -80,11 +81,11 @@ try {
   const lines = [
     `${machineText()}; medians of ${rounds}`,
     '',
-    '| run | .metadata, MiB | open, s | resolve, s | plan, s | CPU, s | peak RSS, MiB |',
-    '| --- | ---: | ---: | ---: | ---: | ---: | ---: |',
+    '| run | .metadata, MiB | open, s | inspect, s | resolve, s | plan, s | CPU, s | peak RSS, MiB |',
+    '| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |',
     ...rows.map(
       ({ name, figures }) =>
-        `| ${name} | ${cell(figures.indexMiB, 0)} | ${cell(figures.open, 2)} | ${cell(figures.resolve, 2)} | ${cell(figures.plan, 2)} | ${cell(figures.cpu, 2)} | ${cell(figures.rssMiB, 0)} |`,
+        `| ${name} | ${cell(figures.indexMiB, 0)} | ${cell(figures.open, 2)} | ${cell(figures.inspect, 2)} | ${cell(figures.resolve, 2)} | ${cell(figures.plan, 2)} | ${cell(figures.cpu, 2)} | ${cell(figures.rssMiB, 0)} |`,
     ),
   ];
   process.stdout.write(`${lines.join('\n')}\n`);

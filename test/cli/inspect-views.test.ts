@@ -123,6 +123,18 @@ suite('inspect text: one entry', ({ test }) => {
   });
 });
 
+suite('inspect text: what to do next', ({ test }) => {
+  test('is said on a terminal, within its width, and not in a pipe', () => {
+    const lines = text({}, {}, 40).trimEnd().split('\n');
+    ok(lines.at(-1)!.endsWith('lies.'));
+    ok(
+      lines.every(line => line.length <= 40),
+      lines.join('\n'),
+    );
+    ok(!text({}, {}).includes('behind the path'));
+  });
+});
+
 suite('inspect text: balance', ({ each }) => {
   const share = (rank: number, itemByteLength: number) => ({ rank, files: 1, items: 1, itemByteLength });
   const file = (relativePath: string, itemByteLength: number) => ({
