@@ -121,6 +121,7 @@ export type { Part } from './ops/parts.js';
 export type { BytePhase, Progress } from './ops/progress.js';
 export type { LayoutReport, RankBox, RankTotal } from './ops/rank-boxes.js';
 export type { DroppedTie, TiePolicy } from './ops/safetensors-save.js';
+export type { SaveState } from './ops/save-state.js';
 export type { NamedGlobal } from './ops/safety.js';
 export type { LostEntry } from './ops/salvage.js';
 export {
@@ -154,6 +155,14 @@ export {
 } from './ops/stats.js';
 export { type StatsOrder, sortStats } from './ops/stats-order.js';
 export type { TreeNote } from './ops/tree-notes.js';
+export type {
+  ByteCounts,
+  ByteProof,
+  VerifiedFile,
+  VerifiedRange,
+} from './ops/verify/byte-account.js';
+export { FINDING_RULES, type Finding, type FindingRule } from './ops/verify/finding.js';
+export { type VerifyOptions, type VerifyReport, verify } from './ops/verify/verify.js';
 export { type WaitOptions, waitForCheckpoint } from './ops/wait.js';
 export type { Warning, WarningKind } from './ops/warnings.js';
 export { PyDict } from './pickle/dict.js';

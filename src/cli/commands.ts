@@ -5,6 +5,7 @@ import { diffCommand } from './commands/diff.js';
 import { extractCommand } from './commands/extract.js';
 import { inspectCommand } from './commands/inspect.js';
 import { statsCommand } from './commands/stats.js';
+import { verifyCommand } from './commands/verify.js';
 
 /** All commands, in the order of the help. */
 export const COMMANDS: readonly Command[] = [
@@ -12,6 +13,7 @@ export const COMMANDS: readonly Command[] = [
   inspectCommand,
   statsCommand,
   diffCommand,
+  verifyCommand,
   extractCommand,
   devicesCommand,
 ];

@@ -257,7 +257,8 @@ class Flusher {
   }
 }
 
-function workersFor(plan: CopyPlan, { workers, readsInFlight }: CopyOptions): number {
+/** How many threads a plan is worth: those that are asked for, or as many as pay off on this machine. */
+export function workersFor(plan: CopyPlan, { workers, readsInFlight }: CopyOptions): number {
   if (workers !== undefined) return workers;
   const computing = Math.min(MAX_WORKERS, availableParallelism());
   if (readsInFlight !== undefined) return readsInFlight + computing;
