@@ -1,5 +1,5 @@
 import type { VerifyRequest } from './commands/verify.js';
-import { EXIT_DONE, EXIT_PROBLEMS } from './exit-codes.js';
+import { EXIT_DONE, EXIT_FAILED, EXIT_PROBLEMS } from './exit-codes.js';
 import { successDocument } from './json-document.js';
 import { runLong } from './long-run.js';
 import type { Output } from './output.js';
@@ -33,5 +33,7 @@ export async function runVerify(request: VerifyRequest, output: Output, screens:
     const { columns, colors } = screens.stdout;
     await output.result(verifyText(report, { columns, style: styleFor(colors), seconds }));
   }
-  return report.sound ? EXIT_DONE : EXIT_PROBLEMS;
+  if (report.sound) return EXIT_DONE;
+  // Nothing is wrong, but not all could be looked at.
+  return report.findings.every(({ rule }) => rule === 'unsupported') ? EXIT_FAILED : EXIT_PROBLEMS;
 }

@@ -21,6 +21,7 @@ export const FINDING_RULES = [
   'unlisted_file',
   'differs',
   'unreadable',
+  'unsupported',
 ] as const;
 
 export type FindingRule = (typeof FINDING_RULES)[number];
@@ -68,7 +69,10 @@ export class Findings {
     });
   }
 
-  /** An error as a finding. What was found before at the same place is not told twice. */
+  /**
+   * An error as a finding. What was found before at the same place is not told twice; what is well-formed and not read
+   * here is no damage.
+   */
   addError(rule: FindingRule, error: DcpError, details: FindingDetails = {}): void {
     const { what, expected, found, context } = error;
     const { fqn, entry, byteOffset } = context;
@@ -79,7 +83,7 @@ export class Findings {
         ((one.message === what && one.fqn === (known.fqn ?? null)) ||
           (one.entry !== null && entry !== undefined && sameRecord(one.entry, entry) && one.fqn === (known.fqn ?? null))),
     );
-    if (!isKnown) this.add(rule, what, known);
+    if (!isKnown) this.add(error.code === 'unsupported' ? 'unsupported' : rule, what, known);
   }
 
   has(relativePath: string, fqn: string): boolean {
