@@ -121,7 +121,6 @@ export type { Part } from './ops/parts.js';
 export type { BytePhase, Progress } from './ops/progress.js';
 export type { LayoutReport, RankBox, RankTotal } from './ops/rank-boxes.js';
 export type { DroppedTie, TiePolicy } from './ops/safetensors-save.js';
-export type { SaveState } from './ops/save-state.js';
 export type { NamedGlobal } from './ops/safety.js';
 export type { LostEntry } from './ops/salvage.js';
 export {
@@ -132,6 +131,7 @@ export {
   type SaveResult,
   save,
 } from './ops/save/save.js';
+export type { SaveState } from './ops/save-state.js';
 export type { MeshLayout } from './ops/sharding.js';
 export type { StateDict } from './ops/state-dict/leaves.js';
 export type { Stateful } from './ops/state-dict/stateful.js';

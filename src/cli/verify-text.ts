@@ -54,7 +54,8 @@ function headRows(report: VerifyReport, seconds: number): [string, string][] {
     tensors === null ? [] : [`${formatCount(tensors, 'tensor')}, ${formatCount(objects ?? 0, 'object')}`];
   const read = sha256 === null ? bytes.proved : bytes.byteLength;
   const rate = read >= 1 << 20 && seconds > 0 ? [formatRate(read / seconds)] : [];
-  const share = (count: number): string => `${percentOf(count, bytes.byteLength)} (${formatExactBytes(count)})`;
+  const share = (count: number): string =>
+    `${percentOf(count, bytes.byteLength)} (${formatExactBytes(count)})`;
   const unread = crc === null && bytes.unread > 0 ? '; --crc compares them' : '';
   return [
     ['checkpoint', [`${path}: ${format === null ? 'unknown' : FORMATS[format]}`, ...holds, size].join(', ')],
@@ -86,7 +87,10 @@ function headRows(report: VerifyReport, seconds: number): [string, string][] {
     ...(sha256 === null
       ? []
       : ([
-          ['SHA-256', `${formatCount(sha256.files, 'file')} ${sha256.written ? 'written to' : 'compared with'} ${sha256.path}`],
+          [
+            'SHA-256',
+            `${formatCount(sha256.files, 'file')} ${sha256.written ? 'written to' : 'compared with'} ${sha256.path}`,
+          ],
         ] as [string, string][])),
     ...(against === null ? [] : ([['against', against]] as [string, string][])),
     ...(ignored.length === 0 ? [] : ([['ignored', ignored.join(', ')]] as [string, string][])),
@@ -112,7 +116,11 @@ function groupsOf(findings: readonly Finding[]): [string, Finding[]][] {
   return [...groups];
 }
 
-function groupLines(rule: string, findings: readonly Finding[], { columns, style }: VerifyTextOptions): string[] {
+function groupLines(
+  rule: string,
+  findings: readonly Finding[],
+  { columns, style }: VerifyTextOptions,
+): string[] {
   const shown = findings.slice(0, MAX_FINDINGS);
   const room = columns === undefined ? undefined : columns - INDENT;
   const rest = findings.length - shown.length;

@@ -67,7 +67,10 @@ export interface DigestOptions {
  * thread's, because the hash of a file cannot be computed in parts. Memory holds a block a thread.
  * @throws FileError where a file cannot be read, InterruptedError.
  */
-export async function digestFiles(files: readonly DigestFile[], options: DigestOptions = {}): Promise<string[]> {
+export async function digestFiles(
+  files: readonly DigestFile[],
+  options: DigestOptions = {},
+): Promise<string[]> {
   const byteTotal = files.reduce((sum, { byteLength }) => sum + byteLength, 0);
   const done = new SharedArrayBuffer(4);
   const workers =

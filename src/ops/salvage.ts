@@ -66,7 +66,8 @@ export async function salvage(
       entryOfRange.push(entry);
     }
   }
-  for (const [position, error] of await findDamagedStorages(ranges, options)) lose(entryOfRange[position]!, error);
+  for (const [position, error] of await findDamagedStorages(ranges, options))
+    lose(entryOfRange[position]!, error);
   if (lost.size === checkpoint.entries.length && lost.size > 0) {
     throw new CorruptDataError('Nothing of the checkpoint is whole', {
       expected: 'one tensor or object at least',

@@ -1,4 +1,9 @@
-import { findTornOverwrite, isRecent, METADATA_TEMPORARY_NAME, type TornOverwrite } from '../dcp/directory.js';
+import {
+  findTornOverwrite,
+  isRecent,
+  METADATA_TEMPORARY_NAME,
+  type TornOverwrite,
+} from '../dcp/directory.js';
 import type { DcpCheckpoint } from '../dcp/reader.js';
 import { listDirectory } from '../io/listing.js';
 import { completenessOf } from './completeness.js';

@@ -126,7 +126,12 @@ async function auditTorchArchive(
 ): Promise<TorchAudit | undefined> {
   const audit: TorchAudit = { faults: [], ranges: [], records: [] };
   let strangeCount = 0;
-  const compare = async (start: number, expected: Uint8Array, what: string, entry?: string): Promise<boolean> => {
+  const compare = async (
+    start: number,
+    expected: Uint8Array,
+    what: string,
+    entry?: string,
+  ): Promise<boolean> => {
     const actual = await readRange(source, start, expected.length);
     audit.ranges.push([start, start + expected.length]);
     const at = firstDifference(actual, expected);

@@ -1,6 +1,7 @@
 /** `npm run verify:corruptions [COUNT [SEED]]`: so many single bytes of checkpoints of all kinds are changed. */
-import { Random } from '../random.js';
+
 import { scratch } from '../io/scratch.js';
+import { Random } from '../random.js';
 import { CORRUPTION_TARGETS, CorruptibleCheckpoint, isAsPromised } from './corruptions.js';
 
 const [count = '2000', seed = String(Date.now() % 2 ** 31)] = process.argv.slice(2);

@@ -11,7 +11,13 @@ export type ByteProof =
   /** Nothing tells what they should be. */
   | 'unprovable';
 
-export const PROOFS = ['proved', 'structure', 'unread', 'damaged', 'unprovable'] as const satisfies readonly ByteProof[];
+export const PROOFS = [
+  'proved',
+  'structure',
+  'unread',
+  'damaged',
+  'unprovable',
+] as const satisfies readonly ByteProof[];
 
 export interface VerifiedRange {
   relativePath: string;
@@ -78,7 +84,14 @@ export class ByteAccount {
         ? { ...file, proved: file.byteLength, structure: 0, unread: 0, damaged: 0, unprovable: 0 }
         : file,
     );
-    const bytes: ByteCounts = { byteLength: 0, proved: 0, structure: 0, unread: 0, damaged: 0, unprovable: 0 };
+    const bytes: ByteCounts = {
+      byteLength: 0,
+      proved: 0,
+      structure: 0,
+      unread: 0,
+      damaged: 0,
+      unprovable: 0,
+    };
     for (const file of files) {
       bytes.byteLength += file.byteLength;
       for (const proof of PROOFS) bytes[proof] += file[proof];

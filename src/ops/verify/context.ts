@@ -26,7 +26,8 @@ export function requireNotInterrupted(signal: AbortSignal | undefined): void {
 
 /** The error, if it is one that says something about the checkpoint. @throws all others. */
 export function findableError(error: unknown): DcpError {
-  if (!(error instanceof DcpError) || error instanceof InterruptedError || error.code === 'usage') throw error;
+  if (!(error instanceof DcpError) || error instanceof InterruptedError || error.code === 'usage')
+    throw error;
   return error;
 }
 

@@ -162,13 +162,24 @@ async function resolveAll(
       });
     };
   let isWhole = true;
-  if (!(await attempt(() => checkpoint.resolve(tensors), () => {}))) {
+  if (
+    !(await attempt(
+      () => checkpoint.resolve(tensors),
+      () => {},
+    ))
+  ) {
     for (const entry of tensors)
       if (!(await attempt(() => checkpoint.resolve([entry]), report('tensor', entry.fqn)))) isWhole = false;
   }
-  if (!(await attempt(() => checkpoint.loadObjects(objects), () => {}))) {
+  if (
+    !(await attempt(
+      () => checkpoint.loadObjects(objects),
+      () => {},
+    ))
+  ) {
     for (const entry of objects)
-      if (!(await attempt(() => checkpoint.loadObjects([entry]), report('object', entry.fqn)))) isWhole = false;
+      if (!(await attempt(() => checkpoint.loadObjects([entry]), report('object', entry.fqn))))
+        isWhole = false;
   }
   return isWhole;
 }

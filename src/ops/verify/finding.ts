@@ -81,7 +81,10 @@ export class Findings {
       one =>
         one.relativePath === (known.relativePath ?? null) &&
         ((one.message === what && one.fqn === (known.fqn ?? null)) ||
-          (one.entry !== null && entry !== undefined && sameRecord(one.entry, entry) && one.fqn === (known.fqn ?? null))),
+          (one.entry !== null &&
+            entry !== undefined &&
+            sameRecord(one.entry, entry) &&
+            one.fqn === (known.fqn ?? null))),
     );
     if (!isKnown) this.add(error.code === 'unsupported' ? 'unsupported' : rule, what, known);
   }

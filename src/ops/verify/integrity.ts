@@ -1,10 +1,17 @@
 import { type DigestOptions, digestFiles } from '../../copy/digest.js';
-import { FileError, FormatError, LimitError, UnsupportedError, UsageError, withContext } from '../../errors.js';
+import { rankOfFile } from '../../dcp/entries.js';
+import {
+  FileError,
+  FormatError,
+  LimitError,
+  UnsupportedError,
+  UsageError,
+  withContext,
+} from '../../errors.js';
 import { pathKind } from '../../io/listing.js';
 import { OutputFile } from '../../io/output-file.js';
 import { takeSnapshot } from '../../io/snapshot.js';
 import { FileSource, readRange } from '../../io/source.js';
-import { rankOfFile } from '../../dcp/entries.js';
 import type { ByteAccount } from './byte-account.js';
 import type { Findings } from './finding.js';
 
@@ -106,8 +113,13 @@ export async function checkIntegrity(
   const present: string[] = [];
   for (const name of digests.keys()) {
     if (pathKind(`${directory}/${name}`) === 'file') present.push(name);
-    else if (!findings.list.some(({ rule, relativePath }) => rule === 'missing_file' && relativePath === name)) {
-      findings.add('missing_file', 'A file that has a digest is missing', { relativePath: name, rank: rankOf(name) });
+    else if (
+      !findings.list.some(({ rule, relativePath }) => rule === 'missing_file' && relativePath === name)
+    ) {
+      findings.add('missing_file', 'A file that has a digest is missing', {
+        relativePath: name,
+        rank: rankOf(name),
+      });
     }
   }
   const found = await digestFiles(filesOf(directory, present), options);

@@ -156,7 +156,9 @@ async function isInImage(
 ): Promise<boolean> {
   if (isTransformed || chunk === undefined || entry.kind === 'object') return false;
   const bareByteLength = elementCountOf(checkpoint.chunks.boxOf(chunk).sizes) * entry.dtype.itemSize;
-  return byteLength === bareByteLength && !isZip(await readRange(source, byteOffset, Math.min(4, byteLength)));
+  return (
+    byteLength === bareByteLength && !isZip(await readRange(source, byteOffset, Math.min(4, byteLength)))
+  );
 }
 
 /** The archive that was inflated out of an item. Its bytes stand for those of the item. */

@@ -62,7 +62,8 @@ export async function checkReplicas(
       },
     );
     for (const [i, { differingCount, elementCount, firstIndex }] of results.entries()) {
-      if (differingCount > 0) report(checkpoint, replicas[i]!, differingCount, elementCount, firstIndex!, findings);
+      if (differingCount > 0)
+        report(checkpoint, replicas[i]!, differingCount, elementCount, firstIndex!, findings);
     }
   } finally {
     await device.close();

@@ -1,7 +1,7 @@
 import { listDirectory, pathKind } from '../../io/listing.js';
 import { INDEX_PATTERN } from '../../safetensors/index-file.js';
 import { openSafetensors, readShardNames, type SafetensorsCheckpoint } from '../../safetensors/reader.js';
-import { stateFileOf, STATE_NAME, withState } from '../state-file.js';
+import { STATE_NAME, stateFileOf, withState } from '../state-file.js';
 import { attempt, type CheckContext, type CheckedCheckpoint } from './context.js';
 import { checkTorchFile } from './torch-check.js';
 
@@ -52,7 +52,8 @@ async function checkNames(directory: string, { findings }: CheckContext): Promis
   const named = await readShardNames(directory);
   if (named.length === 0) return 0;
   const present = listDirectory(directory);
-  const isThere = (name: string): boolean => present.some(entry => entry.name === name && entry.kind === 'file');
+  const isThere = (name: string): boolean =>
+    present.some(entry => entry.name === name && entry.kind === 'file');
   const missing = named.filter(name => !isThere(name));
   for (const relativePath of missing)
     findings.add('missing_file', 'A file that the index names is missing', { relativePath });
