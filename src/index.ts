@@ -132,6 +132,7 @@ export {
   save,
 } from './ops/save/save.js';
 export type { SaveState } from './ops/save-state.js';
+export { type ScanOptions, scan } from './ops/scan.js';
 export type { MeshLayout } from './ops/sharding.js';
 export type { StateDict } from './ops/state-dict/leaves.js';
 export type { Stateful } from './ops/state-dict/stateful.js';
@@ -167,3 +168,12 @@ export { type WaitOptions, waitForCheckpoint } from './ops/wait.js';
 export type { Warning, WarningKind } from './ops/warnings.js';
 export { PyDict } from './pickle/dict.js';
 export * from './pickle/values.js';
+export {
+  type GlobalVerdict,
+  SCAN_RULES,
+  type ScanFinding,
+  type ScannedGlobal,
+  type ScanPlace,
+  type ScanReport,
+  type ScanRule,
+} from './scan/report.js';

@@ -10,9 +10,10 @@ import { equal, ok, suite } from './suite.js';
 const MAY_IMPORT: Record<string, readonly string[]> = {
   cli: ['tui', 'ops', 'index'],
   tui: ['ops', 'index'],
-  index: ['ops', 'device', 'checkpoint', 'copy', 'pickle'],
-  ops: ['device', 'npy', 'dcp', 'torch', 'safetensors', 'checkpoint', 'copy', 'pickle', 'io'],
+  index: ['ops', 'scan', 'device', 'checkpoint', 'copy', 'pickle'],
+  ops: ['device', 'scan', 'npy', 'dcp', 'torch', 'safetensors', 'checkpoint', 'copy', 'pickle', 'io'],
   device: ['checkpoint', 'copy', 'io'],
+  scan: ['torch', 'safetensors', 'pickle', 'zip', 'zstd', 'io'],
   npy: ['copy', 'zip'],
   dcp: ['torch', 'safetensors', 'checkpoint', 'copy', 'pickle', 'zip', 'zstd', 'io'],
   torch: ['checkpoint', 'copy', 'pickle', 'zip', 'io'],

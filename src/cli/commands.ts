@@ -4,6 +4,7 @@ import { devicesCommand } from './commands/devices.js';
 import { diffCommand } from './commands/diff.js';
 import { extractCommand } from './commands/extract.js';
 import { inspectCommand } from './commands/inspect.js';
+import { scanCommand } from './commands/scan.js';
 import { statsCommand } from './commands/stats.js';
 import { verifyCommand } from './commands/verify.js';
 
@@ -14,6 +15,7 @@ export const COMMANDS: readonly Command[] = [
   statsCommand,
   diffCommand,
   verifyCommand,
+  scanCommand,
   extractCommand,
   devicesCommand,
 ];

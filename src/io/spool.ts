@@ -2,7 +2,7 @@ import { closeSync, mkdirSync, openSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { LimitError } from '../errors.js';
-import { fileError } from './source.js';
+import { FileSource, fileError } from './source.js';
 import { ownerState, parseTemporaryName, temporaryName } from './temporary-name.js';
 import { writeFully } from './write.js';
 
@@ -75,6 +75,11 @@ export class Spool {
     this.expect(bytes.length);
     writeFully(this.fd, bytes, this.length, this.path);
     this.length += bytes.length;
+  }
+
+  /** What has been written so far, to be read. The caller closes it. */
+  open(): FileSource {
+    return FileSource.open(this.path);
   }
 
   remove(): void {
