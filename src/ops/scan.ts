@@ -1,10 +1,11 @@
-import { type DcpCheckpoint, openDcp } from '../dcp/reader.js';
+import { type DcpCheckpoint, type ItemPlace, openDcp } from '../dcp/reader.js';
 import { DcpError, FileError, InterruptedError } from '../errors.js';
 import { listDirectory, pathKind } from '../io/listing.js';
 import { resolvePath } from '../io/paths.js';
 import { FileSource, SliceSource } from '../io/source.js';
+import { isSafetensorsHead } from '../safetensors/header.js';
 import { ScanCollector } from '../scan/collector.js';
-import { childRegion, type Region } from '../scan/region.js';
+import { childRegion, type Region, readNow } from '../scan/region.js';
 import type { ScanReport } from '../scan/report.js';
 import { scanRegion } from '../scan/scan-region.js';
 import { globMatcher } from './glob.js';
@@ -20,6 +21,11 @@ export interface ScanOptions {
 interface FoundFile {
   path: string;
   relativePath: string;
+  byteLength: number;
+}
+
+interface NamedItem {
+  byteOffset: number;
   byteLength: number;
 }
 
@@ -47,13 +53,13 @@ export async function scan(path: string, options: ScanOptions = {}): Promise<Sca
   if (files.length === 0) throw new FileError('The directory holds no file to scan', { path });
   const byteTotal = files.reduce((sum, { byteLength }) => sum + byteLength, 0);
   let byteCount = 0;
+  const items = kind === 'directory' ? await itemsOf(path) : new Map<string, NamedItem[]>();
   for (const file of files) {
     onProgress?.({ phase: 'verify', byteCount, byteTotal });
     if (signal?.aborted === true) throw new InterruptedError('The scan was interrupted');
-    await scanFile(file, collector, signal);
+    await scanFile(file, items.get(file.relativePath) ?? [], collector, signal);
     byteCount += file.byteLength;
   }
-  if (kind === 'directory') await scanNamedItems(path, collector, signal);
   return {
     schema: 1,
     path,
@@ -97,14 +103,36 @@ function filesBelow(path: string, collector: ScanCollector): FoundFile[] {
 
 async function scanFile(
   { path, relativePath }: FoundFile,
+  items: readonly NamedItem[],
   collector: ScanCollector,
   signal: AbortSignal | undefined,
 ): Promise<void> {
   try {
     const source = FileSource.open(path);
     try {
+      const tools = toolsOf(collector, signal);
       const region: Region = { source, relativePath, items: [], byteOffset: 0, depth: 0 };
-      await scanRegion(region, toolsOf(collector, signal), { isPickle: PICKLE_NAME.test(relativePath) });
+      const image = imageStart(source, items);
+      const options = { isPickle: PICKLE_NAME.test(relativePath) };
+      for (const [start, end] of image === undefined
+        ? [[0, source.byteLength]]
+        : [
+            [0, image],
+            [image, source.byteLength],
+          ]) {
+        const part = new SliceSource(source, start!, end! - start!);
+        await scanRegion({ ...region, source: part, byteOffset: start }, tools, options);
+      }
+      // Torch loads the bytes that an index names, wherever they begin.
+      for (const { byteOffset, byteLength } of items) {
+        const end = byteOffset + byteLength;
+        if (end > source.byteLength || byteOffset === image) continue;
+        if (collector.hasArchive(relativePath, byteOffset, end)) continue;
+        await scanRegion(
+          childRegion(region, new SliceSource(source, byteOffset, byteLength), byteOffset),
+          tools,
+        );
+      }
     } finally {
       source.close();
     }
@@ -112,6 +140,14 @@ async function scanFile(
     if (!(error instanceof DcpError) || error instanceof InterruptedError) throw error;
     collector.addUnreadable(relativePath, error.what);
   }
+}
+
+/** Where the safetensors image begins that some data files have behind their other items, to their end. */
+function imageStart(source: FileSource, items: readonly NamedItem[]): number | undefined {
+  return items.find(({ byteOffset }) => {
+    const rest = source.byteLength - byteOffset;
+    return rest > 0 && isSafetensorsHead(readNow(source, byteOffset, 16), rest);
+  })?.byteOffset;
 }
 
 function toolsOf(collector: ScanCollector, signal: AbortSignal | undefined) {
@@ -123,47 +159,35 @@ function toolsOf(collector: ScanCollector, signal: AbortSignal | undefined) {
   return tools;
 }
 
-/**
- * An index says which bytes of a data file are an item: torch loads them, wherever they begin. Where such a part is not
- * one of the archives that fill the file, it is scanned as a thing of its own.
- */
-async function scanNamedItems(
-  path: string,
-  collector: ScanCollector,
-  signal: AbortSignal | undefined,
-): Promise<void> {
+/** The parts of each data file that the index of a DCP directory names; none where there is no such index. */
+async function itemsOf(path: string): Promise<Map<string, NamedItem[]>> {
+  const items = new Map<string, NamedItem[]>();
   let checkpoint: DcpCheckpoint;
   try {
     checkpoint = await openDcp(path);
   } catch (error) {
-    // No index, or none that can be read: its pickle was scanned as a file.
-    if (error instanceof DcpError && !(error instanceof InterruptedError)) return;
+    // No index, or none that can be read: its pickle is scanned as every file is.
+    if (error instanceof DcpError && !(error instanceof InterruptedError)) return items;
     throw error;
   }
   try {
-    const places = new Map<string, { file: number; byteOffset: number; byteLength: number }>();
-    const add = (place: { file: number; byteOffset: number; byteLength: number } | undefined): void => {
+    const seen = new Set<string>();
+    const add = (place: ItemPlace | undefined): void => {
       if (place === undefined || place.byteLength === 0) return;
-      places.set(`${place.file}:${place.byteOffset}:${place.byteLength}`, place);
+      const { file, byteOffset, byteLength } = place;
+      const key = `${file}:${byteOffset}:${byteLength}`;
+      if (seen.has(key)) return;
+      seen.add(key);
+      const { name } = checkpoint.files[file]!;
+      const known = items.get(name);
+      if (known === undefined) items.set(name, [{ byteOffset, byteLength }]);
+      else known.push({ byteOffset, byteLength });
     };
     for (const entry of checkpoint.entries) {
       if (entry.kind === 'object') add(checkpoint.placeOfObject(entry));
       else for (let i = 0; i < entry.chunkCount; i++) add(checkpoint.placeOfChunk(entry.firstChunk + i));
     }
-    const tools = toolsOf(collector, signal);
-    for (const { file, byteOffset, byteLength } of places.values()) {
-      const { path: filePath, name, byteLength: fileByteLength } = checkpoint.files[file]!;
-      if (fileByteLength === undefined || byteOffset + byteLength > fileByteLength) continue;
-      if (collector.hasArchive(name, byteOffset, byteOffset + byteLength)) continue;
-      const source = FileSource.open(filePath);
-      try {
-        const whole: Region = { source, relativePath: name, items: [], byteOffset: 0, depth: 0 };
-        const slice = new SliceSource(source, byteOffset, byteLength);
-        await scanRegion(childRegion(whole, slice, byteOffset), tools);
-      } finally {
-        source.close();
-      }
-    }
+    return items;
   } finally {
     checkpoint.close();
   }

@@ -63,6 +63,8 @@ class Tracer {
   private protocol = 0;
   private opcodeOffset = 0;
   private acts = false;
+  /** How often `getattr` lies on the stack, less the calls of it that are harmless. */
+  private looseGetattrs = 0;
 
   constructor(private readonly reader: OpcodeReader) {}
 
@@ -79,7 +81,10 @@ class Tracer {
       break;
     }
     const { oddities, protocol, acts } = this;
-    return { mentions: [...this.mentions.values()], oddities, protocol, end, broken, acts };
+    // Where each is called at once, and with a name that stands there, what it gives has been noted instead.
+    const isHarmless = (mention: GlobalMention): boolean => isGetattr(mention) && this.looseGetattrs === 0;
+    const mentions = [...this.mentions.values()].filter(mention => !isHarmless(mention));
+    return { mentions, oddities, protocol, end, broken, acts };
   }
 
   /** Follows one opcode. Returns why it ends there, if it does. */
@@ -100,7 +105,7 @@ class Tracer {
         const name = module && reader.line();
         if (module === undefined || name === undefined) break;
         const global = this.mention(textOf(module), textOf(name));
-        if (opcode.name === 'GLOBAL') stack.push({ global });
+        if (opcode.name === 'GLOBAL') this.push({ global });
         else {
           stack.takeToMark();
           this.call(global);
@@ -162,7 +167,7 @@ class Tracer {
         return;
       case 'BINGET':
       case 'LONG_BINGET':
-        stack.push(memo.get(number));
+        this.push(memo.get(number));
         return;
       case 'EXT1':
       case 'EXT2':
@@ -190,7 +195,7 @@ class Tracer {
         memo.put(slotOf(line), stack.top);
         return;
       case 'GET':
-        stack.push(memo.get(slotOf(line)));
+        this.push(memo.get(slotOf(line)));
         return;
       case 'STRING':
         stack.push(literalOf(() => decodeLatin1(decodeStringLine(line))));
@@ -217,7 +222,7 @@ class Tracer {
         stack.takeToMark();
         return;
       case 'DUP':
-        stack.push(stack.top);
+        this.push(stack.top);
         return;
       case 'MEMOIZE':
         this.memo.append(stack.top);
@@ -228,7 +233,7 @@ class Tracer {
           this.note('computed_global', 'its name is made while the pickle is loaded');
           this.acts = true;
           stack.push(undefined);
-        } else stack.push({ global: this.mention(module.text, attribute.text) });
+        } else this.push({ global: this.mention(module.text, attribute.text) });
         return;
       }
       case 'REDUCE':
@@ -297,7 +302,7 @@ class Tracer {
     this.acts = true;
     const global = callable?.global;
     if (global === undefined) return undefined;
-    if (global.module === 'builtins' && global.name === 'getattr') return this.attributeOf(global, args);
+    if (isGetattr(global)) return this.attributeOf(global, args);
     this.call(global);
     return undefined;
   }
@@ -310,9 +315,14 @@ class Tracer {
       this.note('computed_attribute', 'getattr of a value that is made while the pickle is loaded');
       return undefined;
     }
-    getattr.called = true;
+    this.looseGetattrs--;
     const { module, name: path } = owner.global;
     return { global: this.mention(module, `${path}.${name.text}`, false) };
+  }
+
+  private push(value: Traced): void {
+    if (value?.global !== undefined && isGetattr(value.global)) this.looseGetattrs++;
+    this.stack.push(value);
   }
 
   private call(global: GlobalMention): void {
@@ -346,6 +356,10 @@ class Tracer {
     if (this.oddities.length >= MAX_ODDITIES) return;
     this.oddities.push({ kind, detail, byteOffset: this.opcodeOffset });
   }
+}
+
+function isGetattr({ module, name }: GlobalMention): boolean {
+  return module === 'builtins' && name === 'getattr';
 }
 
 /** In the place of a reason to end. */

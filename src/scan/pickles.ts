@@ -51,8 +51,8 @@ export function scanPickles(
 
 function looksLikePickle({ mentions, oddities, end, acts }: PickleTrace, isDeclared: boolean): boolean {
   if (isDeclared && end !== undefined) return true;
-  if (mentions.length === 0 && oddities.length === 0) return false;
+  if (mentions.length === 0) return oddities.length > 0 && end !== undefined;
   // What cannot be imported ends the unpickler there: if it is the first, this is some text.
   const [first] = mentions;
-  return (end !== undefined || acts) && (first === undefined || /^[\p{L}\p{N}_.]+$/u.test(first.module));
+  return (end !== undefined || acts) && /^[\p{L}\p{N}_.]+$/u.test(first!.module);
 }

@@ -46,7 +46,8 @@ export async function scanRegion(region: Region, tools: ScanTools, options: Scan
   const isSafetensors = isSafetensorsHead(head, source.byteLength);
   // First: whatever else it is, a loader of pickles would take it for one.
   const isExpected = options.isPickle === true && !isPacked(head);
-  const pickles = scanPickles(region, collector, isExpected, isSafetensors);
+  const isOther = isSafetensors || options.isOpenEnded === true;
+  const pickles = scanPickles(region, collector, isExpected, isOther);
   scanNpy(region, head, collector);
   if (options.isOpenEnded === true) return;
   if (isZip(head) || (pickles === 0 && !isSafetensors && endsAsArchive(region)))

@@ -106,7 +106,7 @@ const DANGEROUS_MODULES: readonly string[] = [
     'torch.package',
     'torch.utils.cpp_extension',
   ],
-  ...['torch.utils.bottleneck', 'torch.utils._config_module', 'torch._inductor', 'torch._dynamo', 'torch.fx'],
+  ...['torch.utils.bottleneck', 'torch.utils._config_module'],
   ...['numpy.testing', 'numpy.f2py', 'numpy.distutils', 'numpy.ctypeslib', 'numpy._pytesttester'],
 ];
 
@@ -143,6 +143,7 @@ const DANGEROUS_GLOBALS: ReadonlySet<string> = new Set([
   'codecs.open',
   'torch.load',
   'torch.serialization.load',
+  'torch.storage._load_from_bytes',
   'torch.jit.load',
   'numpy.load',
   'numpy.lib.npyio.load',

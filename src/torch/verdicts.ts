@@ -67,7 +67,14 @@ const KNOWN: ReadonlySet<string> = new Set([
   'torch.distributed._shard.sharded_tensor.api.ShardedTensor',
   'torch.distributed.tensor.DTensor',
   'torch.distributed._tensor.api.DTensor',
+  'torch.distributed._shard.sharded_tensor.api.ShardedTensor.ProcessGroupState',
+  'torch.distributed.remote_device._remote_device',
+  'torch.nested._internal.nested_tensor._rebuild_njt',
+  'torch._dynamo.decorators._DimRange',
+  'torch._C.Generator',
+  're._compile',
   'megatron.core.dist_checkpointing.strategies.torch.MCoreMetadata',
+  'megatron.core.dist_checkpointing.strategies.torch.MCoreSavePlan',
 ]);
 
 /** Classes, by the modules of torch that define them; a name with a small first letter may be any function. */
@@ -92,14 +99,18 @@ const KNOWN_CLASS = new RegExp(
   ].join('|')})\\._?[A-Z]\\w*$`,
 );
 
+/** Named tuples that functions of torch return: `torch.return_types.max`. */
+const RETURN_TYPE = /^torch\.return_types\.\w+$/;
+
 /** Encodings of memory formats in the indexes of DCP, as an enum member or its class. */
 const MEMORY_FORMAT = /^torch\.distributed\.[\w.]+\._?MEM_FORMAT_ENCODING(\.[A-Z_]+)?$/;
 
 /** @param path `module.name`, in Python 3 names. */
 export function verdictOf(path: string): GlobalVerdict {
   if (loadsWithWeightsOnly(path)) return 'weights_only';
-  if (isDangerousGlobal(path)) return 'dangerous';
-  if (KNOWN.has(path) || KNOWN_CLASS.test(path) || MEMORY_FORMAT.test(path)) return 'known';
+  if (KNOWN.has(path)) return 'known';
+  if (path === 'builtins.getattr' || isDangerousGlobal(path)) return 'dangerous';
+  if (RETURN_TYPE.test(path) || KNOWN_CLASS.test(path) || MEMORY_FORMAT.test(path)) return 'known';
   // Classes of a TorchScript program: its code is in its archive, and Python has no module of that name.
   if (path.startsWith('__torch__.')) return 'known';
   return 'unknown';
