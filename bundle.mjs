@@ -33,6 +33,8 @@ await build({
   format: 'esm',
   target: 'node20',
   keepNames: true,
+  // Half as many characters to read; names stay, for the traces of bugs.
+  minifyWhitespace: true,
   chunkNames: 'chunk-[hash]',
   external: ['react-devtools-core', 'webgpu'],
   define: { 'process.env.NODE_ENV': '"production"' },

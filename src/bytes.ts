@@ -113,6 +113,19 @@ export function encodeLatin1(text: string): Uint8Array | undefined {
   return bytes;
 }
 
+/**
+ * Memory for so many bytes, all zero; with `isShared` threads can fill it.
+ * @throws LimitError where there is not so much, or an array cannot be so long.
+ */
+export function newMemory(byteLength: number, { isShared = false } = {}): Uint8Array {
+  try {
+    return isShared ? new Uint8Array(new SharedArrayBuffer(byteLength)) : new Uint8Array(byteLength);
+  } catch (cause) {
+    if (!(cause instanceof RangeError)) throw cause;
+    throw new LimitError('There is not enough memory', { expected: `${byteLength} bytes`, cause });
+  }
+}
+
 export function readUint16LE(bytes: Uint8Array, byteOffset: number): number {
   return bytes[byteOffset]! | (bytes[byteOffset + 1]! << 8);
 }

@@ -31,6 +31,7 @@ export {
   Shard,
   StridedShard,
 } from './checkpoint/placements.js';
+export type { Layout } from './checkpoint/rename.js';
 export type { CrcReport } from './copy/ledger.js';
 export type { ByteSink } from './copy/stream.js';
 export type {
@@ -66,6 +67,7 @@ export {
   UnsupportedError,
   UsageError,
 } from './errors.js';
+export type { CastReport } from './ops/cast-report.js';
 export {
   type ConvertFormats,
   type ConvertMode,
@@ -116,6 +118,7 @@ export { type LoadOptions, load } from './ops/load/load.js';
 export { type LoadResult, type LoadStateDictOptions, loadStateDict } from './ops/load/load-state-dict.js';
 export type { ReadOptions } from './ops/load/read-tensors.js';
 export type { Loss, LossKind } from './ops/losses.js';
+export type { MapOptions } from './ops/mapping.js';
 export { openCheckpoint } from './ops/open.js';
 export type { Part } from './ops/parts.js';
 export type { BytePhase, Progress } from './ops/progress.js';
@@ -133,7 +136,8 @@ export {
 } from './ops/save/save.js';
 export type { SaveState } from './ops/save-state.js';
 export { type ScanOptions, scan } from './ops/scan.js';
-export type { MeshLayout } from './ops/sharding.js';
+export type { SelectionOptions } from './ops/selection.js';
+export type { MeshLayout, ReshardOptions } from './ops/sharding.js';
 export type { StateDict } from './ops/state-dict/leaves.js';
 export type { Stateful } from './ops/state-dict/stateful.js';
 export {
@@ -155,6 +159,7 @@ export {
   type StatsReport,
 } from './ops/stats.js';
 export { type StatsOrder, sortStats } from './ops/stats-order.js';
+export type { StepOptions } from './ops/steps.js';
 export type { TreeNote } from './ops/tree-notes.js';
 export type {
   ByteCounts,

@@ -11,14 +11,27 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   cli: ['tui', 'ops', 'index'],
   tui: ['ops', 'index'],
   index: ['ops', 'scan', 'device', 'checkpoint', 'copy', 'pickle'],
-  ops: ['device', 'scan', 'npy', 'dcp', 'torch', 'safetensors', 'checkpoint', 'copy', 'pickle', 'io'],
+  ops: [
+    'device',
+    'scan',
+    'npy',
+    'dcp',
+    'torch',
+    'safetensors',
+    'mapping',
+    'checkpoint',
+    'copy',
+    'pickle',
+    'io',
+  ],
   device: ['checkpoint', 'copy', 'io'],
   scan: ['torch', 'safetensors', 'pickle', 'zip', 'zstd', 'io'],
   npy: ['copy', 'zip'],
   dcp: ['torch', 'safetensors', 'checkpoint', 'copy', 'pickle', 'zip', 'zstd', 'io'],
   torch: ['checkpoint', 'copy', 'pickle', 'zip', 'io'],
   safetensors: ['checkpoint', 'copy', 'pickle', 'io'],
-  checkpoint: ['copy', 'pickle'],
+  mapping: ['checkpoint', 'pickle'],
+  checkpoint: ['copy', 'pickle', 'io'],
   zip: ['copy', 'io'],
   zstd: ['io'],
   copy: ['io'],
@@ -27,7 +40,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
 };
 const LEAVES = new Set(['errors', 'dtype', 'numbers', 'bytes']);
 /** No I/O, no Node: they run anywhere. */
-const PURE = ['pickle', 'checkpoint'];
+const PURE = ['pickle', 'checkpoint', 'mapping'];
 /** The only folders that touch the file system, and the only one that prints. */
 const FILE_SYSTEM = new Set(['io']);
 const MAX_LINES = 450;
@@ -73,6 +86,9 @@ suite('architecture', ({ test }) => {
       const layer = layerOf(file);
       for (const specifier of importsOf(file)) {
         if (PURE.includes(layer) && specifier.startsWith('node:')) wrong.push(`${file} imports ${specifier}`);
+        const isTypeOnly = new RegExp(`import type [^;]*from '${specifier}'`).test(sourceOf(file));
+        if (PURE.includes(layer) && /\/io\//.test(specifier) && !isTypeOnly)
+          wrong.push(`${file} imports ${specifier}`);
         if (/^node:fs/.test(specifier) && !FILE_SYSTEM.has(layer)) wrong.push(`${file} imports ${specifier}`);
       }
     }

@@ -155,6 +155,7 @@ suite('commands.md: names', ({ each }) => {
   const lossKinds: Record<LossKind, true> = {
     object: true,
     element_type: true,
+    cast: true,
     tied: true,
     shared_storage: true,
     tensor_type: true,
@@ -167,6 +168,8 @@ suite('commands.md: names', ({ each }) => {
     device: true,
     list_gap: true,
     header_text: true,
+    dropped: true,
+    unnamed: true,
   };
   const warningKinds: Record<WarningKind, true> = {
     torn_overwrite: true,

@@ -1,9 +1,11 @@
-import type { MemorySource } from '../copy/plan.js';
+import type { MemorySource, RecordCast } from '../copy/plan.js';
 import type { DTypeInfo } from '../dtype.js';
+import type { FileSnapshot } from '../io/snapshot.js';
 import type { PyValue } from '../pickle/values.js';
 import { PyExternal } from '../pickle/values.js';
 import type { Box } from './box.js';
 import type { ChunkTable } from './chunks.js';
+import type { Factors } from './factors.js';
 import type { StorageTable } from './storage.js';
 
 /**
@@ -20,6 +22,8 @@ export interface Checkpoint {
   readonly path: string;
   /** Data files; chunks and storages refer to them by position. */
   readonly files: readonly SourceFile[];
+  /** What the files that it is read from were before they were read: to prove that they have not changed since. */
+  readonly snapshots: readonly FileSnapshot[];
   /** In the order of the source. */
   readonly entries: readonly Entry[];
   /** The nested state dict, with entries as leaves. */
@@ -91,8 +95,14 @@ export class TensorEntry extends PyExternal {
   identity: object = this;
   /** Device that a torch file was saved from. */
   location = 'cpu';
+  /** What the boxes of its chunks count in, where that is finer than the shape. */
+  factors: Factors | undefined;
+  /** Put together from other tensors: the strides of its chunks are no memory order that anyone saved. */
+  isRearranged = false;
   /** What a DCP or safetensors file cannot hold of it, beyond shared storage: for example `Parameter`. */
   typeName: string | undefined;
+  /** Element type of the bytes in its chunks: another than `dtype` where they are cast on their way. */
+  storedDtype: DTypeInfo;
 
   constructor(
     /** The path as text, joined with dots; two equal texts are told apart by `#2`. */
@@ -102,7 +112,13 @@ export class TensorEntry extends PyExternal {
     readonly shape: readonly number[],
   ) {
     super();
+    this.storedDtype = dtype;
   }
+}
+
+/** How the elements of a tensor are converted on their way into a record; undefined where they stay as they are. */
+export function castOf({ storedDtype, dtype }: TensorEntry): RecordCast | undefined {
+  return storedDtype === dtype ? undefined : { from: storedDtype, to: dtype };
 }
 
 /** Any other value. Its bytes are in the storages that it refers to, and in the pickle. */

@@ -7,6 +7,7 @@ import { BoxIndex } from './box-index.js';
 import type { Checkpoint, TensorEntry } from './checkpoint.js';
 import { UNRESOLVED, VIEW_CONJUGATE, VIEW_NEGATIVE } from './chunks.js';
 import { proveCoverage } from './coverage.js';
+import { factorSelection } from './factors.js';
 import { type Selection, selectionOfBox } from './slice.js';
 import type { StorageRow } from './storage.js';
 
@@ -58,19 +59,35 @@ export class TensorGatherer {
     recordOffset = 0,
   ): void {
     withContext({ fqn: entry.fqn }, () => {
-      for (const chunk of this.chunksMeeting(entry, target)) {
-        const box = this.checkpoint.chunks.boxOf(chunk);
-        const held = heldBy(box, target);
-        if (held !== undefined) this.addPart(entry, chunk, box, held, target, recordStride, recordOffset);
+      if (entry.factors === undefined) this.addChunks(entry, target, recordStride, recordOffset);
+      else {
+        for (const part of factorSelection(target, entry.factors, recordStride)) {
+          this.addChunks(entry, part.selection, part.recordStride, recordOffset + part.recordOffset);
+        }
       }
     });
+  }
+
+  /** The pieces of a selection in the dimensions that the chunks count in. */
+  private addChunks(
+    entry: TensorEntry,
+    target: Selection,
+    recordStride: readonly number[],
+    recordOffset: number,
+  ): void {
+    for (const chunk of this.chunksMeeting(entry, target)) {
+      const box = this.checkpoint.chunks.boxOf(chunk);
+      const held = heldBy(box, target);
+      if (held !== undefined) this.addPart(entry, chunk, box, held, target, recordStride, recordOffset);
+    }
   }
 
   /** Chunks that together are the tensor; of many those that can hold elements of the target. */
   private chunksMeeting(entry: TensorEntry, { offsets, sizes, steps }: Selection): readonly number[] {
     const proved = this.chunksOf(entry);
     const { chunks } = proved;
-    const isWhole = sizes.every((size, d) => size === entry.shape[d]);
+    const shape = chunkShapeOf(entry);
+    const isWhole = sizes.every((size, d) => size === shape[d]);
     if (isWhole || chunks.length <= FEW_CHUNKS) return chunks;
     proved.index ??= new BoxIndex(chunks.map(chunk => this.checkpoint.chunks.boxOf(chunk)));
     const ends = offsets.map((start, d) => start + (sizes[d]! - 1) * steps[d]! + 1);
@@ -84,7 +101,7 @@ export class TensorGatherer {
       const boxes: Box[] = [];
       for (let i = 0; i < entry.chunkCount; i++)
         boxes.push(this.checkpoint.chunks.boxOf(entry.firstChunk + i));
-      const { used, replicaCount } = proveCoverage(entry.shape, boxes);
+      const { used, replicaCount } = proveCoverage(chunkShapeOf(entry), boxes);
       this.replicaCount += replicaCount;
       proved = { chunks: used.map(index => entry.firstChunk + index), index: undefined };
       this.proved.set(entry, proved);
@@ -120,7 +137,7 @@ export class TensorGatherer {
     const { chunks, storages } = this.checkpoint;
     const storage = chunks.storage[chunk]!;
     if (storage === UNRESOLVED) throw new Error(`chunk ${chunk} was not resolved`);
-    const { itemSize } = entry.dtype;
+    const { itemSize } = entry.storedDtype;
     const stride = chunks.strideOf(chunk);
     let storageOffset = chunks.storageOffset[chunk]!;
     const row = storages.at(storage);
@@ -145,7 +162,7 @@ export class TensorGatherer {
       recordOffset * itemSize,
       itemSize,
       dimensions,
-      viewTransform(entry.dtype, chunks.viewFlags[chunk]!, row.bigEndian === true),
+      viewTransform(entry.storedDtype, chunks.viewFlags[chunk]!, row.bigEndian === true),
     );
   }
 
@@ -175,6 +192,11 @@ const PAGE = 1024;
 
 /** So many chunks are looked at one by one. */
 const FEW_CHUNKS = 16;
+
+/** The shape that the boxes of a tensor's chunks lie in. */
+function chunkShapeOf({ shape, factors }: TensorEntry): readonly number[] {
+  return factors === undefined ? shape : factors.flat();
+}
 
 interface ProvedChunks {
   /** In the order of the table. */

@@ -1,6 +1,6 @@
 import { PyDict } from '../pickle/dict.js';
 import { PyList, PyObject, PyTuple, type PyValue } from '../pickle/values.js';
-import { type EntryPath, ObjectEntry, TensorEntry } from './checkpoint.js';
+import { type Entry, type EntryPath, ObjectEntry, TensorEntry } from './checkpoint.js';
 import { isMapping, keyText, mappingEntries } from './flatten.js';
 
 /**
@@ -10,45 +10,63 @@ import { isMapping, keyText, mappingEntries } from './flatten.js';
 export type Emptied = 'vanish' | 'stay';
 
 /**
- * A tree without some of its leaves. Lists keep their positions. What nothing was taken from is shared with the given tree; the rest is new, of the same types.
+ * A tree without some of its leaves; {@link mapLeaves} otherwise.
  *
  * @param isWanted told the path of every leaf.
- * @returns undefined where nothing is left of the tree.
  */
 export function pruneTree(
   tree: PyValue,
   isWanted: (path: EntryPath) => boolean,
   emptied: Emptied,
 ): PyValue | undefined {
-  const visit = (value: PyValue, path: EntryPath): PyValue | undefined => {
+  return mapLeaves(tree, (leaf, path) => (isWanted(path) ? leaf : undefined), emptied);
+}
+
+/**
+ * A tree with other leaves. Lists keep their positions. What nothing was changed in is shared with the given tree; the
+ * rest is new, of the same types.
+ *
+ * @param leafOf told every leaf, its path, and the keys that the path is the text of; undefined takes the leaf out.
+ * @returns undefined where nothing is left of the tree.
+ */
+export function mapLeaves(
+  tree: PyValue,
+  leafOf: (leaf: Entry, path: EntryPath, keys: readonly PyValue[]) => PyValue | undefined,
+  emptied: Emptied,
+): PyValue | undefined {
+  const visit = (value: PyValue, path: EntryPath, keys: readonly PyValue[]): PyValue | undefined => {
     if (value instanceof TensorEntry || value instanceof ObjectEntry) {
-      return isWanted(path) ? value : undefined;
+      return leafOf(value, path, keys);
     }
-    if (value instanceof PyList) return prunedList(value, path);
-    return isMapping(value) ? prunedMapping(value, path) : value;
+    if (value instanceof PyList) return prunedList(value, path, keys);
+    return isMapping(value) ? prunedMapping(value, path, keys) : value;
   };
-  const prunedList = (list: PyList, path: EntryPath): PyValue | undefined => {
+  const prunedList = (list: PyList, path: EntryPath, keys: readonly PyValue[]): PyValue | undefined => {
     let hasChanged = false;
     const items = list.items.map((item, position): PyValue => {
-      const kept = visit(item, [...path, position]);
+      const kept = visit(item, [...path, position], [...keys, position]);
       hasChanged ||= kept !== item;
       return kept === undefined ? (emptied === 'stay' ? new PyDict() : null) : kept;
     });
     if (!hasChanged) return list;
     return emptied === 'vanish' && items.every(item => item === null) ? undefined : new PyList(items);
   };
-  const prunedMapping = (mapping: PyDict | PyObject, path: EntryPath): PyValue | undefined => {
+  const prunedMapping = (
+    mapping: PyDict | PyObject,
+    path: EntryPath,
+    keys: readonly PyValue[],
+  ): PyValue | undefined => {
     const replaced = new Map<PyValue, PyValue | undefined>();
     let keptCount = 0;
     for (const [key, item] of mappingEntries(mapping)) {
-      const kept = visit(item, [...path, keyText(key)]);
+      const kept = visit(item, [...path, keyText(key)], [...keys, key]);
       if (kept !== undefined) keptCount++;
       if (kept !== item) replaced.set(key, kept);
     }
     if (replaced.size === 0) return mapping;
     return emptied === 'vanish' && keptCount === 0 ? undefined : withItems(mapping, replaced);
   };
-  return visit(tree, []);
+  return visit(tree, [], []);
 }
 
 /** The mapping with other items, or without them, by its own key objects. */

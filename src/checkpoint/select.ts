@@ -1,6 +1,6 @@
 import { PyDict } from '../pickle/dict.js';
-import type { PyValue } from '../pickle/values.js';
 import type { Checkpoint, Entry, EntryPath } from './checkpoint.js';
+import { deriveCheckpoint } from './derive.js';
 import { pruneTree } from './prune.js';
 
 /** A path as a key of maps: text and numbers are told apart. */
@@ -17,25 +17,5 @@ export function selectEntries(checkpoint: Checkpoint, isWanted: (entry: Entry) =
   if (entries.length === checkpoint.entries.length) return checkpoint;
   const wanted = new Set(entries.map(({ path }) => pathKey(path)));
   const tree = pruneTree(checkpoint.tree, path => wanted.has(pathKey(path)), 'vanish') ?? new PyDict();
-  return withEntries(checkpoint, entries, tree);
-}
-
-/** The checkpoint with other entries over the same chunks and storages. Closing it closes the given one. */
-export function withEntries(checkpoint: Checkpoint, entries: readonly Entry[], tree: PyValue): Checkpoint {
-  const { format, path, files, chunks, storages, provenance } = checkpoint;
-  return {
-    format,
-    path,
-    files,
-    chunks,
-    storages,
-    provenance,
-    entries,
-    tree,
-    ...(checkpoint.objectGlobals === undefined ? {} : { objectGlobals: checkpoint.objectGlobals }),
-    ...(checkpoint.metadata === undefined ? {} : { metadata: checkpoint.metadata }),
-    resolve: chosen => checkpoint.resolve(chosen),
-    loadObjects: chosen => checkpoint.loadObjects(chosen),
-    close: () => checkpoint.close(),
-  };
+  return deriveCheckpoint(checkpoint, new Map(entries.map(entry => [entry, entry])), tree);
 }

@@ -15,12 +15,12 @@ export function findTies(checkpoint: Checkpoint, tensors: readonly TensorEntry[]
   const { chunks, storages } = checkpoint;
   const byView = new Map<string, TensorEntry[]>();
   for (const entry of tensors) {
-    const { storage, firstChunk, shape, dtype } = entry;
+    const { storage, firstChunk, shape, dtype, storedDtype } = entry;
     if (storage === undefined || shape.includes(0)) continue;
     const stride = chunks.strideOf(firstChunk);
     // By place in the file: a storage may be a part of another one (torch before 1.6 writes such).
     const { file, byteOffset } = storages.at(chunks.storage[firstChunk]!);
-    const start = byteOffset + chunks.storageOffset[firstChunk]! * dtype.itemSize;
+    const start = byteOffset + chunks.storageOffset[firstChunk]! * storedDtype.itemSize;
     const place = [storage, file, start, chunks.viewFlags[firstChunk]!];
     // The step of a dimension of one element says nothing.
     const steps = stride.map((step, d) => (shape[d] === 1 ? 0 : step));

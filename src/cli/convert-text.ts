@@ -47,6 +47,7 @@ export function convertText(
   if (result.lost.length > MAX_LOST) {
     rows.push(['LOST', `and ${formatCount(result.lost.length - MAX_LOST)} more (--json lists all)`]);
   }
+  for (const cast of result.casts) rows.push(['cast', castText(cast)]);
   for (const tie of result.ties) rows.push(['tied', tieText(tie)]);
   for (const loss of result.losses) rows.push(['not kept', lossText(loss)]);
   const lines = labelled(rows, columns === undefined ? undefined : columns - INDENT);
@@ -105,6 +106,18 @@ const MAX_LOST = 20;
 
 function lostText({ fqn, relativePath, reason }: LostEntry): string {
   return `${fqn}: ${reason}${relativePath === undefined ? '' : `, ${relativePath}`}`;
+}
+
+function castText({
+  from,
+  to,
+  tensors,
+  overflows = 0,
+  firstOverflow,
+}: ConvertResult['casts'][number]): string {
+  const text = `${formatCount(tensors, 'tensor')} from ${from} to ${to}`;
+  if (firstOverflow === undefined) return text;
+  return `${text}; ${formatCount(overflows, 'finite value')} became infinite, first in ${firstOverflow}`;
 }
 
 const MAX_TIED_NAMES = 5;

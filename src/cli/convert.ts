@@ -45,8 +45,11 @@ async function convert(
 ): Promise<ConvertResult> {
   const operations = await import('../ops/convert.js');
   const { from, to, source, destination, force, skipExisting, dryRun, strict, allowUnsafeGlobals } = request;
-  const { restoreIntKeys, part, maxShardByteLength, ties, copyAssets, check, device, crc, sync } = request;
-  const { salvage, waitMs, workers, readsInFlight } = request;
+  const { salvage, waitMs, restoreIntKeys, maxShardByteLength, ties, copyAssets, check, device, crc, sync } =
+    request;
+  const { map, workers, readsInFlight } = request;
+  const { part, include, exclude, optimKeys, unwrap, cleanFqns, stripPrefix, addPrefix } = request;
+  const { rename, layout, dtype, ranks, dim, mesh, placements } = request;
   const options: ConvertOptions & ConvertFormats = {
     ...(from === undefined ? {} : { from }),
     ...(to === undefined ? {} : { to }),
@@ -58,6 +61,21 @@ async function convert(
     restoreIntKeys,
     salvage,
     part,
+    ...(map === undefined ? {} : { map }),
+    include,
+    exclude,
+    optimKeys,
+    unwrap,
+    cleanFqns,
+    stripPrefix,
+    addPrefix,
+    rename,
+    layout,
+    dtype,
+    ranks,
+    dim,
+    mesh,
+    placements,
     ...(maxShardByteLength === undefined ? {} : { maxShardByteLength }),
     ...(ties === undefined ? {} : { ties }),
     ...(copyAssets === undefined ? {} : { copyAssets }),

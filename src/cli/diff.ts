@@ -26,10 +26,6 @@ export async function runDiff(request: DiffRequest, output: Output, screens: Scr
   });
   if (typeof report === 'number') return report;
   const seconds = (performance.now() - startedAt) / 1000;
-  const { compared, differences } = report;
-  if (keys !== undefined && compared.tensors + compared.objects + differences.length === 0) {
-    await output.notice('dcp: no entry has a name that --keys matches\n');
-  }
   if (json) {
     const elapsedSeconds = Math.round(seconds * 1000) / 1000;
     await output.result(successDocument('diff', { ...report, elapsedSeconds }));

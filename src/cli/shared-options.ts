@@ -86,14 +86,15 @@ export const SHARD_OPTIONS: readonly OptionRow[] = [
   },
   {
     name: 'placements',
-    kind: 'value',
+    kind: 'values',
     valueName: 'LIST',
     describe: "One for each dimension of --mesh: 'Shard(0),Replicate()'",
   },
 ];
 
 /** @throws UsageError where one of --mesh and --placements is missing. */
-export function layoutOf({ value }: GivenArguments): MeshTexts | undefined {
+export function layoutOf({ value, values }: GivenArguments): MeshTexts | undefined {
+  if ((values('placements') ?? []).length > 1) throw new UsageError('--placements is given more than once');
   const [mesh, placements] = [value('mesh'), value('placements')];
   if (mesh === undefined && placements === undefined) return undefined;
   if (mesh === undefined || placements === undefined) {

@@ -29,9 +29,6 @@ export async function runStats(request: StatsRequest, output: Output, screens: S
   });
   if (typeof report === 'number') return report;
   const seconds = (performance.now() - startedAt) / 1000;
-  if (keys !== undefined && report.entries.length === 0) {
-    await output.notice('dcp: no tensor has a name that --keys matches\n');
-  }
   const failedOn = failuresOf(request, report);
   if (json) {
     const elapsedSeconds = Math.round(seconds * 1000) / 1000;

@@ -3,10 +3,12 @@ import { type ReadGateSpec, readGateSpec } from '../io/read-gate.js';
 import { FileTileIo } from './file-tile-io.js';
 import { CrcLedger, type CrcReport } from './ledger.js';
 import type { CopyPlan, PlanSource } from './plan.js';
-import { openRunner } from './runner.js';
+import { openRunner, startThreads } from './runner.js';
 import { copyOrdered, runUnordered } from './schedule.js';
 import { SLOT_BYTE_LENGTH, SLOT_TILE_BYTE_LENGTH } from './slots.js';
 import { type ByteSink, OrderedOutput } from './stream.js';
+import { requireReadsInFlight, requireWorkers } from './thread-limits.js';
+import type { StartedThreads } from './threads.js';
 import type { Tile, TileResult } from './tile.js';
 import type { TileRequest, TileTarget } from './tile-work.js';
 import { tilesOf } from './tiles.js';
@@ -23,6 +25,8 @@ export interface CopyOptions {
   readLatencyMs?: number;
   /** Compute CRC-32s, check those of the sources and write those of the destination. Default true. */
   crc?: boolean;
+  /** Threads of {@link startCopyThreads}, to be taken before new ones are made. */
+  started?: StartedThreads | undefined;
   signal?: AbortSignal;
   /** Brings to the device what has been written so far. Called while other tiles still copy, one call at a time. */
   flush?: () => Promise<void>;
@@ -37,12 +41,25 @@ export interface CopyProgress {
 
 export interface CopyReport {
   crc: CrcReport;
+  /** Finite elements that their cast made infinite, by record; records without any are not there. */
+  overflows: ReadonlyMap<number, number>;
   workers: number;
+}
+
+/**
+ * Starts the threads that a copy of about so many bytes will take, for who has something else to do before. The
+ * caller closes them when all is done.
+ */
+export function startCopyThreads(
+  byteLength: number,
+  options: Pick<CopyOptions, 'workers' | 'readsInFlight'>,
+): StartedThreads {
+  return startThreads(workersFor(byteLength, options));
 }
 
 /** Below this many bytes starting threads costs more than they save; measured, see docs/measurements.md. */
 const WORTH_THREADS_BYTE_LENGTH = 128 << 20;
-const MAX_WORKERS = 8;
+const MAX_DEFAULT_WORKERS = 8;
 /** Where only the latency of reads is told: no bound. */
 const UNBOUNDED_READS = 0x7fffffff;
 /** How many new bytes make a flush worthwhile; measured, see docs/measurements.md. */
@@ -53,7 +70,7 @@ const FLUSH_BYTE_LENGTH = 128 << 20;
  * records, literals and deferred literals. Does not fsync and does not put anything in place.
  *
  * @throws CorruptDataError where a source's bytes do not have the CRC-32 that it states, FileError where
- * reading or writing fails, InterruptedError when the signal fires.
+ * reading or writing fails, UsageError for an option out of range, InterruptedError when the signal fires.
  */
 export async function runCopy(
   plan: CopyPlan,
@@ -90,16 +107,18 @@ export async function streamCopy(
   options: CopyOptions = {},
 ): Promise<CopyReport> {
   const withCrc = options.crc ?? true;
-  const workers = workersFor(plan, options);
+  const workers = workersFor(plan.recordByteLength, options);
   const output = new OrderedOutput(plan, sink, withCrc);
+  const overflows = new OverflowCounts();
   let byteCount = 0;
   await copyThroughSlots(plan, workers, options, async (tile, bytes, result) => {
     await output.addTile(tile, bytes, result);
+    overflows.add(result);
     byteCount += result.byteLength;
     options.onProgress?.({ byteCount, byteTotal: plan.recordByteLength });
   });
   const crc = await output.finish(check);
-  return { crc, workers };
+  return { crc, overflows: overflows.byRecord, workers };
 }
 
 /**
@@ -113,11 +132,13 @@ export async function copyToMemory(
   options: Omit<CopyOptions, 'flush'> = {},
 ): Promise<CopyReport> {
   const withCrc = options.crc ?? true;
-  const workers = workersFor(plan, options);
+  const workers = workersFor(plan.recordByteLength, options);
   const ledger = new CrcLedger(plan);
   let byteCount = 0;
+  const overflows = new OverflowCounts();
   const onDone = (result: TileResult): void => {
     ledger.add(result.storageCrcs, []);
+    overflows.add(result);
     byteCount += result.byteLength;
     options.onProgress?.({ byteCount, byteTotal: plan.recordByteLength });
   };
@@ -125,6 +146,7 @@ export async function copyToMemory(
     const runner = openRunner(
       { plan, target: { kind: 'memory', buffers }, withCrc, gate: gateFor(options) },
       workers,
+      options.started,
     );
     try {
       await runUnordered(runner, requestsOf(plan), onDone, options.signal);
@@ -140,7 +162,7 @@ export async function copyToMemory(
   const crc = withCrc
     ? ledger.checkStorages()
     : { checked: 0, partlyRead: 0, withoutCrc: plan.storages.count };
-  return { crc, workers };
+  return { crc, overflows: overflows.byRecord, workers };
 }
 
 function bytesOf(source: PlanSource): Uint8Array[] {
@@ -175,7 +197,11 @@ async function copyThroughSlots(
     () => new SharedArrayBuffer(SLOT_BYTE_LENGTH),
   );
   const target: TileTarget = { kind: 'slots', slots };
-  const runner = openRunner({ plan, target, withCrc: options.crc ?? true, gate: gateFor(options) }, workers);
+  const runner = openRunner(
+    { plan, target, withCrc: options.crc ?? true, gate: gateFor(options) },
+    workers,
+    options.started,
+  );
   try {
     await copyOrdered(
       runner,
@@ -196,12 +222,14 @@ async function run(
   options: CopyOptions,
 ): Promise<CopyReport> {
   const withCrc = options.crc ?? true;
-  const workers = workersFor(plan, options);
+  const workers = workersFor(plan.recordByteLength, options);
   const ledger = new CrcLedger(plan);
   const flusher = new Flusher(options.flush);
   let byteCount = 0;
+  const overflows = new OverflowCounts();
   const onDone = (result: TileResult): void => {
     ledger.add(result.storageCrcs, result.recordCrcs);
+    overflows.add(result);
     byteCount += result.byteLength;
     flusher.note(byteCount);
     options.onProgress?.({ byteCount, byteTotal: plan.recordByteLength });
@@ -209,6 +237,7 @@ async function run(
   const runner = openRunner(
     { plan, target: { kind: 'files', paths: targets, mode }, withCrc, gate: gateFor(options) },
     workers,
+    options.started,
   );
   try {
     await runUnordered(runner, requestsOf(plan), onDone, options.signal);
@@ -222,7 +251,18 @@ async function run(
     : { checked: 0, partlyRead: 0, withoutCrc: plan.storages.count };
   const recordCrcs = withCrc ? ledger.recordCrcs() : new Uint32Array(plan.records.count);
   placeLiterals(plan, targets, mode, recordCrcs);
-  return { crc, workers };
+  return { crc, overflows: overflows.byRecord, workers };
+}
+
+/** Sums up what the tiles of a record report. */
+class OverflowCounts {
+  readonly byRecord = new Map<number, number>();
+
+  add({ overflows }: TileResult): void {
+    for (const { record, count } of overflows) {
+      this.byRecord.set(record, (this.byRecord.get(record) ?? 0) + count);
+    }
+  }
 }
 
 function* requestsOf(plan: CopyPlan): Generator<TileRequest> {
@@ -257,12 +297,17 @@ class Flusher {
   }
 }
 
-/** How many threads a plan is worth: those that are asked for, or as many as pay off on this machine. */
-export function workersFor(plan: CopyPlan, { workers, readsInFlight }: CopyOptions): number {
+/**
+ * How many threads so many bytes are worth: those that are asked for, or as many as pay off on this machine.
+ * @throws UsageError where an option is out of range.
+ */
+export function workersFor(byteLength: number, { workers, readsInFlight }: CopyOptions): number {
+  requireWorkers(workers);
+  requireReadsInFlight(readsInFlight);
   if (workers !== undefined) return workers;
-  const computing = Math.min(MAX_WORKERS, availableParallelism());
+  const computing = Math.min(MAX_DEFAULT_WORKERS, availableParallelism());
   if (readsInFlight !== undefined) return readsInFlight + computing;
-  return plan.recordByteLength < WORTH_THREADS_BYTE_LENGTH ? 0 : computing;
+  return byteLength < WORTH_THREADS_BYTE_LENGTH ? 0 : computing;
 }
 
 function gateFor({ readsInFlight, readLatencyMs }: CopyOptions): ReadGateSpec | undefined {

@@ -1,8 +1,9 @@
 import { createHash, type Hash } from 'node:crypto';
 import { availableParallelism } from 'node:os';
 import { DescriptorCache } from '../io/descriptors.js';
+import { InlinePool } from './inline-pool.js';
 import { runUnordered } from './schedule.js';
-import { InlinePool, type Pool, ThreadPool, type Work } from './threads.js';
+import { type Pool, ThreadPool, type Work } from './threads.js';
 
 /** Reading more at a time is not faster. */
 const BLOCK_BYTE_LENGTH = 1 << 20;

@@ -314,9 +314,11 @@ export class CopyPlanBuilder {
 }
 
 /** Bytes, before the cast, of elements that take `byteLength` bytes after it. */
-export function uncastByteLength(byteLength: number, cast: Cast | undefined): number {
+export function uncastByteLength(byteLength: number, cast: Cast | RecordCast | undefined): number {
   if (cast === undefined) return byteLength;
-  return (byteLength / dtypeOf(cast.to).itemSize) * dtypeOf(cast.from).itemSize;
+  const itemSizeOf = (dtype: string | DTypeInfo): number =>
+    (typeof dtype === 'string' ? dtypeOf(dtype) : dtype).itemSize;
+  return (byteLength / itemSizeOf(cast.to)) * itemSizeOf(cast.from);
 }
 
 /** Drops dimensions of one, and joins those that continue each other on both sides. Undefined: nothing to copy. */

@@ -1,16 +1,23 @@
+import { InlinePool } from './inline-pool.js';
 import type { CopyPlan } from './plan.js';
-import { InlinePool, type Pool, ThreadPool } from './threads.js';
+import { type Pool, StartedThreads, ThreadPool } from './threads.js';
 import type { TileResult } from './tile.js';
 import { type RunnerSetup, type TileRequest, TileWork } from './tile-work.js';
 
 /** Copies tiles, up to `width` at a time. */
 export type TileRunner = Pool<TileRequest, TileResult>;
 
-/** `workerCount` threads; 0 copies on this one. */
-export function openRunner(setup: RunnerSetup, workerCount: number): TileRunner {
+const SCRIPT = new URL('./worker.js', import.meta.url);
+
+/** `workerCount` threads, of those that were started and of new ones; 0 copies on this one. */
+export function openRunner(setup: RunnerSetup, workerCount: number, started?: StartedThreads): TileRunner {
   if (workerCount === 0) return new InlinePool(new TileWork(setup));
-  const script = new URL('./worker.js', import.meta.url);
-  return new ThreadPool(script, { ...setup, plan: planForThreads(setup.plan) }, workerCount);
+  return new ThreadPool(SCRIPT, { ...setup, plan: planForThreads(setup.plan) }, workerCount, started);
+}
+
+/** Threads that a runner takes later. The caller closes what no runner took. */
+export function startThreads(count: number): StartedThreads {
+  return new StartedThreads(SCRIPT, count);
 }
 
 /** What threads need of a plan: the columns. Closures do not travel. */

@@ -5,7 +5,7 @@ import type { Tile, TileResult } from './tile.js';
 
 /**
  * Carries out all requests, as many at a time as the pool takes, in any order. The first failure ends it, and so
- * does the signal; what is under way is then dropped by closing the pool.
+ * does the signal: no other request is begun then, and what is under way comes to nothing. Closing the pool ends it.
  * @throws InterruptedError, and what a request throws.
  */
 export async function runUnordered<Request, Result>(
@@ -15,13 +15,25 @@ export async function runUnordered<Request, Result>(
   signal: AbortSignal | undefined,
 ): Promise<void> {
   const iterator = requests[Symbol.iterator]();
+  let ended = false;
   const lane = async (): Promise<void> => {
     for (let next = iterator.next(); next.done !== true; next = iterator.next()) {
       requireNotAborted(signal);
-      onDone(await pool.run(next.value));
+      const result = await pool.run(next.value);
+      if (ended) return;
+      onDone(result);
     }
   };
-  await untilAborted(Promise.all(Array.from({ length: pool.width }, lane)), signal);
+  const firstFailureEnds = (error: unknown): never => {
+    ended = true;
+    throw error;
+  };
+  const lanes = Array.from({ length: pool.width }, () => lane().catch(firstFailureEnds));
+  try {
+    await untilAborted(Promise.all(lanes), signal);
+  } finally {
+    ended = true;
+  }
 }
 
 /**

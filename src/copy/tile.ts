@@ -1,6 +1,7 @@
 import { type CastElements, castElements } from './cast.js';
 import { clipPiece, type PiecePart, pieceAt } from './clip.js';
 import { combineCrc32, crc32 } from './crc32.js';
+import { overflowsOf } from './overflow.js';
 import { type CopyPlan, type PieceDimension, uncastByteLength } from './plan.js';
 import { scatter } from './scatter.js';
 import { applyTransform } from './transform.js';
@@ -40,6 +41,17 @@ export interface TileResult {
   byteLength: number;
   recordCrcs: RangeCrc[];
   storageCrcs: RangeCrc[];
+  /** Finite elements that their cast made infinite, by record; records without any are not there. */
+  overflows: RecordOverflows[];
+}
+
+export interface RecordOverflows {
+  record: number;
+  count: number;
+}
+
+export function emptyResult(): TileResult {
+  return { byteLength: 0, recordCrcs: [], storageCrcs: [], overflows: [] };
 }
 
 /** The bytes of one record, a block at a time. */
@@ -90,7 +102,7 @@ export class TileCopier {
 
   copy(tile: Tile): TileResult {
     const { records } = this.plan;
-    const result: TileResult = { byteLength: 0, recordCrcs: [], storageCrcs: [] };
+    const result = emptyResult();
     for (let record = tile.firstRecord; record <= tile.lastRecord; record++) {
       const start = record === tile.firstRecord ? tile.startByte : 0;
       const end = record === tile.lastRecord ? tile.endByte : records.byteLength[record]!;
@@ -125,6 +137,7 @@ export class TileCopier {
     const cast = casts[records.cast[record]! - 1];
     if (cast === undefined) return { byteLength, read: readPieces };
     const convert: CastElements = castElements(cast);
+    const countOverflows = overflowsOf(cast);
     const before = (bytes: number): number => uncastByteLength(bytes, cast);
     return {
       byteLength: Math.min(byteLength, (byteLength / before(byteLength)) * byteLength),
@@ -133,6 +146,8 @@ export class TileCopier {
         if (into === undefined) this.converted = grown(this.converted, to - from);
         const bytes = into ?? this.converted.subarray(0, to - from);
         convert(elements, bytes);
+        const count = countOverflows?.(elements, bytes) ?? 0;
+        if (count > 0) result.overflows.push({ record, count });
         return { bytes, crc: undefined };
       },
     };

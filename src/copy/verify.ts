@@ -49,7 +49,10 @@ async function compareAll(
 ): Promise<Map<number, CorruptDataError>> {
   const plan = planOf(ranges);
   const ledger = new CrcLedger(plan);
-  const runner = openRunner({ plan, target: { kind: 'nowhere' }, withCrc: true }, workersFor(plan, options));
+  const runner = openRunner(
+    { plan, target: { kind: 'nowhere' }, withCrc: true },
+    workersFor(plan.recordByteLength, options),
+  );
   let byteCount = 0;
   try {
     await runUnordered(

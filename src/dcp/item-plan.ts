@@ -1,5 +1,5 @@
 import { type Box, contiguousStride, elementCountOf, strideOfCopy, wholeBox } from '../checkpoint/box.js';
-import { type Checkpoint, type ObjectEntry, TensorEntry } from '../checkpoint/checkpoint.js';
+import { type Checkpoint, castOf, type ObjectEntry, TensorEntry } from '../checkpoint/checkpoint.js';
 import { TensorGatherer } from '../checkpoint/gather.js';
 import type { CopyPlanBuilder } from '../copy/plan.js';
 import { UnsupportedError } from '../errors.js';
@@ -54,14 +54,14 @@ export class ItemPlanner {
     const { chunks, storages } = this.checkpoint;
     const chunk = entry.firstChunk;
     const storage = chunks.storage[chunk]!;
-    const byteLength = elementCountOf(entry.shape) * entry.dtype.itemSize;
+    const byteLength = elementCountOf(entry.shape) * entry.storedDtype.itemSize;
     const isWholeStorage = storages.at(storage).byteLength === byteLength;
     const stride = chunks.strideOf(chunk);
     const view: TensorView = isWholeStorage
       ? { storageOffset: chunks.storageOffset[chunk]!, stride, flags: chunks.viewFlags[chunk]! }
       : { storageOffset: 0, stride: strideOfCopy(entry.shape, stride), flags: 0 };
     return this.addTensorArchive(output, byteOffset, entry, view, () => {
-      if (isWholeStorage) this.gatherer.addStorage(storage, entry.dtype, byteLength, entry.fqn);
+      if (isWholeStorage) this.gatherer.addStorage(storage, entry.storedDtype, byteLength, entry.fqn);
       else this.gatherer.addTensor(entry, view.stride);
     });
   }
@@ -69,6 +69,7 @@ export class ItemPlanner {
   /** A box of a tensor, contiguous: what one rank saves of it. */
   addShard(output: number, byteOffset: number, entry: TensorEntry, box: Box): number {
     const shard = new TensorEntry(entry.fqn, entry.path, entry.dtype, box.sizes);
+    shard.storedDtype = entry.storedDtype;
     const view: TensorView = { storageOffset: 0, stride: contiguousStride(box.sizes), flags: 0 };
     return this.addTensorArchive(output, byteOffset, shard, view, () =>
       this.gatherer.addBox(entry, box, view.stride),
@@ -87,7 +88,7 @@ export class ItemPlanner {
     return addTorchArchive(this.plan, output, byteOffset, {
       root: ITEM_ROOT,
       pickle,
-      storages: [{ byteLength, addPieces }],
+      storages: [{ byteLength, cast: castOf(entry), addPieces }],
       withCrc: this.withCrc,
     });
   }

@@ -34,9 +34,13 @@ const METADATA_VERSION = '1.0.0';
 
 /**
  * Encodes `.metadata` as torch ≥ 2.9 does, in pickle protocol 2. `checkpoint_id` is None: the path would make equal
- * checkpoints differ. `entries` are in the order of the state dict; items are listed in the order of the files.
+ * checkpoints differ. `entries` are in the order of the index; items are listed in the order of the files.
  */
-export function encodeMetadata(entries: readonly WrittenEntry[], saveId: string): Uint8Array {
+export function encodeMetadata(
+  entries: readonly WrittenEntry[],
+  files: readonly string[],
+  saveId: string,
+): Uint8Array {
   const fqns = new Map(entries.map(entry => [entry.fqn, new PyStr(entry.fqn)]));
   const fqnOf = (fqn: string): PyStr => fqns.get(fqn)!;
   const names = new Map<string, PyStr>();
@@ -93,7 +97,7 @@ export function encodeMetadata(entries: readonly WrittenEntry[], saveId: string)
     fqnOf(entry.fqn),
     new PyTuple(entry.path.map(step => (typeof step === 'number' ? step : shared(step)))),
   ]);
-  const storageData = itemsOf(entries).map(({ fqn, place, chunk }): [PyValue, PyValue] => [
+  const storageData = itemsOf(entries, files).map(({ fqn, place, chunk }): [PyValue, PyValue] => [
     instance(METADATA, 'MetadataIndex', [
       ['fqn', fqnOf(fqn)],
       ['index', chunk === undefined ? null : chunk.index],
@@ -129,7 +133,7 @@ interface WrittenItem {
 }
 
 /** All items, in the order of the files: objects of a file lie before its tensors. */
-function itemsOf(entries: readonly WrittenEntry[]): WrittenItem[] {
+function itemsOf(entries: readonly WrittenEntry[], files: readonly string[]): WrittenItem[] {
   const items = entries.flatMap((entry): WrittenItem[] =>
     entry.kind === 'object'
       ? [{ fqn: entry.fqn, place: entry.place }]
@@ -139,7 +143,7 @@ function itemsOf(entries: readonly WrittenEntry[]): WrittenItem[] {
           chunk: { index, offsets },
         })),
   );
-  const order = new Map([...new Set(items.map(item => item.place.relativePath))].map((name, i) => [name, i]));
+  const order = new Map(files.map((name, i) => [name, i]));
   const fileOf = (item: WrittenItem): number => order.get(item.place.relativePath)!;
   return items.sort((a, b) => fileOf(a) - fileOf(b) || a.place.byteOffset - b.place.byteOffset);
 }

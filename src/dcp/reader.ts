@@ -7,8 +7,9 @@ import type {
   SourceFile,
   TensorEntry,
 } from '../checkpoint/checkpoint.js';
-import type { ChunkTable } from '../checkpoint/chunks.js';
+import { type ChunkTable, UNRESOLVED } from '../checkpoint/chunks.js';
 import { StorageTable } from '../checkpoint/storage.js';
+import { Turns } from '../checkpoint/turns.js';
 import type { DTypeInfo } from '../dtype.js';
 import { CorruptDataError, DcpError, FileError, withContext, withContextAsync } from '../errors.js';
 import { pathKind } from '../io/listing.js';
@@ -88,6 +89,7 @@ export class DcpCheckpoint implements Checkpoint {
   private readonly transformedChunks: Set<number>;
   private readonly inflated = new InflatedItems();
   private readonly resolver: ChunkResolver;
+  private readonly turns = new Turns();
   /** Tensors that items of another element type were converted for, with that type. */
   readonly castEntries = new Map<TensorEntry, DTypeInfo>();
 
@@ -202,6 +204,12 @@ export class DcpCheckpoint implements Checkpoint {
     return ends;
   }
 
+  /** Of the index, and of the data files that are there. */
+  get snapshots(): FileSnapshot[] {
+    const files = this.fileSnapshots.filter(snapshot => snapshot !== undefined);
+    return [...this.indexSnapshots, ...files];
+  }
+
   placeOfChunk(chunk: number): ItemPlace {
     const { itemFile, itemByteOffset, itemByteLength } = this.chunks;
     return { file: itemFile[chunk]!, byteOffset: itemByteOffset[chunk]!, byteLength: itemByteLength[chunk]! };
@@ -221,18 +229,21 @@ export class DcpCheckpoint implements Checkpoint {
 
   /** Lets a chunk lie where another one of the same box lies. */
   takeReplica(chunk: number, replica: number): void {
-    const { itemFile, itemByteOffset, itemByteLength } = this.chunks;
+    const { itemFile, itemByteOffset, itemByteLength, storage } = this.chunks;
+    storage[chunk] = UNRESOLVED;
     itemFile[chunk] = itemFile[replica]!;
     itemByteOffset[chunk] = itemByteOffset[replica]!;
     itemByteLength[chunk] = itemByteLength[replica]!;
   }
 
-  async resolve(
+  resolve(
     entries: readonly TensorEntry[],
     isWanted?: (entry: TensorEntry, box: Box) => boolean,
   ): Promise<void> {
-    await this.inflateChunks(entries, isWanted);
-    await this.resolver.resolve(entries, isWanted);
+    return this.turns.take(async () => {
+      await this.inflateChunks(entries, isWanted);
+      await this.resolver.resolve(entries, isWanted);
+    });
   }
 
   /** Gives items that went through a stream transform an ordinary place, each once. */
@@ -293,7 +304,11 @@ export class DcpCheckpoint implements Checkpoint {
     return this.files.length - 1;
   }
 
-  async loadObjects(entries: readonly ObjectEntry[]): Promise<void> {
+  loadObjects(entries: readonly ObjectEntry[]): Promise<void> {
+    return this.turns.take(() => this.readObjects(entries));
+  }
+
+  private async readObjects(entries: readonly ObjectEntry[]): Promise<void> {
     await this.inflateObjects(entries.filter(entry => entry.value === undefined));
     const byFile: ObjectEntry[][] = this.files.map(() => []);
     for (const entry of entries) {

@@ -1,6 +1,6 @@
 import type { Box } from '../checkpoint/box.js';
 import type { TensorEntry } from '../checkpoint/checkpoint.js';
-import type { ChunkTable } from '../checkpoint/chunks.js';
+import { type ChunkTable, UNRESOLVED } from '../checkpoint/chunks.js';
 import type { StorageTable } from '../checkpoint/storage.js';
 import { DcpError, FormatError } from '../errors.js';
 import { FileSource } from '../io/source.js';
@@ -17,10 +17,18 @@ interface FileChunks {
   entries: TensorEntry[];
 }
 
+/** An item that was read: chunks of several tensors may share it. */
+interface ReadItem {
+  item: Item;
+  tensor: StridedTensor;
+  /** Row of the storage table. */
+  storage: number;
+}
+
 /** Finds where the bytes of chunks are, by reading the archives around them: each item once. */
 export class ChunkResolver {
   readonly templates = new ItemTemplates();
-  private otherTypes: OtherType[] = [];
+  private readonly otherTypes: OtherType[] = [];
 
   constructor(
     private readonly pathOf: (file: number) => string,
@@ -31,7 +39,8 @@ export class ChunkResolver {
   ) {}
 
   /**
-   * Fills in the views of all chunks of the entries that have elements, or of those whose boxes are wanted.
+   * Fills in the views of all chunks of the entries that have elements, or of those whose boxes are wanted. What has
+   * a view already keeps it.
    * @throws FileError, FormatError, UnsupportedError, CorruptDataError with path, FQN and byte offset.
    */
   async resolve(
@@ -43,7 +52,8 @@ export class ChunkResolver {
     for (const entry of entries) {
       const end = entry.firstChunk + entry.chunkCount;
       for (let chunk = entry.firstChunk; chunk < end; chunk++) {
-        if (chunks.isEmpty(chunk) || isWanted?.(entry, chunks.boxOf(chunk)) === false) continue;
+        if (chunks.storage[chunk] !== UNRESOLVED || chunks.isEmpty(chunk)) continue;
+        if (isWanted?.(entry, chunks.boxOf(chunk)) === false) continue;
         const file = chunks.itemFile[chunk]!;
         let rows = byFile.get(file);
         if (rows === undefined) byFile.set(file, (rows = { chunks: [], entries: [] }));
@@ -51,12 +61,19 @@ export class ChunkResolver {
         rows.entries.push(entry);
       }
     }
-    for (const file of [...byFile.keys()].sort((a, b) => a - b)) {
-      await this.resolveFile(file, inOrder(byFile.get(file)!, chunks.itemByteOffset));
+    let castCount = 0;
+    try {
+      for (const file of [...byFile.keys()].sort((a, b) => a - b)) {
+        await this.resolveFile(file, inOrder(byFile.get(file)!, chunks.itemByteOffset));
+      }
+      for (const other of this.otherTypes) {
+        await this.castChunk(other);
+        castCount++;
+      }
+    } finally {
+      // What was not converted still has a view of elements of another type.
+      for (const { chunk } of this.otherTypes.splice(0).slice(castCount)) chunks.storage[chunk] = UNRESOLVED;
     }
-    const found = this.otherTypes;
-    this.otherTypes = [];
-    for (const other of found) await this.castChunk(other);
   }
 
   /** The item must have the shape that the index says; torch casts another type, and fails on another shape. */
@@ -82,20 +99,26 @@ export class ChunkResolver {
       }));
       const reader = new ItemReader(source, items);
       const images = new SafetensorsImages(source, file, this.storages);
+      let read: ReadItem | undefined;
       for (let i = 0; i < items.length; i++) {
         const item = items[i]!;
+        const [chunk, entry] = [rows.chunks[i]!, rows.entries[i]!];
         try {
-          if (await images.holds(rows.entries[i]!, chunks, rows.chunks[i]!)) {
-            await this.takeFromImage(images, item, rows, i);
+          if (await images.holds(entry, chunks, chunk)) {
+            await this.takeFromImage(images, item, chunk, entry);
             continue;
           }
           const reading = reader.load(i);
           if (reading !== undefined) await reading;
-          if (!this.takeKnown(file, item, rows, i, reader))
-            await this.readInFull(file, item, rows, i, reader);
+          if (read === undefined || !isSameItem(read.item, item)) {
+            read = this.takeLike(file, item, reader) ?? (await this.readInFull(file, item, reader));
+          }
+          this.accept(entry, chunk, read.tensor);
+          const { storageOffset, stride, flags } = read.tensor;
+          chunks.setView(chunk, { storage: read.storage, storageOffset, stride, flags });
         } catch (error) {
           if (!(error instanceof DcpError)) throw error;
-          throw error.addContext({ path, fqn: rows.entries[i]!.fqn, byteOffset: item.byteOffset });
+          throw error.addContext({ path, fqn: entry.fqn, byteOffset: item.byteOffset });
         }
       }
     } finally {
@@ -103,70 +126,43 @@ export class ChunkResolver {
     }
   }
 
-  /** Takes what is known of the item from the chunk before, if both share it, or from an item like it. */
-  private takeKnown(file: number, item: Item, rows: FileChunks, i: number, reader: ItemReader): boolean {
-    const { chunks, storages } = this;
-    const chunk = rows.chunks[i]!;
-    const before = rows.chunks[i - 1];
-    const isSame =
-      before !== undefined &&
-      chunks.itemByteOffset[before] === item.byteOffset &&
-      chunks.itemByteLength[before] === item.byteLength;
-    if (isSame) {
-      this.accept(rows.entries[i]!, chunk, this.lastTensor!);
-      this.setView(chunk, this.lastTensor!, chunks.storage[before]!);
-      return true;
-    }
+  /** Takes what is known from an item like it, where there was one. */
+  private takeLike(file: number, item: Item, reader: ItemReader): ReadItem | undefined {
     const template = this.templates.find(item.byteLength, reader);
-    if (template === undefined) return false;
+    if (template === undefined) return undefined;
     const { tensor, dataByteOffset, bigEndian } = template.parsed;
-    this.accept(rows.entries[i]!, chunk, tensor);
-    const storage = storages.add({
+    const storage = this.storages.add({
       file,
       byteOffset: item.byteOffset + dataByteOffset,
       byteLength: template.storageByteLength,
       crc32: template.crc32Of(reader),
       bigEndian,
     });
-    this.setView(chunk, tensor, storage);
-    return true;
+    return { item, tensor, storage };
+  }
+
+  private async readInFull(file: number, item: Item, reader: ItemReader): Promise<ReadItem> {
+    const { tensor, parsed } = await parseTensorItem(reader.loaded(), item, file, this.storages);
+    this.templates.parsedCount++;
+    if (parsed !== undefined) this.templates.learn(item, reader, parsed);
+    return { item, tensor, storage: tensor.storage.storage };
   }
 
   private async takeFromImage(
     images: SafetensorsImages,
     { byteOffset }: Item,
-    rows: FileChunks,
-    i: number,
+    chunk: number,
+    entry: TensorEntry,
   ): Promise<void> {
-    const [chunk, entry] = [rows.chunks[i]!, rows.entries[i]!];
     const { offsets } = this.chunks.boxOf(chunk);
     const tensor = await images.find(entry.fqn, offsets, byteOffset);
     this.accept(entry, chunk, tensor);
     this.chunks.setView(chunk, tensor);
   }
+}
 
-  private async readInFull(
-    file: number,
-    item: Item,
-    rows: FileChunks,
-    i: number,
-    reader: ItemReader,
-  ): Promise<void> {
-    const { tensor, parsed } = await parseTensorItem(reader.loaded(), item, file, this.storages);
-    this.accept(rows.entries[i]!, rows.chunks[i]!, tensor);
-    this.setView(rows.chunks[i]!, tensor, tensor.storage.storage);
-    this.templates.parsedCount++;
-    if (parsed !== undefined) this.templates.learn(item, reader, parsed);
-  }
-
-  /** Of the item read last: for the chunks that share it. */
-  private lastTensor: StridedTensor | undefined;
-
-  private setView(chunk: number, tensor: StridedTensor, storage: number): void {
-    const { storageOffset, stride, flags } = tensor;
-    this.chunks.setView(chunk, { storage, storageOffset, stride, flags });
-    this.lastTensor = tensor;
-  }
+function isSameItem(a: Item, b: Item): boolean {
+  return a.byteOffset === b.byteOffset && a.byteLength === b.byteLength;
 }
 
 /** The chunks in rising order of where their items lie; most often they are already. */

@@ -1,27 +1,28 @@
 import { createHash } from 'node:crypto';
-import { type Box, wholeBox } from '../checkpoint/box.js';
-import type { Checkpoint, Entry, TensorEntry } from '../checkpoint/checkpoint.js';
+import { wholeBox } from '../checkpoint/box.js';
+import type { Checkpoint, Entry, ObjectEntry, TensorEntry } from '../checkpoint/checkpoint.js';
 import { requireDistinctNames } from '../checkpoint/names.js';
 import { type CopyPlan, CopyPlanBuilder } from '../copy/plan.js';
 import { METADATA_NAME } from './directory.js';
 import { ItemPlanner } from './item-plan.js';
 import { encodeMetadata, type Place, type WrittenEntry } from './metadata-writer.js';
+import type { Shard } from './rank-plan.js';
 
 const NO_SAVE_ID = '00000000-0000-0000-0000-000000000000';
-
-/** A box of a tensor that one rank saves. */
-export interface Shard {
-  rank: number;
-  box: Box;
-}
 
 export interface DcpSaveOptions {
   withCrc: boolean;
   /**
    * Which ranks save which boxes of a tensor. Without it rank 0 saves every tensor whole, with its strides, as
-   * torch's converter does; objects are always rank 0's.
+   * torch's converter does.
    */
   shardsOf?: (entry: TensorEntry) => readonly Shard[];
+  /** Which rank saves an object. Without it rank 0 saves all. */
+  rankOf?: (entry: ObjectEntry) => number;
+  /** So many ranks have a file, whether they save something or not. Without it only those that do. */
+  rankCount?: number;
+  /** The entries in the order of the index. Without it that of the checkpoint. */
+  order?: readonly Entry[];
 }
 
 /**
@@ -36,11 +37,13 @@ export function planDcpSave(checkpoint: Checkpoint, options: DcpSaveOptions): Co
   requireDistinctNames(entries, 'DCP');
   const plan = new CopyPlanBuilder();
   const items = new ItemPlanner(checkpoint, plan, options.withCrc);
-  const files = new RankFiles(plan);
+  const files = new RankFiles(plan, options.rankCount ?? 0);
   const written = new Map<Entry, WrittenEntry>();
   for (const entry of entries) {
     if (entry.kind !== 'object') continue;
-    const place = files.append(0, (output, byteOffset) => items.addObject(output, byteOffset, entry));
+    const place = files.append(options.rankOf?.(entry) ?? 0, (output, byteOffset) =>
+      items.addObject(output, byteOffset, entry),
+    );
     written.set(entry, { kind: 'object', fqn: entry.fqn, path: entry.path, place });
   }
   for (const entry of entries) {
@@ -60,28 +63,50 @@ export function planDcpSave(checkpoint: Checkpoint, options: DcpSaveOptions): Co
   files.finish();
   addMetadata(
     plan,
-    entries.map(entry => written.get(entry)!),
+    (options.order ?? entries).map(entry => written.get(entry)!),
+    files.names,
   );
   return plan.build();
 }
 
+interface RankFile {
+  readonly name: string;
+  readonly output: number;
+  byteLength: number;
+}
+
 /** One data file a rank, filled item by item. */
 class RankFiles {
-  private readonly byRank = new Map<number, { name: string; output: number; byteLength: number }>();
+  private readonly byRank = new Map<number, RankFile>();
 
-  constructor(private readonly plan: CopyPlanBuilder) {}
+  constructor(
+    private readonly plan: CopyPlanBuilder,
+    rankCount: number,
+  ) {
+    for (let rank = 0; rank < rankCount; rank++) this.fileOf(rank);
+  }
+
+  /** In the order in which the index lists them. */
+  get names(): string[] {
+    return [...this.byRank.values()].map(({ name }) => name);
+  }
 
   append(rank: number, addItem: (output: number, byteOffset: number) => number): Place {
+    const file = this.fileOf(rank);
+    const byteOffset = file.byteLength;
+    const byteLength = addItem(file.output, byteOffset);
+    file.byteLength += byteLength;
+    return { relativePath: file.name, byteOffset, byteLength };
+  }
+
+  private fileOf(rank: number): RankFile {
     let file = this.byRank.get(rank);
     if (file === undefined) {
       const name = `__${rank}_0.distcp`;
       file = { name, output: this.plan.addOutput({ name, byteLength: 0 }), byteLength: 0 };
       this.byRank.set(rank, file);
     }
-    const byteOffset = file.byteLength;
-    const byteLength = addItem(file.output, byteOffset);
-    file.byteLength += byteLength;
-    return { relativePath: file.name, byteOffset, byteLength };
+    return file;
   }
 
   /** A save always has rank 0's file, even for a state dict without anything in it. */
@@ -94,8 +119,12 @@ class RankFiles {
 }
 
 /** `.metadata` is known but for its save id, which is made from the content and so waits for the CRCs. */
-function addMetadata(plan: CopyPlanBuilder, entries: readonly WrittenEntry[]): void {
-  const withoutId = encodeMetadata(entries, NO_SAVE_ID);
+function addMetadata(
+  plan: CopyPlanBuilder,
+  entries: readonly WrittenEntry[],
+  files: readonly string[],
+): void {
+  const withoutId = encodeMetadata(entries, files, NO_SAVE_ID);
   const output = plan.addOutput({ name: METADATA_NAME, byteLength: withoutId.length });
   const { literals, recordCount } = plan;
   plan.addDeferred({
@@ -106,7 +135,7 @@ function addMetadata(plan: CopyPlanBuilder, entries: readonly WrittenEntry[]): v
       const hash = createHash('sha256').update(withoutId);
       for (const { bytes } of literals) hash.update(bytes);
       hash.update(Uint32Array.from({ length: recordCount }, (_, record) => crcOfRecord(record)));
-      return encodeMetadata(entries, uuidOf(hash.digest('hex')));
+      return encodeMetadata(entries, files, uuidOf(hash.digest('hex')));
     },
   });
 }

@@ -79,15 +79,37 @@ function compareStride(
   const element = (index: number): void => {
     const [from, to] = [index * itemSize, (index + 1) * itemSize];
     const [left, right] = [a.subarray(from, to), b.subarray(from, to)];
-    if (Buffer.compare(left, right) === 0) return;
     compareElement(dtype, format, left, right, firstElement + index, tolerance, found);
   };
+  const differs = differingElements(itemSize, a, b);
+  const elementIfDiffering = (index: number): void => {
+    if (differs(index)) element(index);
+  };
+  const count = a.length / itemSize;
   const isPlain = format.componentCount === 1 && format.bitWidth >= 8 && format.kind !== 'bool';
   const isExact = format.bitWidth < 64 || format.kind === 'float';
   if (isPlain && isExact) {
     const [left, right] = [valuesOf(dtype, format, a, 0), valuesOf(dtype, format, b, 1)];
-    compareValues(left, right, a.length / itemSize, firstElement, tolerance, found, element);
-  } else for (let index = 0; index < a.length / itemSize; index++) element(index);
+    compareValues(left, right, count, firstElement, tolerance, found, elementIfDiffering);
+  } else for (let index = 0; index < count; index++) elementIfDiffering(index);
+}
+
+/** Tells of an element whether its bytes differ, which are compared as words. */
+function differingElements(itemSize: number, a: Uint8Array, b: Uint8Array): (index: number) => boolean {
+  const [left, right] = [wordsOf(itemSize, a), wordsOf(itemSize, b)];
+  const wordCount = itemSize / left.BYTES_PER_ELEMENT;
+  return index => {
+    const end = (index + 1) * wordCount;
+    for (let word = index * wordCount; word < end; word++) if (left[word] !== right[word]) return true;
+    return false;
+  };
+}
+
+function wordsOf(itemSize: number, { buffer, byteOffset, length }: Uint8Array) {
+  if (itemSize % 4 === 0) return new Uint32Array(buffer, byteOffset, length / 4);
+  return itemSize === 2
+    ? new Uint16Array(buffer, byteOffset, length / 2)
+    : new Uint8Array(buffer, byteOffset, length);
 }
 
 type Values = Float64Array | Float32Array | Int32Array | Uint32Array;
@@ -118,8 +140,8 @@ function valuesOf(
 }
 
 /**
- * The usual case, and a fast one: finite numbers that differ. What else there may be (NaN, infinities, zeros of either
- * sign, distances beyond float64) goes to `rest`.
+ * The usual case, and a fast one: finite numbers, equal or not. What else there may be (NaN, infinities, zeros of
+ * different signs, distances beyond float64) goes to `rest`, where its bytes differ.
  */
 function compareValues(
   a: Values,
@@ -138,7 +160,7 @@ function compareValues(
   for (let i = 0; i < count; i++) {
     const x = a[i]!;
     const y = b[i]!;
-    if (x === y && x !== 0) continue;
+    if (x === y && (x !== 0 || Object.is(x, y))) continue;
     const distance = Math.abs(x - y);
     if (!(distance > 0 && distance < Number.POSITIVE_INFINITY)) {
       rest(i);

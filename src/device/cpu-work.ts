@@ -9,7 +9,7 @@ import type { PartialStats } from './tensor-stats.js';
 import { TileComparer } from './tile-comparer.js';
 
 /** What a thread of the CPU device does with tiles. Plain data: it is sent to threads. */
-export type CpuSetup = StatsSetup | CompareSetup | RebuildSetup;
+export type CpuSetup = StatsSetup | CompareSetup;
 
 export interface StatsSetup {
   kind: 'stats';
@@ -28,14 +28,6 @@ export interface CompareSetup {
   tolerance: Tolerance;
 }
 
-export interface RebuildSetup {
-  kind: 'rebuild';
-  plan: CopyPlan;
-  crcScope: CrcScope;
-  /** One a record, of its length. */
-  memory: readonly SharedArrayBuffer[];
-}
-
 /** What became of a tile. */
 export interface CpuResult {
   /** Of records; of one side, where two are compared. */
@@ -48,14 +40,7 @@ export interface CpuResult {
 }
 
 export function openCpuWork(setup: CpuSetup): Work<Tile, CpuResult> {
-  switch (setup.kind) {
-    case 'stats':
-      return new StatsWork(setup);
-    case 'compare':
-      return new CompareWork(setup);
-    case 'rebuild':
-      return new RebuildWork(setup);
-  }
+  return setup.kind === 'stats' ? new StatsWork(setup) : new CompareWork(setup);
 }
 
 function filesOf(plan: CopyPlan): { read: TileIo['read']; close(): void } {
@@ -149,28 +134,5 @@ class CompareWork implements Work<Tile, CpuResult> {
 
   close(): void {
     for (const files of this.files) files.close();
-  }
-}
-
-/** Puts records together in shared memory. */
-class RebuildWork implements Work<Tile, CpuResult> {
-  private readonly files;
-  private readonly copier: TileCopier;
-
-  constructor({ plan, crcScope, memory }: RebuildSetup) {
-    this.files = filesOf(plan);
-    const write = (record: number, bytes: Uint8Array, byteOffset: number): void => {
-      new Uint8Array(memory[record]!).set(bytes, byteOffset);
-    };
-    this.copier = new TileCopier(plan, { read: this.files.read, write }, crcScope);
-  }
-
-  run(tile: Tile): CpuResult {
-    const { byteLength, storageCrcs } = this.copier.copy(tile);
-    return { byteLength, storageCrcs: [storageCrcs] };
-  }
-
-  close(): void {
-    this.files.close();
   }
 }

@@ -1,10 +1,14 @@
 import { availableParallelism } from 'node:os';
+import { newMemory } from '../bytes.js';
 import { elementCountOf } from '../checkpoint/box.js';
+import { copyToMemory } from '../copy/copy.js';
+import { InlinePool } from '../copy/inline-pool.js';
 import { CrcLedger, type CrcReport } from '../copy/ledger.js';
 import type { CopyPlan } from '../copy/plan.js';
 import { planForThreads } from '../copy/runner.js';
 import { requireNotAborted, runUnordered } from '../copy/schedule.js';
-import { InlinePool, type Pool, ThreadPool } from '../copy/threads.js';
+import { requireWorkers } from '../copy/thread-limits.js';
+import { type Pool, ThreadPool } from '../copy/threads.js';
 import type { CrcScope, Tile } from '../copy/tile.js';
 import { tilesOf } from '../copy/tiles.js';
 import { DTYPES, dtypeOf } from '../dtype.js';
@@ -26,10 +30,14 @@ import { StatsLedger } from './tensor-stats.js';
 
 /** Below this many bytes starting threads costs more than they save; measured, see docs/measurements.md. */
 const WORTH_THREADS_BYTE_LENGTH = 256 << 20;
-const MAX_WORKERS = 16;
+const MAX_DEFAULT_WORKERS = 16;
 
-/** The CPU as a device: exact, and there everywhere. `workers` as in `DeviceOptions`. */
+/**
+ * The CPU as a device: exact, and there everywhere. `workers` as in `DeviceOptions`.
+ * @throws UsageError where they are no number of threads.
+ */
 export function openCpuDevice(options: { workers?: number } = {}): Device {
+  requireWorkers(options.workers);
   return new CpuDevice(options.workers);
 }
 
@@ -85,17 +93,16 @@ class CpuDevice implements Device {
     return { results, ...crc };
   }
 
-  async rebuild(records: TensorRecords, options: RunOptions = {}): Promise<DeviceRun<DeviceTensor>> {
+  async rebuild(
+    records: TensorRecords,
+    { crc = true, ...options }: RunOptions = {},
+  ): Promise<DeviceRun<DeviceTensor>> {
     const { plan, tensors } = records;
-    const memory = Array.from(plan.records.byteLength, length => new SharedArrayBuffer(length));
-    const setup: CpuSetup = {
-      kind: 'rebuild',
-      plan: planForThreads(plan),
-      crcScope: crcScopeOf(options),
-      memory,
-    };
-    const crc = await this.run(setup, [plan], options, () => {});
-    return { results: tensors.map((tensor, i) => new MemoryTensor(tensor, memory[i]!)), ...crc };
+    const memory = Array.from(plan.records.byteLength, length => newMemory(length, { isShared: true }));
+    const workers = this.workers ?? defaultWorkers(plan.recordByteLength);
+    const report = await copyToMemory(plan, memory, { ...options, crc, workers });
+    const results = tensors.map((tensor, i) => new MemoryTensor(tensor, memory[i]!));
+    return { results, ...(crc ? { crc: report.crc } : {}) };
   }
 
   /** Does all tiles, on as many threads as suit, and checks the sources' CRCs. */
@@ -134,7 +141,7 @@ class CpuDevice implements Device {
 }
 
 function threadsText(workers: number | undefined): string {
-  if (workers === undefined) return `up to ${Math.min(MAX_WORKERS, availableParallelism())} threads`;
+  if (workers === undefined) return `up to ${Math.min(MAX_DEFAULT_WORKERS, availableParallelism())} threads`;
   return workers === 0 ? 'main thread' : workers === 1 ? '1 thread' : `${workers} threads`;
 }
 
@@ -148,7 +155,7 @@ function openPool(setup: CpuSetup, workers: number): Pool<Tile, CpuResult> {
 }
 
 function defaultWorkers(byteLength: number): number {
-  return byteLength < WORTH_THREADS_BYTE_LENGTH ? 0 : Math.min(MAX_WORKERS, availableParallelism());
+  return byteLength < WORTH_THREADS_BYTE_LENGTH ? 0 : Math.min(MAX_DEFAULT_WORKERS, availableParallelism());
 }
 
 function dtypeColumn({ tensors }: TensorRecords): Uint8Array {
@@ -170,18 +177,18 @@ class MemoryTensor implements DeviceTensor {
   readonly dtype: string;
   readonly shape: readonly number[];
   readonly byteLength: number;
-  private memory: SharedArrayBuffer | undefined;
+  private memory: Uint8Array | undefined;
 
-  constructor({ dtype, shape }: { dtype: string; shape: readonly number[] }, memory: SharedArrayBuffer) {
+  constructor({ dtype, shape }: { dtype: string; shape: readonly number[] }, memory: Uint8Array) {
     this.dtype = dtype;
     this.shape = shape;
-    this.byteLength = memory.byteLength;
+    this.byteLength = memory.length;
     this.memory = memory;
   }
 
   async readBack(): Promise<Uint8Array> {
     if (this.memory === undefined) throw new Error('the tensor was released');
-    return new Uint8Array(this.memory).slice();
+    return this.memory.slice();
   }
 
   release(): void {

@@ -1,5 +1,5 @@
 import { type Box, contiguousStride, elementCountOf } from '../checkpoint/box.js';
-import type { TensorEntry } from '../checkpoint/checkpoint.js';
+import { castOf, type TensorEntry } from '../checkpoint/checkpoint.js';
 import { TensorGatherer, type TensorSource } from '../checkpoint/gather.js';
 import { type CopyPlan, CopyPlanBuilder } from '../copy/plan.js';
 import { UsageError } from '../errors.js';
@@ -43,7 +43,7 @@ export function planTensorRecords(wanted: readonly WantedBox[]): TensorRecords {
     if (gatherer === undefined) gatherers.set(source, (gatherer = new TensorGatherer(source, plan)));
     const target = box ?? { offsets: entry.shape.map(() => 0), sizes: entry.shape };
     const byteLength = elementCountOf(target.sizes) * entry.dtype.itemSize;
-    plan.beginRecord(plan.addOutput({ name: entry.fqn, byteLength }), 0, byteLength);
+    plan.beginRecord(plan.addOutput({ name: entry.fqn, byteLength }), 0, byteLength, castOf(entry));
     gatherer.addBox(entry, target, contiguousStride(target.sizes));
     return { fqn: entry.fqn, dtype: entry.dtype.name, shape: target.sizes };
   });

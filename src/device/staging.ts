@@ -1,6 +1,6 @@
 import { FileTileIo } from '../copy/file-tile-io.js';
 import type { CopyPlan } from '../copy/plan.js';
-import { TileCopier } from '../copy/tile.js';
+import { emptyResult, TileCopier } from '../copy/tile.js';
 import { applyTransform } from '../copy/transform.js';
 import type { ParallelReader } from '../io/parallel-reader.js';
 import type { AssembledRead, RunRead, TileLayout } from './tile-layout.js';
@@ -53,7 +53,7 @@ export class StagingFiller {
 
   private assemble({ record, startByte, byteLength }: AssembledRead, target: Uint8Array): void {
     const blocks = this.copier.blocksOf(record);
-    const result = { byteLength: 0, recordCrcs: [], storageCrcs: [] };
+    const result = emptyResult();
     for (let at = 0; at < byteLength; at += blocks.byteLength) {
       const end = Math.min(byteLength, at + blocks.byteLength);
       target.set(blocks.read(startByte + at, startByte + end, result).bytes, at);

@@ -1,6 +1,7 @@
 import type { CopyPlan } from '../copy/plan.js';
 import {
   type CrcScope,
+  emptyResult,
   type RangeCrc,
   type Tile,
   TileCopier,
@@ -88,8 +89,4 @@ export class TileComparer {
     }
     return found;
   }
-}
-
-function emptyResult(): TileResult {
-  return { byteLength: 0, recordCrcs: [], storageCrcs: [] };
 }

@@ -56,8 +56,8 @@ export const fileCalls = {
   link: (from: string, to: string): void => linkSync(from, to),
   rename: (from: string, to: string): void => renameSync(from, to),
   unlink: (path: string): void => unlinkSync(path),
-  mkdir: (path: string): void => {
-    mkdirSync(path);
+  mkdir: (path: string, mode?: number): void => {
+    mkdirSync(path, mode === undefined ? {} : { mode });
   },
   rmdir: (path: string): void => rmdirSync(path),
 };

@@ -75,7 +75,7 @@ export function requireUnchanged(before: Iterable<FileSnapshot>): void {
       found:
         first.after === undefined ? 'no file' : `${first.after.byteLength} bytes of ${timeText(first.after)}`,
       path: first.path,
-      hint: 'Wait until nothing writes to it, and run the conversion again.',
+      hint: 'Wait until nothing writes to it, and try again.',
     },
   );
 }

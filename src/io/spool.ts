@@ -1,8 +1,11 @@
-import { closeSync, mkdirSync, openSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { LimitError } from '../errors.js';
+import { fileCalls } from './file-calls.js';
+import { listNames } from './listing.js';
+import { removeDirectory } from './merging.js';
 import { FileSource, fileError } from './source.js';
+import { tryTo } from './temporary-file.js';
 import { ownerState, parseTemporaryName, temporaryName } from './temporary-name.js';
 import { writeFully } from './write.js';
 
@@ -37,13 +40,14 @@ export class Spool {
    */
   static create(maxByteLength = Number.POSITIVE_INFINITY): Spool {
     const area = tmpdir();
+    const directory = join(area, temporaryName(STEM));
+    const path = join(directory, 'inflated');
     try {
-      removeDeadSpools(area);
-      const directory = join(area, temporaryName(STEM));
-      mkdirSync(directory, { mode: 0o700 });
-      const path = join(directory, 'inflated');
-      return new Spool(path, directory, openSync(path, 'wx', 0o600), maxByteLength);
+      tryTo(() => removeDeadSpools(area));
+      fileCalls.mkdir(directory, 0o700);
+      return new Spool(path, directory, fileCalls.open(path, 'wx', 0o600), maxByteLength);
     } catch (error) {
+      removeDirectory(directory);
       throw fileError('make a temporary file', area, error);
     }
   }
@@ -62,7 +66,6 @@ export class Spool {
     });
   }
 
-  /** @throws LimitError as {@link expect} does. FileError where the disk is full. */
   /** Room for bytes that are written into the file by its path. Returns where it begins. @throws LimitError */
   reserve(byteLength: number): number {
     this.expect(byteLength);
@@ -71,6 +74,7 @@ export class Spool {
     return start;
   }
 
+  /** @throws LimitError as {@link expect} does. FileError where the disk is full. */
   append(bytes: Uint8Array): void {
     this.expect(bytes.length);
     writeFully(this.fd, bytes, this.length, this.path);
@@ -82,17 +86,20 @@ export class Spool {
     return FileSource.open(this.path);
   }
 
+  /** What cannot be removed stays: a later run tries again. */
   remove(): void {
-    closeSync(this.fd);
-    rmSync(this.directory, { recursive: true, force: true });
+    tryTo(() => fileCalls.close(this.fd));
+    removeDirectory(this.directory);
   }
 }
 
-/** Only those whose process is proved to be gone; others' are theirs. */
+/**
+ * Only those whose process is proved to be gone, and of this user: what is another's in a common area cannot be
+ * removed, nor must it keep anyone from work.
+ */
 function removeDeadSpools(area: string): void {
-  for (const name of readdirSync(area)) {
+  for (const name of listNames(area)) {
     const parsed = parseTemporaryName(name);
-    if (parsed?.stem !== STEM || ownerState(parsed.owner) !== 'dead') continue;
-    rmSync(join(area, name), { recursive: true, force: true });
+    if (parsed?.stem === STEM && ownerState(parsed.owner) === 'dead') removeDirectory(join(area, name));
   }
 }

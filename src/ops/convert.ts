@@ -1,30 +1,40 @@
+import { elementCountOf } from '../checkpoint/box.js';
 import type { Checkpoint, CheckpointFormat, ObjectEntry, TensorEntry } from '../checkpoint/checkpoint.js';
-import { type CopyProgress, type CopyReport, compareWithPlan } from '../copy/copy.js';
+import {
+  type CopyOptions,
+  type CopyProgress,
+  type CopyReport,
+  compareWithPlan,
+  startCopyThreads,
+} from '../copy/copy.js';
 import type { CrcReport } from '../copy/ledger.js';
 import type { CopyPlan } from '../copy/plan.js';
 import type { ByteSink } from '../copy/stream.js';
+import type { StartedThreads } from '../copy/threads.js';
 import { DcpCheckpoint } from '../dcp/reader.js';
 import type { DeviceChoice } from '../device/registry.js';
 import { CorruptDataError, FileError, InterruptedError, UsageError } from '../errors.js';
 import { lookAt } from '../io/paths.js';
 import { type FileSnapshot, requireUnchanged, takeSnapshot } from '../io/snapshot.js';
 import { readAssets } from './assets.js';
+import { type CastReport, castReports } from './cast-report.js';
 import { type Destination, streamDestination } from './destination.js';
+import { formatOfDestination } from './destination-format.js';
 import type { DiffReport } from './diff-report.js';
 import { descendedWarning, locateCheckpoint } from './locate.js';
-import type { Loss } from './losses.js';
-import { type Part, selectPart } from './parts.js';
+import { type Loss, lossesOfMap } from './losses.js';
 import type { Progress } from './progress.js';
-import { requireReadsBack } from './read-back.js';
 import type { DroppedTie, TiePolicy } from './safetensors-save.js';
 import { type NamedGlobal, namedGlobals, requireAcceptable } from './safety.js';
 import { type LostEntry, type Salvaged, salvage } from './salvage.js';
+import { Resharding, type ReshardOptions } from './sharding.js';
 import { formatOfSource, openSource, requireSource } from './source.js';
-import { isSafetensorsFileName, TARGETS } from './targets.js';
+import { applySteps, type StepOptions } from './steps.js';
+import { TARGETS } from './targets.js';
 import { waitForCheckpoint } from './wait.js';
 import { otherTypeWarning, reshapedWarning, type Warning } from './warnings.js';
 
-export interface ConvertOptions {
+export interface ConvertOptions extends StepOptions, ReshardOptions {
   /** Replace a destination that exists. */
   force?: boolean;
   /** Succeed without writing if the destination proves to be this source converted. */
@@ -35,8 +45,6 @@ export interface ConvertOptions {
   strict?: boolean;
   /** Carry through names of functions that run commands or code. They are never run here. */
   allowUnsafeGlobals?: boolean;
-  /** Only the weights, or only what an optimizer keeps. Default `all`. */
-  part?: Part;
   /** From DCP: write what is provably whole though files are missing or damaged, and list the rest as `lost`. */
   salvage?: boolean;
   /** Wait so many milliseconds at most until a save into the source is complete. */
@@ -89,6 +97,8 @@ export interface ConvertResult {
   losses: Loss[];
   /** With `salvage`: what is not whole in the source, and so is not in the output. */
   lost: LostEntry[];
+  /** Which element types were converted to which. */
+  casts: CastReport[];
   /** Tensors that safetensors are without, because another one is the same. */
   ties: DroppedTie[];
   warnings: Warning[];
@@ -126,7 +136,7 @@ export async function convert(
   const source = await whenComplete(given, options);
   const from = options.from ?? (await formatOfSource(source));
   const to = options.to ?? formatOfDestination(from, destination);
-  await requireSource(source, from);
+  await requireSource(source, from, to);
   const target = TARGETS[to].destinationAt(destination, options);
   return convertTo(source, target, from, to, options, descendedWarning(given, source));
 }
@@ -145,7 +155,7 @@ export async function convertToStream(
 ): Promise<ConvertResult> {
   const source = await whenComplete(given, options);
   const from = options.from ?? (await formatOfSource(source));
-  await requireSource(source, from);
+  await requireSource(source, from, options.to);
   return convertTo(
     source,
     streamDestination(sink),
@@ -190,29 +200,6 @@ export async function torchSaveToDcp(
   return convert(source, destination, { ...options, from: 'torch', to: 'dcp' });
 }
 
-/** Names that can only be those of torch.save files. */
-const TORCH_FILE_NAME = /\.(pth|pt|ckpt|bin|tar)$/;
-
-/**
- * The format that a destination's name means for a source of a format: that of its ending; for a directory the one
- * other format that has directories.
- * @throws UsageError where that leaves no reading or several.
- */
-export function formatOfDestination(from: CheckpointFormat, destination: string): CheckpointFormat {
-  const readings: CheckpointFormat[] = TORCH_FILE_NAME.test(destination)
-    ? ['torch']
-    : isSafetensorsFileName(destination)
-      ? ['safetensors']
-      : ['dcp', 'safetensors'];
-  const others = readings.filter(format => format !== from);
-  if (others.length === 1) return others[0]!;
-  const modes = (others.length === 0 ? readings : others).map(format => `${from}_to_${format}`);
-  throw new UsageError('The names do not tell what to convert to', {
-    expected: `a mode: ${modes.join(' or ')}`,
-    path: destination,
-  });
-}
-
 /** The checkpoint that a path means, once it is complete where waiting was asked for. */
 async function whenComplete(given: string, options: ConvertOptions): Promise<string> {
   const { waitMs, signal } = options;
@@ -234,16 +221,19 @@ async function convertTo(
   warnings: readonly Warning[],
 ): Promise<ConvertResult> {
   requireFitting(options, from, to, target.kind);
+  const resharding = Resharding.of(options);
   const assets = options.copyAssets === undefined ? [] : await readAssets(options.copyAssets);
   const { strict = false, crc = true } = options;
   const opened = await openSource(source, from, { strict, salvage: options.salvage ?? false });
-  const snapshots = [...opened.snapshots, ...assets.map(({ snapshot }) => snapshot)];
+  const snapshots = [...opened.checkpoint.snapshots, ...assets.map(({ snapshot }) => snapshot)];
+  let started: StartedThreads | undefined;
   try {
     const { checkpoint: whole, lost } = await salvaged(opened.checkpoint, options);
-    const checkpoint = select(whole, options);
+    const { checkpoint, mapped } = await applySteps(whole, options);
     const tensors = checkpoint.entries.filter((entry): entry is TensorEntry => entry.kind === 'tensor');
     const objects = checkpoint.entries.filter((entry): entry is ObjectEntry => entry.kind === 'object');
     options.onProgress?.({ phase: 'plan' });
+    if (options.dryRun !== true) started = startCopyThreads(byteLengthOf(tensors), options);
     await checkpoint.loadObjects(objects);
     const globals = namedGlobals(checkpoint);
     requireAcceptable(checkpoint.path, globals, {
@@ -258,8 +248,12 @@ async function convertTo(
       maxShardByteLength: options.maxShardByteLength,
       ties: options.ties,
       assets,
+      resharding,
     });
-    const { status, report, leftBehind, checked } = await carryOut(plan, held, target, snapshots, options);
+    const { status, report, leftBehind, checked } = await carryOut(plan, held, target, snapshots, {
+      ...options,
+      started,
+    });
     return {
       mode: `${from}_to_${to}`,
       status,
@@ -271,9 +265,10 @@ async function convertTo(
       outputs: plan.outputs.map(({ name, byteLength }) => ({ name, byteLength })),
       ...(report === undefined ? {} : { crc: report.crc, workers: report.workers }),
       crcChecked: report !== undefined && crc && report.crc.withoutCrc + report.crc.partlyRead === 0,
-      replicas: replicaCount,
-      losses,
+      replicas: replicaCount + (mapped?.replicaCount ?? 0),
+      losses: mapped === undefined ? losses : [...lossesOfMap(mapped, to), ...losses],
       lost,
+      casts: castReports(tensors, plan, report?.overflows),
       ties,
       warnings: [
         ...warnings,
@@ -288,13 +283,13 @@ async function convertTo(
       leftBehind,
     };
   } finally {
+    await started?.close();
     opened.checkpoint.close();
   }
 }
 
-/** Every step from the opened checkpoint to the one that is written: a checkpoint in, a checkpoint out. */
-function select(checkpoint: Checkpoint, { part = 'all' }: ConvertOptions): Checkpoint {
-  return selectPart(checkpoint, part);
+function byteLengthOf(tensors: readonly TensorEntry[]): number {
+  return tensors.reduce((sum, { shape, dtype }) => sum + elementCountOf(shape) * dtype.itemSize, 0);
 }
 
 /** The checkpoint itself unless salvaging was asked for. */
@@ -321,6 +316,11 @@ function requireFitting(
     throw new UsageError('salvage needs checksums: without them nothing is proved');
   }
   if (options.restoreIntKeys === true && to !== 'torch') refuse('restoreIntKeys', 'a torch.save file');
+  if (to !== 'dcp') {
+    for (const name of ['ranks', 'dim', 'mesh', 'placements'] as const) {
+      if (options[name] !== undefined) refuse(name, 'a DCP directory');
+    }
+  }
   if (options.ties !== undefined && !isSafetensors) refuse('ties', 'safetensors');
   if (maxShardByteLength !== undefined && !isShards)
     refuse('maxShardByteLength', 'a directory of safetensors');
@@ -343,7 +343,7 @@ async function carryOut(
   held: Checkpoint,
   target: Destination,
   snapshots: readonly FileSnapshot[],
-  options: ConvertOptions,
+  options: ConvertOptions & Pick<CopyOptions, 'started'>,
 ): Promise<Outcome> {
   if (options.force === true) requireNoSource(await target.replacedPaths(plan), snapshots);
   if (options.dryRun === true) return { status: 'planned', leftBehind: [] };
@@ -352,6 +352,7 @@ async function carryOut(
     ...(options.workers === undefined ? {} : { workers: options.workers }),
     ...(options.readsInFlight === undefined ? {} : { readsInFlight: options.readsInFlight }),
     ...(options.signal === undefined ? {} : { signal: options.signal }),
+    ...(options.started === undefined ? {} : { started: options.started }),
     onProgress: (progress: CopyProgress) => options.onProgress?.({ phase: 'copy', ...progress }),
   };
   if (options.skipExisting === true && target.exists()) {
@@ -362,6 +363,7 @@ async function carryOut(
   let checked: ConvertResult['checked'];
   const delivery = await target.deliver(plan, copyOptions, async written => {
     if (options.check === true && written !== undefined) {
+      const { requireReadsBack } = await import('./read-back.js');
       checked = await requireReadsBack(held, written, target.path, options);
     }
     options.onProgress?.({ phase: 'finish' });

@@ -4,7 +4,7 @@ import type { ByteSink } from '../copy/stream.js';
 import { METADATA_NAME } from '../dcp/directory.js';
 import { readFileNames } from '../dcp/reader.js';
 import { UsageError } from '../errors.js';
-import { pathKind } from '../io/listing.js';
+import { listNames, pathKind } from '../io/listing.js';
 import type { IndexNames } from '../io/merging.js';
 import { OutputDirectory } from '../io/output-directory.js';
 import { OutputFile } from '../io/output-file.js';
@@ -113,6 +113,8 @@ export function directoryDestination(
   const warnings = options.dryRun === true ? [] : clearDeadRuns(base, layout);
   const exists = (): boolean => pathKind(`${base}/${layout.indexName}`) === 'file';
   if (exists() && options.force !== true && options.skipExisting !== true) throw alreadyThere(path);
+  const oldIndexes = (): string[] =>
+    pathKind(base) === 'directory' ? listNames(base).filter(layout.isIndex) : [];
   const oldNames = async (): Promise<string[]> => (exists() ? await layout.readOldNames(base) : []);
   return {
     kind: 'directory',
@@ -122,7 +124,9 @@ export function directoryDestination(
     exists,
     existingPaths: plan => plan.outputs.map(({ name }) => `${base}/${name}`),
     replacedPaths: async plan =>
-      [...plan.outputs.map(({ name }) => name), ...(await oldNames())].map(name => `${base}/${name}`),
+      [...plan.outputs.map(({ name }) => name), ...oldIndexes(), ...(await oldNames())].map(
+        name => `${base}/${name}`,
+      ),
     deliver: async (plan, copyOptions, check) => {
       const removeAfterwards = await oldNames();
       const directory = OutputDirectory.create(base, {
@@ -208,10 +212,13 @@ export const DCP_LAYOUT: DirectoryLayout = {
   readOldNames: readFileNames,
 };
 
-/** A model in one file (`model.safetensors`) is a whole too, and would be taken for the model beside the new index. */
+/**
+ * A model in one file (`model.safetensors`) is a whole too, and would be taken for the model beside the new index; a
+ * state file would be taken for a part of it.
+ */
 export const SAFETENSORS_LAYOUT: DirectoryLayout = {
   indexName: INDEX_NAME,
-  isIndex: name => name === INDEX_NAME || name === SINGLE_NAME,
+  isIndex: name => [INDEX_NAME, SINGLE_NAME, STATE_NAME].includes(name),
   readOldNames: async directory => [...(await readShardNames(directory)), STATE_NAME, STATE_JSON_NAME],
 };
 

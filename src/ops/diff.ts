@@ -12,12 +12,12 @@ import {
   sortDifferences,
   type ValuesDifference,
 } from './diff-report.js';
-import { flatEntriesOf } from './flat-entries.js';
-import { globMatcher } from './glob.js';
+import { alignLists, flatEntriesOf } from './flat-entries.js';
 import type { Progress } from './progress.js';
-import { openForReading } from './reading.js';
+import { openForReading, requireSameCheckpoint } from './reading.js';
 import { parseRenames } from './rename.js';
 import { treeFormOf, treeNotes } from './tree-notes.js';
+import { wantedKeys } from './wanted-keys.js';
 
 export interface DiffOptions {
   /** Only entries whose FQN, that of the second checkpoint, matches one of these globs. */
@@ -58,15 +58,15 @@ export async function diffCheckpoints(
   try {
     const b = await openForReading(pathB);
     try {
-      const report = await compareCheckpoints(a.checkpoint, b.checkpoint, { ...options, renameFqn: rename });
-      a.requireUnchanged();
-      b.requireUnchanged();
+      const report = await compareCheckpoints(a, b, { ...options, renameFqn: rename });
+      requireSameCheckpoint(a);
+      requireSameCheckpoint(b);
       return report;
     } finally {
-      b.checkpoint.close();
+      b.close();
     }
   } finally {
-    a.checkpoint.close();
+    a.close();
   }
 }
 
@@ -87,10 +87,12 @@ export async function compareCheckpoints(
   options: CompareOptions = {},
 ): Promise<DiffReport> {
   options.onProgress?.({ phase: 'plan' });
-  const isWanted = options.keys === undefined ? () => true : globMatcher(options.keys);
   const [flatA, flatB] = [await flatEntriesOf(a), await flatEntriesOf(b)];
   const rename = renamer(a.path, flatA.entries, options.renameFqn);
-  const { pairs, differences } = pairEntries(flatA.entries, flatB.entries, rename, isWanted);
+  const aligned = alignLists(flatA.entries, flatB.entries, rename);
+  const names = [...aligned.a.map(({ fqn }) => rename(fqn)), ...aligned.b.map(({ fqn }) => fqn)];
+  const isWanted = wantedKeys(options.keys, names);
+  const { pairs, differences } = pairEntries(aligned.a, aligned.b, rename, isWanted);
   const objects = pairs.filter((pair): pair is Pair<ObjectEntry> => pair.a.kind === 'object');
   const tensors = pairs.filter((pair): pair is Pair<TensorEntry> => pair.a.kind === 'tensor');
   await a.resolve(tensors.map(pair => pair.a).filter(entry => flatA.sourceOf(entry) === a));

@@ -1,5 +1,5 @@
 import { contiguousStride, elementCountOf } from '../checkpoint/box.js';
-import type { TensorEntry } from '../checkpoint/checkpoint.js';
+import type { Checkpoint, TensorEntry } from '../checkpoint/checkpoint.js';
 import { TensorGatherer, type TensorSource } from '../checkpoint/gather.js';
 import { localShardOf, type Sharding } from '../checkpoint/local-shard.js';
 import { parseSlice, type Selection, selectionOfBox } from '../checkpoint/slice.js';
@@ -15,7 +15,7 @@ import { toPythonLiteral } from '../pickle/literal.js';
 import { type Destination, fileDestination, streamDestination } from './destination.js';
 import { TensorText } from './element-text.js';
 import { type FoundEntry, findEntry } from './find-entry.js';
-import { openForReading, type ReadableCheckpoint } from './reading.js';
+import { openForReading, requireSameCheckpoint } from './reading.js';
 
 /** `npz` holds several arrays, the others one; `raw` is the elements alone, little-endian and row by row. */
 export type ExtractFormat = 'npy' | 'npz' | 'raw';
@@ -111,9 +111,11 @@ async function extract(
       }));
     });
     const plan = planFile(format, target.path, arrays);
-    const { report, leftBehind } = await target.deliver(plan, copyOptions(options), source.requireUnchanged);
+    const { report, leftBehind } = await target.deliver(plan, copyOptions(options), () =>
+      requireSameCheckpoint(source, plan),
+    );
     return {
-      source: source.checkpoint.path,
+      source: source.path,
       destination: target.path,
       format,
       arrays: arrays.map(({ part, elements }) => ({
@@ -145,6 +147,7 @@ export async function extractText(
   await reading(path, fqns, async (source, found) => {
     for (const entry of found) {
       if (entry.kind === 'object') {
+        requireSameCheckpoint(source);
         await sink(`# ${onOneLine(entry.entry.fqn)}\n${toPythonLiteral(entry.entry.value!, WHOLE)}\n`);
         continue;
       }
@@ -154,7 +157,7 @@ export async function extractText(
       const text = new TensorText(dtype, part.shape);
       const plan = planFile('raw', '-', [{ part, elements: rawElements(dtype, undefined) }]);
       const addText = (bytes: Uint8Array): Promise<void> => sink(text.add(bytes));
-      await streamCopy(plan, addText, source.requireUnchanged, copyOptions(options));
+      await streamCopy(plan, addText, () => requireSameCheckpoint(source, plan), copyOptions(options));
     }
   });
 }
@@ -168,7 +171,7 @@ const WHOLE = { maxLength: Number.POSITIVE_INFINITY };
 async function reading<T>(
   path: string,
   fqns: readonly string[],
-  action: (source: ReadableCheckpoint, found: FoundEntry[]) => Promise<T>,
+  action: (source: Checkpoint, found: FoundEntry[]) => Promise<T>,
 ): Promise<T> {
   if (fqns.length === 0) throw new UsageError('No tensor is named');
   const repeated = fqns.find((fqn, i) => fqns.indexOf(fqn) < i);
@@ -176,10 +179,10 @@ async function reading<T>(
   const source = await openForReading(path);
   try {
     const found: FoundEntry[] = [];
-    for (const fqn of fqns) found.push(await findEntry(source.checkpoint, fqn));
+    for (const fqn of fqns) found.push(await findEntry(source, fqn));
     return await action(source, found);
   } finally {
-    source.checkpoint.close();
+    source.close();
   }
 }
 

@@ -1,6 +1,13 @@
 import { isRowMajor, strideOfCopy } from '../checkpoint/box.js';
-import type { Checkpoint, CheckpointFormat, TensorEntry } from '../checkpoint/checkpoint.js';
+import {
+  type Checkpoint,
+  type CheckpointFormat,
+  castOf,
+  type Entry,
+  type TensorEntry,
+} from '../checkpoint/checkpoint.js';
 import { isMapping, keyText, mappingEntries } from '../checkpoint/flatten.js';
+import type { RecordCast } from '../copy/plan.js';
 import { PyDict } from '../pickle/dict.js';
 import { PyGlobal, PyList, PyObject, type PyValue, textOf } from '../pickle/values.js';
 import { StoredViews } from '../torch/stored-views.js';
@@ -8,6 +15,7 @@ import { StoredViews } from '../torch/stored-views.js';
 export type LossKind =
   | 'object'
   | 'element_type'
+  | 'cast'
   | 'tied'
   | 'shared_storage'
   | 'tensor_type'
@@ -19,7 +27,9 @@ export type LossKind =
   | 'requires_grad'
   | 'device'
   | 'list_gap'
-  | 'header_text';
+  | 'header_text'
+  | 'dropped'
+  | 'unnamed';
 
 /** Something that a conversion could not keep: how often, where first, and why. */
 export interface Loss {
@@ -42,6 +52,7 @@ const REASONS: Record<LossKind, (target: CheckpointFormat) => string> = {
     'safetensors holds plain tensors only: other values are left out of a single file; a directory has them in state.pth',
   element_type: () =>
     'safetensors has no such element type: a single file is without the tensor, a directory has it in state.pth',
+  cast: () => 'the element type was converted to a shorter one, as asked: values are rounded',
   tied: () =>
     'safetensors stores a tensor once: of tied weights the first is there, and the header names the others',
   shared_storage: target =>
@@ -65,6 +76,8 @@ const REASONS: Record<LossKind, (target: CheckpointFormat) => string> = {
   list_gap: () => 'the list has None where nothing was stored: an empty mapping in DCP, or an entry left out',
   header_text: target =>
     `${NAMES[target]} has no place for the text that a safetensors header holds beside tensors`,
+  dropped: () => 'a rule of the map leaves it out',
+  unnamed: () => 'the map does not name it, and says that what it does not name is left out',
 };
 
 /** Collects losses, one row a kind, in the order of REASONS. */
@@ -84,6 +97,17 @@ class Losses {
   }
 }
 
+/** What a map leaves out. `target` is what is written. */
+export function lossesOfMap(
+  { dropped, unnamed }: { dropped: readonly Entry[]; unnamed: readonly Entry[] },
+  target: CheckpointFormat,
+): Loss[] {
+  const losses = new Losses(target);
+  for (const { fqn } of dropped) losses.add('dropped', fqn);
+  for (const { fqn } of unnamed) losses.add('unnamed', fqn);
+  return losses.list();
+}
+
 function tensorsOf(checkpoint: Checkpoint): TensorEntry[] {
   return checkpoint.entries.filter((entry): entry is TensorEntry => entry.kind === 'tensor');
 }
@@ -94,6 +118,7 @@ export function lossesOfTorchSave(checkpoint: Checkpoint): Loss[] {
   const views = new StoredViews(checkpoint);
   for (const entry of tensorsOf(checkpoint)) {
     const isFromTorch = entry.storage !== undefined;
+    addCast(losses, entry);
     if (!isFromTorch && entry.requiresGrad) losses.add('requires_grad', entry.fqn);
     if (isFromTorch && entry.typeName?.endsWith('with attributes') === true) {
       losses.add('tensor_type', entry.fqn);
@@ -113,6 +138,7 @@ export function lossesOfDcpSave(checkpoint: Checkpoint): Loss[] {
   const tensors = tensorsOf(checkpoint);
   addUnsharedViews(losses, tensors, () => false);
   for (const entry of tensors) {
+    addCast(losses, entry);
     if (entry.typeName !== undefined) losses.add('tensor_type', entry.fqn);
     if (entry.location !== 'cpu') losses.add('device', entry.fqn);
     if (changesStrides(checkpoint, entry, true)) losses.add('strides', entry.fqn);
@@ -146,6 +172,7 @@ export function lossesOfSafetensorsSave(checkpoint: Checkpoint, fate: Safetensor
   for (const { fqn } of fate.tied) losses.add('tied', fqn);
   addUnsharedViews(losses, fate.held, () => false);
   for (const entry of fate.held) {
+    addCast(losses, entry);
     if (entry.typeName !== undefined) losses.add('tensor_type', entry.fqn);
     if (entry.requiresGrad) losses.add('requires_grad', entry.fqn);
     if (entry.location !== 'cpu') losses.add('device', entry.fqn);
@@ -154,6 +181,16 @@ export function lossesOfSafetensorsSave(checkpoint: Checkpoint, fate: Safetensor
   for (const { fqn } of fate.flattened) losses.add('nesting', fqn);
   if (!fate.keepsContainers) addContainers(losses, checkpoint.tree);
   return losses.list();
+}
+
+function addCast(losses: Losses, entry: TensorEntry): void {
+  const cast = castOf(entry);
+  if (cast !== undefined && !isExact(cast)) losses.add('cast', entry.fqn);
+}
+
+/** Whether every value of the one floating type is one of the other. */
+function isExact({ from, to }: RecordCast): boolean {
+  return to.itemSize > from.itemSize;
 }
 
 /** Tensors after the first one of a storage, that get one of their own. */
@@ -172,6 +209,7 @@ function addUnsharedViews(
 
 /** Whether a tensor comes out in another memory order. `keepsDense`: one of a torch file keeps that of a dense tensor. */
 function changesStrides({ chunks }: Checkpoint, entry: TensorEntry, keepsDense: boolean): boolean {
+  if (entry.isRearranged) return false;
   if (entry.storage !== undefined && keepsDense) {
     const stride = chunks.strideOf(entry.firstChunk);
     const copied = strideOfCopy(entry.shape, stride);

@@ -1,4 +1,4 @@
-import type { Checkpoint, Entry } from '../checkpoint/checkpoint.js';
+import type { Checkpoint, Entry, TensorEntry } from '../checkpoint/checkpoint.js';
 import { selectEntries } from '../checkpoint/select.js';
 import { UsageError } from '../errors.js';
 
@@ -17,8 +17,9 @@ const OPTIM_STATE_KEYS = ['state', 'param_groups'] as const;
 
 /**
  * The wanted part of a checkpoint, told by the first keys of each path: that of a model or an optimizer is the first
- * one, or the second (`{"app": {"model": …}}`). Where no key says "model", the model is every entry that is neither of
- * an optimizer nor of anything else that trainers keep.
+ * one, or the second (`{"app": {"model": …}}`). Where no key says "model", the model is every tensor that is neither of
+ * an optimizer nor of anything else that trainers keep. Where there is nothing of these either, it is every tensor: of a
+ * bare state dict only some names begin with "model" (`model.layers.0…` beside `lm_head.weight`).
  * @throws UsageError where there is nothing of the part.
  */
 export function selectPart(checkpoint: Checkpoint, part: Part): Checkpoint {
@@ -27,12 +28,12 @@ export function selectPart(checkpoint: Checkpoint, part: Part): Checkpoint {
   const roots = new Set(entries.map(entry => stepsOf(entry)[0]));
   const isOptimizerAlone = OPTIM_STATE_KEYS.every(key => roots.has(key));
   const kinds = new Map(entries.map(entry => [entry, isOptimizerAlone ? 'optim' : kindOf(entry)]));
-  const hasModelKey = [...kinds.values()].includes('model');
+  const present = new Set(kinds.values());
+  const isTrainingState = present.has('optim') || present.has('other');
+  const takesUnnamed = part === 'model' && !(present.has('model') && isTrainingState);
   const isWanted = (entry: Entry): boolean => {
     const kind = kinds.get(entry);
-    return (
-      kind === part || (part === 'model' && !hasModelKey && kind === 'unnamed' && entry.kind === 'tensor')
-    );
+    return kind === part || (takesUnnamed && kind === 'unnamed' && entry.kind === 'tensor');
   };
   const selected = selectEntries(checkpoint, isWanted);
   if (selected.entries.length > 0) return selected;
@@ -42,6 +43,27 @@ export function selectPart(checkpoint: Checkpoint, part: Part): Checkpoint {
       part === 'optim' ? 'a key such as optim or optimizer' : 'a key such as model, or tensors elsewhere',
     found: found === '' ? 'no entries' : found,
     path: checkpoint.path,
+  });
+}
+
+/**
+ * The tensors of the model, and their names in it: what stands behind the key that says so.
+ * @throws UsageError where there is no model, or where several keys say that they are one.
+ */
+export function modelTensors(checkpoint: Checkpoint): { entry: TensorEntry; name: string }[] {
+  const roots = new Set<string>();
+  const tensors = selectPart(checkpoint, 'model').entries.flatMap(entry => {
+    if (entry.kind !== 'tensor') return [];
+    const steps = entry.fqn.split('.');
+    const root = steps.slice(0, steps.slice(0, 2).findIndex(step => MODEL_KEY.test(step)) + 1);
+    roots.add(root.join('.'));
+    return [{ entry, name: steps.slice(root.length).join('.') }];
+  });
+  if (roots.size < 2) return tensors;
+  throw new UsageError('The checkpoint has several models', {
+    found: [...roots].join(', '),
+    path: checkpoint.path,
+    hint: 'Choose one of them with --include or --exclude.',
   });
 }
 

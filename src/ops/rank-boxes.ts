@@ -3,7 +3,7 @@ import type { TensorEntry } from '../checkpoint/checkpoint.js';
 import type { TensorSource } from '../checkpoint/gather.js';
 import { type LocalShard, localShardOf, wholeTensor } from '../checkpoint/local-shard.js';
 import { placementText } from '../checkpoint/placements.js';
-import type { MeshLayout } from './sharding.js';
+import { fits, type MeshLayout } from './sharding.js';
 
 /** What one rank holds of a tensor. */
 export interface RankBox {
@@ -85,13 +85,8 @@ export class RankBoxes {
   }
 
   private sharder(entry: TensorEntry): (rank: number) => LocalShard {
-    const dimensionCount = entry.shape.length;
-    const isSharded = this.layout.placements.every(
-      placement =>
-        placement.kind === 'Replicate' ||
-        (placement.dim < dimensionCount && placement.dim >= -dimensionCount),
-    );
-    if (isSharded) return rank => localShardOf(entry.shape, { ...this.layout, rank });
+    if (fits(this.layout.placements, entry.shape.length))
+      return rank => localShardOf(entry.shape, { ...this.layout, rank });
     this.replicatedTensors++;
     const whole = wholeTensor(entry.shape);
     return () => whole;

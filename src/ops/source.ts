@@ -3,7 +3,6 @@ import { METADATA_NAME } from '../dcp/directory.js';
 import { openDcp } from '../dcp/reader.js';
 import { FileError, UsageError, withContext } from '../errors.js';
 import { type PathKind, pathKind } from '../io/listing.js';
-import { type FileSnapshot, takeSnapshot } from '../io/snapshot.js';
 import { holdsSafetensors, openSafetensors } from '../safetensors/reader.js';
 import { requireNoTorchScript } from '../torch/archive.js';
 import { openTorchFile } from '../torch/reader.js';
@@ -14,8 +13,6 @@ import { tornWarning, type Warning } from './warnings.js';
 /** A checkpoint that is about to be converted. */
 export interface OpenSource {
   checkpoint: Checkpoint;
-  /** Of every file that it is read from, taken before. */
-  snapshots: FileSnapshot[];
   warnings: Warning[];
 }
 
@@ -41,41 +38,62 @@ export async function formatOfSource(path: string): Promise<CheckpointFormat> {
   return as === 'dcp-index' ? 'dcp' : as;
 }
 
-/** Requires that what is at a path can be of a format, before anything is made or read. @throws FileError */
-export async function requireSource(path: string, format: CheckpointFormat): Promise<void> {
+/**
+ * Requires that what is at a path can be of a format, before anything is made or read.
+ * @param to what it is to be converted to, for the mode that the hint names.
+ * @throws FileError
+ */
+export async function requireSource(
+  path: string,
+  format: CheckpointFormat,
+  to: CheckpointFormat,
+): Promise<void> {
   const kind = pathKind(path);
   requireThere(path, kind);
-  if (format === 'dcp') {
-    // A `.metadata` on its own is opened too: what follows says that the data are not at hand.
-    if (kind === 'directory' || (kind === 'file' && path.endsWith(METADATA_NAME))) return;
-    throw new FileError(`The source is a ${kind}`, {
-      expected: 'a DCP directory',
-      path,
-      ...(kind === 'file' ? { hint: 'To convert a torch.save file: dcp convert torch_to_dcp.' } : {}),
-    });
-  }
-  if (kind === 'directory' && format === 'safetensors') return;
-  const found = kind === 'file' ? (await recogniseFile(path)).as : kind;
+  const found = kind === 'directory' ? directoryFormat(path, format) : await fileFormat(path, kind, format);
   if (found === format) return;
-  const isDcp = found === 'dcp-index' || (found === 'directory' && !holdsOnlySafetensors(path));
-  const other = isDcp ? 'dcp' : found === 'directory' ? 'safetensors' : found;
-  throw new FileError(`The source is a ${NAMES_FOUND[found] ?? found}`, {
-    expected: format === 'torch' ? 'a torch.save file' : 'a safetensors file, or a directory of them',
+  // Who names the format of the destination as that of the source has mixed up the two.
+  const target = found === to ? format : to;
+  throw new FileError(`The source is ${found === undefined ? `a ${kind}` : FOUND[found]}`, {
+    expected: EXPECTED[format],
     path,
-    ...(other in HINTS ? { hint: HINTS[other as keyof typeof HINTS] } : {}),
+    ...(found === undefined
+      ? {}
+      : { hint: `To convert ${FOUND[found]}: dcp convert ${found}_to_${target}.` }),
   });
 }
 
-const NAMES_FOUND: Partial<Record<string, string>> = {
-  'dcp-index': 'DCP index',
-  torch: 'torch.save file',
-  safetensors: 'safetensors file',
+/** Undefined where it can be neither what is wanted nor anything else that is known. */
+function directoryFormat(path: string, wanted: CheckpointFormat): CheckpointFormat | undefined {
+  if (holdsOnlySafetensors(path)) return 'safetensors';
+  const hasIndex = pathKind(`${path}/${METADATA_NAME}`) === 'file';
+  if (hasIndex && !(wanted === 'safetensors' && holdsSafetensors(path))) return 'dcp';
+  // Who opens it says what is missing.
+  return wanted === 'torch' ? undefined : wanted;
+}
+
+async function fileFormat(
+  path: string,
+  kind: PathKind,
+  wanted: CheckpointFormat,
+): Promise<CheckpointFormat | undefined> {
+  if (kind !== 'file') return undefined;
+  // A `.metadata` on its own is opened too: what follows says that the data are not at hand.
+  if (wanted === 'dcp' && path.endsWith(METADATA_NAME)) return 'dcp';
+  const { as } = await recogniseFile(path);
+  return as === 'dcp-index' ? 'dcp' : as;
+}
+
+const EXPECTED: Readonly<Record<CheckpointFormat, string>> = {
+  dcp: 'a DCP directory',
+  torch: 'a torch.save file',
+  safetensors: 'a safetensors file, or a directory of them',
 };
 
-const HINTS = {
-  dcp: 'To convert a DCP directory: dcp convert dcp_to_torch.',
-  torch: 'To convert a torch.save file: dcp convert torch_to_dcp.',
-  safetensors: 'To convert safetensors: dcp convert safetensors_to_dcp.',
+const FOUND: Readonly<Record<CheckpointFormat, string>> = {
+  dcp: 'a DCP checkpoint',
+  torch: 'a torch.save file',
+  safetensors: 'safetensors',
 };
 
 function requireThere(path: string, kind: PathKind): void {
@@ -92,27 +110,21 @@ export async function openSource(
   { strict, salvage = false }: { strict: boolean; salvage?: boolean },
 ): Promise<OpenSource> {
   if (format === 'torch') {
-    const snapshots = [takeSnapshot(path)];
     const checkpoint = await openTorchFile(path);
     return closedOnError(checkpoint, () => {
       withContext({ path }, () => requireNoTorchScript(checkpoint.format === 'torchscript'));
-      return { checkpoint, snapshots, warnings: [] };
+      return { checkpoint, warnings: [] };
     });
   }
   if (format === 'safetensors') {
     const tensors = await openSafetensors(path);
     const statePath = pathKind(path) === 'directory' ? stateFileOf(path) : undefined;
-    const snapshots = [...tensors.snapshots];
-    if (statePath !== undefined) snapshots.push(takeSnapshot(statePath));
-    return { checkpoint: await withState(tensors, statePath), snapshots, warnings: [] };
+    return { checkpoint: await withState(tensors, statePath), warnings: [] };
   }
   const checkpoint = await openDcp(path);
   return closedOnError(checkpoint, () => {
     if (!salvage) checkpoint.requireFiles();
-    const snapshots = [...checkpoint.indexSnapshots, ...checkpoint.fileSnapshots].filter(
-      snapshot => snapshot !== undefined,
-    );
-    return { checkpoint, snapshots, warnings: tornWarning(checkpoint, strict) };
+    return { checkpoint, warnings: tornWarning(checkpoint, strict) };
   });
 }
 

@@ -58,6 +58,7 @@ function joinState(tensors: SafetensorsCheckpoint, state: Checkpoint): Checkpoin
     path,
     metadata,
     files: [...state.files, ...tensors.files],
+    snapshots: [...tensors.snapshots, ...state.snapshots],
     storages,
     chunks: joinChunks(state, tensors),
     entries: [...placed, ...state.entries],

@@ -6,9 +6,10 @@ import { planTensorRecords, type WantedBox } from '../device/records.js';
 import { type DeviceChoice, openDevice } from '../device/registry.js';
 import { sumOfStats } from '../device/tensor-stats.js';
 import { tensorsInObjects } from '../torch/object-tensors.js';
-import { globMatcher } from './glob.js';
 import { openCheckpoint } from './open.js';
 import type { Progress } from './progress.js';
+import { requireDataAtHand, requireSameCheckpoint } from './reading.js';
+import { wantedKeys } from './wanted-keys.js';
 
 export interface StatsOptions {
   /** Only tensors whose FQN matches one of these globs (`*` any text, `?` one character). */
@@ -89,6 +90,7 @@ export async function checkpointStats(path: string, options: StatsOptions = {}):
   options.onProgress?.({ phase: 'open' });
   const checkpoint = await openCheckpoint(path);
   try {
+    requireDataAtHand(checkpoint);
     return await stats(checkpoint, options);
   } finally {
     checkpoint.close();
@@ -108,6 +110,7 @@ async function stats(checkpoint: Checkpoint, options: StatsOptions): Promise<Sta
       ...(signal === undefined ? {} : { signal }),
       onProgress: progress => options.onProgress?.({ phase: 'count', ...progress }),
     });
+    requireSameCheckpoint(checkpoint, records.plan);
     const entries = wanted.map(({ entry }, i) => statsEntry(entry, run.results[i]!));
     return {
       schema: 1,
@@ -133,14 +136,14 @@ async function wantedTensors(
   checkpoint: Checkpoint,
   keys: readonly string[] | undefined,
 ): Promise<WantedBox[]> {
-  const isWanted = keys === undefined ? () => true : globMatcher(keys);
-  const tensors = checkpoint.entries.filter(
-    (entry): entry is TensorEntry => entry.kind === 'tensor' && isWanted(entry.fqn),
-  );
+  const all = checkpoint.entries.filter((entry): entry is TensorEntry => entry.kind === 'tensor');
   const objects = checkpoint.entries.filter((entry): entry is ObjectEntry => entry.kind === 'object');
   await checkpoint.loadObjects(objects);
-  await checkpoint.resolve(tensors);
   const inside = tensorsInObjects(checkpoint, objects, { storages: true });
+  const names = [...all, ...inside.entries].map(({ fqn }) => fqn);
+  const isWanted = wantedKeys(keys, names);
+  const tensors = all.filter(({ fqn }) => isWanted(fqn));
+  await checkpoint.resolve(tensors);
   return [
     ...tensors.map(entry => ({ entry, source: checkpoint })),
     ...inside.entries.filter(({ fqn }) => isWanted(fqn)).map(entry => ({ entry, source: inside })),

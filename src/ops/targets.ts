@@ -1,9 +1,10 @@
-import { elementCountOf } from '../checkpoint/box.js';
+import { elementCountOf, wholeBox } from '../checkpoint/box.js';
 import type { Checkpoint, CheckpointFormat, TensorEntry } from '../checkpoint/checkpoint.js';
 import { isMapping } from '../checkpoint/flatten.js';
 import type { CopyPlan } from '../copy/plan.js';
 import { rankOfFile } from '../dcp/entries.js';
-import { planDcpSave, type Shard } from '../dcp/writer.js';
+import type { Shard } from '../dcp/rank-plan.js';
+import { planDcpSave } from '../dcp/writer.js';
 import { UsageError } from '../errors.js';
 import { PyDict } from '../pickle/dict.js';
 import { planTorchSave } from '../torch/writer.js';
@@ -24,6 +25,7 @@ import {
   planSafetensorsSave,
   type TiePolicy,
 } from './safetensors-save.js';
+import type { Resharding } from './sharding.js';
 
 /** What a writer is told besides the checkpoint. Each format takes what concerns it. */
 export interface WriteOptions {
@@ -33,6 +35,8 @@ export interface WriteOptions {
   maxShardByteLength?: number | undefined;
   ties?: TiePolicy | undefined;
   assets: readonly Asset[];
+  /** To DCP: how the tensors are spread over ranks. */
+  resharding?: Resharding | undefined;
 }
 
 export interface Planned {
@@ -64,13 +68,15 @@ export const TARGETS: Record<CheckpointFormat, Target> = {
   },
   dcp: {
     destinationAt: (path, options) => directoryDestination(path, DCP_LAYOUT, options),
-    plan(checkpoint, _destination, { withCrc }) {
+    plan(checkpoint, _destination, { withCrc, resharding }) {
       const rest = { losses: lossesOfDcpSave(checkpoint), ties: [], held: checkpoint };
+      const ranks = resharding?.plan(checkpoint);
       if (checkpoint.format !== 'dcp') {
-        return { plan: planDcpSave(checkpoint, { withCrc }), replicaCount: 0, ...rest };
+        return { plan: planDcpSave(checkpoint, { withCrc, ...ranks }), replicaCount: 0, ...rest };
       }
       const shards = new SavedShards(checkpoint);
-      const plan = planDcpSave(checkpoint, { withCrc, shardsOf: entry => shards.of(entry) });
+      const saved = new Map(tensorsOf(checkpoint).map(entry => [entry, shards.of(entry)]));
+      const plan = planDcpSave(checkpoint, { withCrc, shardsOf: entry => saved.get(entry)!, ...ranks });
       return { plan, replicaCount: shards.replicaCount, ...rest };
     },
   },
@@ -103,6 +109,10 @@ function treeWithIntKeys({ tree, path }: Checkpoint): PyDict {
   throw new UsageError('There are no int keys to restore', { expected: `${expected} at the top`, path });
 }
 
+function tensorsOf({ entries }: Checkpoint): TensorEntry[] {
+  return entries.filter((entry): entry is TensorEntry => entry.kind === 'tensor');
+}
+
 /** The boxes that a DCP checkpoint holds of each tensor, once each, and the ranks whose files hold them. */
 class SavedShards {
   replicaCount = 0;
@@ -111,6 +121,8 @@ class SavedShards {
 
   of(entry: TensorEntry): Shard[] {
     const { chunks, files } = this.checkpoint;
+    // Its boxes are where its bytes come from, not what anyone saved.
+    if (entry.isRearranged) return [{ rank: 0, box: wholeBox(entry.shape) }];
     const seen = new Set<string>();
     const shards: Shard[] = [];
     for (let chunk = entry.firstChunk; chunk < entry.firstChunk + entry.chunkCount; chunk++) {
@@ -127,6 +139,6 @@ class SavedShards {
     }
     if (shards.length > 0) return shards;
     // A tensor without elements, which torch saves as one empty box.
-    return [{ rank: 0, box: { offsets: entry.shape.map(() => 0), sizes: entry.shape } }];
+    return [{ rank: 0, box: wholeBox(entry.shape) }];
   }
 }

@@ -1,5 +1,5 @@
 import { elementCountOf } from '../checkpoint/box.js';
-import type { TensorEntry } from '../checkpoint/checkpoint.js';
+import { castOf, type TensorEntry } from '../checkpoint/checkpoint.js';
 import type { TensorGatherer } from '../checkpoint/gather.js';
 import type { CopyPlanBuilder } from '../copy/plan.js';
 import { encodeHeader } from './header.js';
@@ -40,7 +40,7 @@ export function addSafetensorsFile(
   const output = plan.addOutput({ name, byteLength });
   plan.addLiteral(output, 0, bytes);
   for (const { tensor, byteOffset, byteLength: tensorByteLength } of placed) {
-    plan.beginRecord(output, byteOffset, tensorByteLength);
+    plan.beginRecord(output, byteOffset, tensorByteLength, castOf(tensor));
     gatherer.addTensor(tensor);
   }
 }

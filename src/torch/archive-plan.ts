@@ -1,4 +1,4 @@
-import type { CopyPlanBuilder } from '../copy/plan.js';
+import type { CopyPlanBuilder, RecordCast } from '../copy/plan.js';
 import { UsageError } from '../errors.js';
 import { addArchive, type PlannedRecord } from '../zip/archive-plan.js';
 import { serializationIdOfCrcs, serializationIdOfNames } from '../zip/serialization-id.js';
@@ -10,6 +10,8 @@ const SERIALIZATION_ID_BYTE_LENGTH = 40;
 /** A storage to be written: how long it is, and how to plan its bytes into the record just begun. */
 export interface PlannedStorage {
   byteLength: number;
+  /** Of its elements, on the way: `byteLength` counts what they are converted to. */
+  cast?: RecordCast | undefined;
   addPieces(): void;
 }
 

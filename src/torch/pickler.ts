@@ -1,7 +1,8 @@
 import { contiguousStride, elementCountOf } from '../checkpoint/box.js';
-import { ObjectEntry, TensorEntry } from '../checkpoint/checkpoint.js';
+import { castOf, ObjectEntry, TensorEntry } from '../checkpoint/checkpoint.js';
 import { VIEW_CONJUGATE, VIEW_NEGATIVE } from '../checkpoint/chunks.js';
 import { StorageReference } from '../checkpoint/storage.js';
+import type { RecordCast } from '../copy/plan.js';
 import { type DTypeInfo, dtypeOfStorageClass } from '../dtype.js';
 import { PyDict } from '../pickle/dict.js';
 import { encodePickle } from '../pickle/encode.js';
@@ -16,9 +17,14 @@ import {
 } from '../pickle/values.js';
 
 /** A storage that a pickle refers to, in the order of first use: its position is its key `data/<position>`. */
-export type PickledStorage =
-  | { kind: 'tensor'; entry: TensorEntry; stride: readonly number[]; byteLength: number }
-  | { kind: 'storage'; row: number; dtype: DTypeInfo | undefined; byteLength: number; label: string };
+export type PickledStorage = {
+  byteLength: number;
+  /** Of its elements, on the way: `byteLength` counts what they are converted to. */
+  cast?: RecordCast | undefined;
+} & (
+  | { kind: 'tensor'; entry: TensorEntry; stride: readonly number[] }
+  | { kind: 'storage'; row: number; dtype: DTypeInfo | undefined; label: string }
+);
 
 /** How a tensor views its storage when it is not simply contiguous: a DCP item keeps that. In elements. */
 export interface TensorView {
@@ -77,7 +83,7 @@ export class TorchPickler {
     const byteLength = elementCount * dtype.itemSize;
     const key =
       view.storage === undefined
-        ? this.addStorage({ kind: 'tensor', entry, stride: view.stride, byteLength })
+        ? this.addStorage({ kind: 'tensor', entry, stride: view.stride, byteLength, cast: castOf(entry) })
         : this.sharedStorage(entry, view.storage.row, byteLength);
     const { keepParameters = false } = this.options;
     const isParameter = keepParameters && entry.typeName?.startsWith('Parameter') === true;
@@ -121,7 +127,8 @@ export class TorchPickler {
   }
 
   private sharedStorage(entry: TensorEntry, row: number, byteLength: number): PyStr {
-    return this.keyOfRow(row, { kind: 'storage', row, dtype: entry.dtype, byteLength, label: entry.fqn });
+    const { dtype, fqn: label } = entry;
+    return this.keyOfRow(row, { kind: 'storage', row, dtype, byteLength, label, cast: castOf(entry) });
   }
 
   private keyOfRow(row: number, storage: PickledStorage): PyStr {

@@ -9,7 +9,9 @@ import {
 import { ChunkTable } from '../checkpoint/chunks.js';
 import { type Leaf, leavesOf } from '../checkpoint/flatten.js';
 import { StorageTable } from '../checkpoint/storage.js';
+import { Turns } from '../checkpoint/turns.js';
 import { FormatError, withContext, withContextAsync } from '../errors.js';
+import { type FileSnapshot, takeSnapshot } from '../io/snapshot.js';
 import { type ByteSource, FileSource, readRange } from '../io/source.js';
 import { Spool, safeInflatedByteLength } from '../io/spool.js';
 import type { PyValue } from '../pickle/values.js';
@@ -30,6 +32,8 @@ import { openZipContainer } from './zip-container.js';
  * @throws FileError, FormatError, UnsupportedError, CorruptDataError, LimitError with path and record.
  */
 export async function openTorchFile(path: string): Promise<Checkpoint> {
+  // Before anything is read: what changes meanwhile must show.
+  const snapshots = [takeSnapshot(path)];
   const file = new TorchFile(path);
   try {
     return await withContextAsync({ path }, async () => {
@@ -37,7 +41,7 @@ export async function openTorchFile(path: string): Promise<Checkpoint> {
       const storages = new StorageTable();
       const head = await readHead(file.source);
       const open = isLegacyTorch(head) ? openLegacyContainer : openZipContainer;
-      return new TorchCheckpoint(path, file, await open(file.source, storages), storages);
+      return new TorchCheckpoint(path, snapshots, file, await open(file.source, storages), storages);
     });
   } catch (error) {
     file.close();
@@ -132,9 +136,11 @@ class TorchCheckpoint implements Checkpoint {
   readonly chunks: ChunkTable;
   readonly provenance: Checkpoint['provenance'];
   private placed = false;
+  private readonly turns = new Turns();
 
   constructor(
     readonly path: string,
+    readonly snapshots: readonly FileSnapshot[],
     private readonly file: TorchFile,
     private readonly container: TorchContainer,
     readonly storages: StorageTable,
@@ -197,12 +203,14 @@ class TorchCheckpoint implements Checkpoint {
   }
 
   /** Views are known from the pickle; what is left to find is where the bytes of each storage begin. */
-  async resolve(): Promise<void> {
-    if (this.placed) return;
-    this.placed = true;
-    await withContextAsync({ path: this.path }, () =>
-      this.container.placeStorages(record => this.file.inflate(record)),
-    );
+  resolve(): Promise<void> {
+    return this.turns.take(async () => {
+      if (this.placed) return;
+      await withContextAsync({ path: this.path }, () =>
+        this.container.placeStorages(record => this.file.inflate(record)),
+      );
+      this.placed = true;
+    });
   }
 
   /** Opening read the one pickle, and with it every object. Their storages are placed by `resolve`. */

@@ -13,6 +13,7 @@ import { dtypeOfClass } from './tensors.js';
  */
 export abstract class PickledStorages {
   private readonly byKey = new Map<string, StorageReference>();
+  private readonly parts = new Map<string, Part>();
 
   constructor(
     protected readonly table: StorageTable,
@@ -26,7 +27,7 @@ export abstract class PickledStorages {
     const id = decodePersistentId(persistentId.id);
     if (id.kind === 'class') return id.class;
     const storage = this.reference(id);
-    return id.view === undefined ? storage : this.viewOf(storage, id.view);
+    return id.view === undefined ? storage : this.viewOf(storage, id.key, id.view);
   }
 
   /** Whether what an untyped storage holds must be known, to swap its bytes. */
@@ -45,41 +46,70 @@ export abstract class PickledStorages {
   }
 
   private reference(id: StorageId): StorageReference {
-    const known = this.byKey.get(id.key);
+    const { key, elementCount, className } = id;
+    const described = `${elementCount} elements of ${className}`;
+    const part = this.parts.get(key);
+    if (part !== undefined) throw describedInTwoWays(key, textOfPart(part), described);
+    const known = this.byKey.get(key);
     if (known === undefined) {
-      const byteLength = id.elementCount * itemTypeOf(id).itemSize;
-      return this.remember(id.key, this.add(id, byteLength), id, id.elementCount);
+      const reference = this.newReference(this.add(id, elementCount * itemTypeOf(id).itemSize), id);
+      this.byKey.set(key, reference);
+      return reference;
     }
-    if (known.elementCount !== id.elementCount || known.className !== id.className) {
-      throw new FormatError(`Storage ${id.key} is described in two ways`, {
-        expected: `${known.elementCount} elements of ${known.className}`,
-        found: `${id.elementCount} elements of ${id.className}`,
-      });
+    if (known.elementCount !== elementCount || known.className !== className) {
+      throw describedInTwoWays(key, `${known.elementCount} elements of ${known.className}`, described);
     }
     return known;
   }
 
-  private viewOf(whole: StorageReference, view: NonNullable<StorageId['view']>): StorageReference {
-    const known = this.byKey.get(view.key);
-    if (known !== undefined) return known;
-    const { itemSize } = itemTypeOf(whole);
-    const byteLength = view.elementCount * itemSize;
-    const row = this.addView(whole.storage, view.offset * itemSize, byteLength);
-    const part = this.remember(view.key, row, whole, view.elementCount);
-    part.memory = whole.memory;
-    return part;
-  }
-
-  private remember(
-    key: string,
-    row: number,
-    { className, classModule, location }: Pick<StorageId, 'className' | 'classModule' | 'location'>,
-    elementCount: number,
+  private viewOf(
+    whole: StorageReference,
+    wholeKey: string,
+    { key, offset, elementCount }: NonNullable<StorageId['view']>,
   ): StorageReference {
-    const reference = new StorageReference(row, className, classModule, elementCount, location, this.fqn);
-    this.byKey.set(key, reference);
+    const known = this.parts.get(key);
+    const found = textOfPart({ wholeKey, offset, elementCount });
+    if (known !== undefined) {
+      if (textOfPart(known) !== found) throw describedInTwoWays(key, textOfPart(known), found);
+      return known.reference;
+    }
+    if (this.byKey.has(key)) throw describedInTwoWays(key, 'a whole storage', found);
+    const { itemSize } = itemTypeOf(whole);
+    const row = this.addView(whole.storage, offset * itemSize, elementCount * itemSize);
+    const reference = this.newReference(row, { ...whole, elementCount });
+    reference.memory = whole.memory;
+    this.parts.set(key, { wholeKey, offset, elementCount, reference });
     return reference;
   }
+
+  private newReference(
+    row: number,
+    {
+      className,
+      classModule,
+      elementCount,
+      location,
+    }: Pick<StorageId, 'className' | 'classModule' | 'elementCount' | 'location'>,
+  ): StorageReference {
+    return new StorageReference(row, className, classModule, elementCount, location, this.fqn);
+  }
+}
+
+/** A part of a storage that has a key of its own. */
+interface Part {
+  wholeKey: string;
+  /** In elements, from the start of the whole. */
+  offset: number;
+  elementCount: number;
+  reference: StorageReference;
+}
+
+function textOfPart({ wholeKey, offset, elementCount }: Omit<Part, 'reference'>): string {
+  return `elements [${offset}, ${offset + elementCount}) of storage ${wholeKey}`;
+}
+
+function describedInTwoWays(key: string, expected: string, found: string): FormatError {
+  return new FormatError(`Storage ${key} is described in two ways`, { expected, found });
 }
 
 function itemTypeOf({ classModule, className }: Pick<StorageId, 'classModule' | 'className'>): DTypeInfo {

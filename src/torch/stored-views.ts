@@ -1,6 +1,7 @@
 import { strideOfCopy } from '../checkpoint/box.js';
-import type { Checkpoint, TensorEntry } from '../checkpoint/checkpoint.js';
-import type { DTypeInfo } from '../dtype.js';
+import { type Checkpoint, castOf, type TensorEntry } from '../checkpoint/checkpoint.js';
+import { StorageReference } from '../checkpoint/storage.js';
+import { walkValue } from '../pickle/walk.js';
 import type { TensorView } from './pickler.js';
 
 /**
@@ -9,19 +10,33 @@ import type { TensorView } from './pickler.js';
  * own, in the same memory order.
  */
 export class StoredViews {
-  private readonly usersOf = new Map<number, { dtype: DTypeInfo; count: number; isMixed: boolean }>();
+  private readonly usersOf = new Map<number, { first: TensorEntry; count: number; isMixed: boolean }>();
 
   constructor(private readonly checkpoint: Checkpoint) {
     const seen = new Set<object>();
+    let hasCasts = false;
     for (const entry of checkpoint.entries) {
       if (entry.kind !== 'tensor' || entry.storage === undefined || seen.has(entry.identity)) continue;
       seen.add(entry.identity);
+      hasCasts ||= castOf(entry) !== undefined;
       const users = this.usersOf.get(entry.storage);
-      if (users === undefined)
-        this.usersOf.set(entry.storage, { dtype: entry.dtype, count: 1, isMixed: false });
+      if (users === undefined) this.usersOf.set(entry.storage, { first: entry, count: 1, isMixed: false });
       else {
         users.count++;
-        users.isMixed ||= users.dtype !== entry.dtype;
+        users.isMixed ||= users.first.dtype !== entry.dtype || users.first.storedDtype !== entry.storedDtype;
+      }
+    }
+    if (hasCasts) this.noteObjects();
+  }
+
+  /** What objects refer to stays as it is, so a storage that is cast for tensors is not theirs too. */
+  private noteObjects(): void {
+    for (const entry of this.checkpoint.entries) {
+      if (entry.kind !== 'object' || entry.value === undefined) continue;
+      for (const { value } of walkValue(entry.value, () => true)) {
+        if (!(value instanceof StorageReference)) continue;
+        const users = this.usersOf.get(value.memory);
+        if (users !== undefined) users.isMixed ||= castOf(users.first) !== undefined;
       }
     }
   }
@@ -37,18 +52,20 @@ export class StoredViews {
       storageOffset: this.partOffset(entry)! + chunks.storageOffset[entry.firstChunk]!,
       stride,
       flags: chunks.viewFlags[entry.firstChunk]!,
-      storage: { row: entry.storage, elementCount: byteLength / entry.dtype.itemSize },
+      storage: { row: entry.storage, elementCount: byteLength / entry.storedDtype.itemSize },
     };
   }
 
   /** Whether its storage is written as it is. A storage that is read as several types cannot be: pickles name one. */
-  isKept({ storage, dtype, shape, firstChunk }: TensorEntry): boolean {
+  isKept({ storage, storedDtype, shape, firstChunk }: TensorEntry): boolean {
     if (storage === undefined) return false;
     const users = this.usersOf.get(storage);
     const { byteLength } = this.checkpoint.storages.at(storage);
-    if (users === undefined || users.isMixed || byteLength % dtype.itemSize !== 0) return false;
-    if (this.partOffset({ storage, dtype, firstChunk }) === undefined) return false;
-    return users.count > 1 || shape.reduce((count, size) => count * size, dtype.itemSize) === byteLength;
+    if (users === undefined || users.isMixed || byteLength % storedDtype.itemSize !== 0) return false;
+    if (this.partOffset({ storage, storedDtype, firstChunk }) === undefined) return false;
+    return (
+      users.count > 1 || shape.reduce((count, size) => count * size, storedDtype.itemSize) === byteLength
+    );
   }
 
   /**
@@ -57,13 +74,13 @@ export class StoredViews {
    */
   private partOffset({
     storage,
-    dtype,
+    storedDtype,
     firstChunk,
-  }: Pick<TensorEntry, 'storage' | 'dtype' | 'firstChunk'>): number | undefined {
+  }: Pick<TensorEntry, 'storage' | 'storedDtype' | 'firstChunk'>): number | undefined {
     const { chunks, storages } = this.checkpoint;
     const whole = storages.at(storage!);
     const part = storages.at(chunks.storage[firstChunk]!);
-    const offset = (part.byteOffset - whole.byteOffset) / dtype.itemSize;
+    const offset = (part.byteOffset - whole.byteOffset) / storedDtype.itemSize;
     return part.file === whole.file && Number.isInteger(offset) ? offset : undefined;
   }
 }

@@ -1,6 +1,6 @@
 import type { Checkpoint } from '../checkpoint/checkpoint.js';
 import { TensorGatherer } from '../checkpoint/gather.js';
-import { type CopyPlan, CopyPlanBuilder } from '../copy/plan.js';
+import { type CopyPlan, CopyPlanBuilder, uncastByteLength } from '../copy/plan.js';
 import type { PyValue } from '../pickle/values.js';
 import { addTorchArchive, archiveRootOf, type PlannedStorage } from './archive-plan.js';
 import { type PickledStorage, TorchPickler } from './pickler.js';
@@ -62,12 +62,17 @@ export function addTorchFile(
 
 /** How the bytes of a pickled storage get into its record. */
 export function plannedStorage(gatherer: TensorGatherer, storage: PickledStorage): PlannedStorage {
-  const { byteLength } = storage;
+  const { byteLength, cast } = storage;
   return {
     byteLength,
+    cast,
     addPieces: () => {
-      if (storage.kind === 'tensor') gatherer.addTensor(storage.entry, storage.stride);
-      else gatherer.addStorage(storage.row, storage.dtype, byteLength, storage.label);
+      if (storage.kind === 'tensor') {
+        gatherer.addTensor(storage.entry, storage.stride);
+        return;
+      }
+      const storedByteLength = cast === undefined ? byteLength : uncastByteLength(byteLength, cast);
+      gatherer.addStorage(storage.row, cast?.from ?? storage.dtype, storedByteLength, storage.label);
     },
   };
 }

@@ -5,23 +5,13 @@
  * without sync are also run from sources that are not in the page cache.
  */
 import { spawnSync } from 'node:child_process';
-import {
-  closeSync,
-  existsSync,
-  fsyncSync,
-  mkdtempSync,
-  openSync,
-  readdirSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
-import { availableParallelism, cpus, tmpdir, totalmem } from 'node:os';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { DCP, DEFAULT_PYTHON, filesOf, machineText, median, type Sample, timed } from './measure.js';
 import { makeSyntheticDcp, type SyntheticSpec } from './synthetic.js';
 
-const root = fileURLToPath(new URL('../../../', import.meta.url));
 const { values: flags } = parseArgs({
   options: {
     gib: { type: 'string', default: '1' },
@@ -29,7 +19,7 @@ const { values: flags } = parseArgs({
     layouts: { type: 'string', default: 'rows,columns,grid,narrow' },
     directory: { type: 'string', default: tmpdir() },
     json: { type: 'string' },
-    python: { type: 'string', default: join(root, '.venv/bin/python') },
+    python: { type: 'string', default: DEFAULT_PYTHON },
     cold: { type: 'boolean', default: false },
     'torch-rounds': { type: 'string', default: '3' },
   },
@@ -37,7 +27,6 @@ const { values: flags } = parseArgs({
 const byteTotal = Number(flags.gib) * 2 ** 30;
 const rounds = Number(flags.rounds);
 const hasTorch = existsSync(flags.python);
-const hasTime = existsSync('/usr/bin/time');
 
 const LAYOUTS: Record<string, Pick<SyntheticSpec, 'shape' | 'grid'>> = {
   rows: { shape: [4096, 4096], grid: [8] },
@@ -45,51 +34,6 @@ const LAYOUTS: Record<string, Pick<SyntheticSpec, 'shape' | 'grid'>> = {
   grid: { shape: [4096, 4096], grid: [2, 4] },
   narrow: { shape: [65536, 64], grid: [1, 8] },
 };
-
-interface Sample {
-  seconds: number;
-  /** Peak resident set; undefined where it cannot be told. */
-  rssMiB: number | undefined;
-}
-
-/** Does what `/usr/bin/time` does, where that is not installed. */
-const RSS_OF_CHILD = `
-import resource, subprocess, sys
-code = subprocess.run(sys.argv[1:]).returncode
-print("rss", resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss, file=sys.stderr)
-sys.exit(code)
-`;
-
-/** Runs a command, then brings `outputs` to the device if asked to; both count. */
-function timed(command: string, args: string[], syncPath?: string): Sample {
-  const [program, programArgs] = hasTime
-    ? ['/usr/bin/time', ['-f', 'rss %M', command, ...args]]
-    : hasTorch
-      ? [flags.python, ['-c', RSS_OF_CHILD, command, ...args]]
-      : [command, args];
-  const start = performance.now();
-  const { status, stderr } = spawnSync(program, programArgs, {
-    encoding: 'utf8',
-    stdio: ['ignore', 'ignore', 'pipe'],
-  });
-  if (status !== 0) throw new Error(`${command} ${args.join(' ')} failed: ${stderr}`);
-  if (syncPath !== undefined) syncAll(syncPath);
-  const seconds = (performance.now() - start) / 1000;
-  const kib = /rss (\d+)/.exec(stderr)?.[1];
-  return { seconds, rssMiB: kib === undefined ? undefined : Number(kib) / 1024 };
-}
-
-function filesOf(path: string): string[] {
-  return existsSync(join(path, '.metadata')) ? readdirSync(path).map(name => join(path, name)) : [path];
-}
-
-function syncAll(path: string): void {
-  for (const name of filesOf(path)) {
-    const fd = openSync(name, 'r+');
-    fsyncSync(fd);
-    closeSync(fd);
-  }
-}
 
 interface Contender {
   name: string;
@@ -112,13 +56,12 @@ function evict(path: string): void {
 
 function contenders(directory: string, dcp: string, pth: string): Contender[] {
   const node = process.execPath;
-  const cli = join(root, 'bin/dcp.js');
   const out = join(directory, 'out');
   const ours = (mode: string, source: string, ...options: string[]): Contender => ({
     name: `dcp ${mode}${options.map(option => ` ${option}`).join('')}`,
     rounds,
     output: out,
-    run: () => timed(node, [cli, 'convert', mode, source, out, '--quiet', ...options]),
+    run: () => timed(node, [DCP, 'convert', mode, source, out, '--quiet', ...options]),
   });
   const copy = (withSync: boolean): Contender => ({
     name: withSync ? 'cp + fsync' : 'cp',
@@ -153,8 +96,6 @@ function contenders(directory: string, dcp: string, pth: string): Contender[] {
   ];
 }
 
-const median = (values: number[]): number => [...values].sort((a, b) => a - b)[values.length >> 1]!;
-
 interface Row {
   layout: string;
   name: string;
@@ -186,7 +127,7 @@ for (const layout of flags.layouts.split(',')) {
     await makeSyntheticDcp(dcp, join(directory, 'random'), spec);
     rmSync(join(directory, 'random'));
     const pth = join(directory, 'model.pth');
-    timed(process.execPath, [join(root, 'bin/dcp.js'), 'convert', 'dcp_to_torch', dcp, pth, '--quiet']);
+    timed(process.execPath, [DCP, 'convert', 'dcp_to_torch', dcp, pth, '--quiet']);
     const all = contenders(directory, dcp, pth).filter(contender => contender.rounds > 0);
     const samples = new Map<string, Sample[]>(all.map(({ name }) => [name, []]));
     for (let round = 0; round < rounds; round++) {
@@ -201,7 +142,7 @@ for (const layout of flags.layouts.split(',')) {
     for (const { name } of all) {
       const taken = samples.get(name)!;
       const base = secondsOf(baseOf(name));
-      const rss = taken.map(({ rssMiB }) => rssMiB).filter(value => value !== undefined);
+      const rss = taken.map(({ rssMiB }) => rssMiB).filter(value => !Number.isNaN(value));
       rows.push({
         layout,
         name,
@@ -216,16 +157,9 @@ for (const layout of flags.layouts.split(',')) {
   }
 }
 
-const machine = {
-  processor: cpus()[0]?.model ?? 'unknown',
-  cores: availableParallelism(),
-  memory_gib: Math.round(totalmem() / 2 ** 30),
-  node: process.version,
-  date: new Date().toISOString().slice(0, 10),
-  gib: Number(flags.gib),
-};
+const machine = `${machineText()}, ${flags.gib} GiB of bfloat16 by 8 ranks`;
 const lines = [
-  `${machine.processor}, ${machine.cores} cores, ${machine.memory_gib} GiB, Node ${machine.node}, ${machine.date}, ${machine.gib} GiB of bfloat16 by 8 ranks`,
+  machine,
   '',
   '| layout | run | rounds | seconds | time / cp | peak RSS, MiB |',
   '| --- | --- | ---: | ---: | ---: | ---: |',

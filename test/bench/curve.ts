@@ -2,21 +2,19 @@
  * `npm run bench:curve -- [--sizes 0.5,4,16] [--directory DIR] [--svg FILE] [--python PYTHON]`: peak memory of
  * dcp_to_torch against the size of the checkpoint, ours and torch's, as a table and as a picture.
  */
-import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { DCP, DEFAULT_PYTHON, timed } from './measure.js';
 import { makeSyntheticDcp } from './synthetic.js';
 
-const root = fileURLToPath(new URL('../../../', import.meta.url));
 const { values: flags } = parseArgs({
   options: {
     sizes: { type: 'string', default: '0.5,4,16' },
     directory: { type: 'string', default: tmpdir() },
     svg: { type: 'string' },
-    python: { type: 'string', default: join(root, '.venv/bin/python') },
+    python: { type: 'string', default: DEFAULT_PYTHON },
   },
 });
 
@@ -24,15 +22,6 @@ interface Point {
   gib: number;
   oursMiB: number;
   torchMiB: number | undefined;
-}
-
-function peakMiB(command: string, args: string[]): number {
-  const { status, stderr } = spawnSync('/usr/bin/time', ['-f', 'rss %M', command, ...args], {
-    encoding: 'utf8',
-    stdio: ['ignore', 'ignore', 'pipe'],
-  });
-  if (status !== 0) throw new Error(stderr);
-  return Number(/rss (\d+)/.exec(stderr)![1]) / 1024;
 }
 
 async function measure(gib: number): Promise<Point> {
@@ -44,12 +33,11 @@ async function measure(gib: number): Promise<Point> {
     await makeSyntheticDcp(source, raw, spec);
     rmSync(raw);
     const out = join(directory, 'out.pth');
-    const cli = join(root, 'bin/dcp.js');
-    const oursMiB = peakMiB(process.execPath, [cli, 'convert', 'dcp_to_torch', source, out, '--quiet']);
+    const oursMiB = timed(process.execPath, [DCP, 'convert', 'dcp_to_torch', source, out, '--quiet']).rssMiB;
     rmSync(out);
     const module = 'torch.distributed.checkpoint.format_utils';
     const torchMiB = existsSync(flags.python)
-      ? peakMiB(flags.python, ['-m', module, 'dcp_to_torch', source, out])
+      ? timed(flags.python, ['-m', module, 'dcp_to_torch', source, out]).rssMiB
       : undefined;
     return { gib, oursMiB, torchMiB };
   } finally {

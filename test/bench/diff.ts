@@ -2,12 +2,11 @@
  * `npm run bench:diff -- [--gib 4] [--rounds 5] [--directory DIR]`: the time of `dcp diff` of equal checkpoints in
  * different shardings, against reading both with `cat`. Everything is in the page cache.
  */
-import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
-import { availableParallelism, cpus, tmpdir } from 'node:os';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { DCP, filesOf, machineText, median, type Sample, timed } from './measure.js';
 import { makeSyntheticDcp } from './synthetic.js';
 
 const { values: flags } = parseArgs({
@@ -18,7 +17,6 @@ const { values: flags } = parseArgs({
   },
 });
 const rounds = Number(flags.rounds);
-const bin = fileURLToPath(new URL('../../../bin/dcp.js', import.meta.url));
 const SHAPE = [4096, 4096];
 const tensorCount = Math.max(1, Math.round((Number(flags.gib) * 2 ** 30) / (SHAPE[0]! * SHAPE[1]! * 2)));
 
@@ -28,26 +26,6 @@ const PAIRS: readonly (readonly [name: string, a: readonly number[], b: readonly
   ['8 ranks by rows, 2 × 4', [8], [2, 4]],
   ['8 ranks by rows, 8 by columns', [8], [1, 8]],
 ];
-
-const median = (values: number[]): number => [...values].sort((a, b) => a - b)[values.length >> 1]!;
-
-interface Sample {
-  /** From start to end. */
-  wall: number;
-  /** Of all threads, in the program and in the system. */
-  cpu: number;
-}
-
-function timed(command: string, args: readonly string[]): Sample {
-  const line = `TIMEFORMAT='%R %U %S'; time "$@" > /dev/null`;
-  const { status, stderr } = spawnSync('bash', ['-c', line, 'bash', command, ...args], { encoding: 'utf8' });
-  const [wall, user, system] = stderr.trim().split(/\s+/).map(Number);
-  if (status !== 0 || system === undefined)
-    throw new Error(`${command} ${args.join(' ')}: ${status} ${stderr}`);
-  return { wall: wall!, cpu: user! + system };
-}
-
-const filesOf = (directory: string): string[] => readdirSync(directory).map(name => join(directory, name));
 
 const rows: string[] = [];
 for (const [name, gridA, gridB] of PAIRS) {
@@ -70,7 +48,7 @@ for (const [name, gridA, gridB] of PAIRS) {
     for (let round = 0; round <= rounds; round++) {
       const taken = [
         timed('cat', [...filesOf(a), ...filesOf(b)]),
-        timed(process.execPath, [bin, 'diff', a, b, '--quiet']),
+        timed(process.execPath, [DCP, 'diff', a, b, '--quiet']),
       ] as const;
       // The first round brings all into the page cache.
       if (round === 0) continue;
@@ -80,11 +58,11 @@ for (const [name, gridA, gridB] of PAIRS) {
     const of = (samples: readonly Sample[], what: keyof Sample): number =>
       median(samples.map(sample => sample[what]));
     const cells = [
-      of(cat, 'wall'),
-      of(diff, 'wall'),
-      of(diff, 'wall') / of(cat, 'wall'),
-      of(cat, 'cpu'),
-      of(diff, 'cpu'),
+      of(cat, 'seconds'),
+      of(diff, 'seconds'),
+      of(diff, 'seconds') / of(cat, 'seconds'),
+      of(cat, 'cpuSeconds'),
+      of(diff, 'cpuSeconds'),
     ];
     rows.push(`| ${[name, ...cells.map(cell => cell.toFixed(2))].join(' | ')} |`);
   } finally {
@@ -94,7 +72,7 @@ for (const [name, gridA, gridB] of PAIRS) {
 
 process.stdout.write(
   [
-    `${cpus()[0]?.model ?? 'unknown'}, ${availableParallelism()} cores, Node ${process.version}; two checkpoints of ${flags.gib} GiB of bfloat16, medians of ${rounds}`,
+    `${machineText()}; two checkpoints of ${flags.gib} GiB of bfloat16, medians of ${rounds}`,
     '',
     '| shardings | cat of both, s | dcp diff, s | diff / cat | CPU of cat, s | CPU of dcp diff, s |',
     '| --- | ---: | ---: | ---: | ---: | ---: |',

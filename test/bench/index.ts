@@ -5,10 +5,11 @@
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { availableParallelism, cpus, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { machineText, median } from './measure.js';
 import { CHUNK, GROUP, makeTinyShards } from './tiny-shards.js';
 
 const root = fileURLToPath(new URL('../../../', import.meta.url));
@@ -54,8 +55,6 @@ function sample({ what, path }: Case): Sample {
   return JSON.parse(stdout) as Sample;
 }
 
-const median = (values: number[]): number => [...values].sort((a, b) => a - b)[values.length >> 1]!;
-
 try {
   for (const { what, path, tensorCount } of cases) {
     if (existsSync(join(path, '.metadata'))) continue;
@@ -77,10 +76,9 @@ try {
     const figures: Sample = { indexMiB, ...Object.fromEntries(medians) };
     return { name: one.name, figures };
   });
-  const machine = `${cpus()[0]?.model ?? 'unknown'}, ${availableParallelism()} cores, Node ${process.version}, ${new Date().toISOString().slice(0, 10)}`;
   const cell = (value: number | undefined, digits: number): string => value?.toFixed(digits) ?? '–';
   const lines = [
-    `${machine}; medians of ${rounds}`,
+    `${machineText()}; medians of ${rounds}`,
     '',
     '| run | .metadata, MiB | open, s | resolve, s | plan, s | CPU, s | peak RSS, MiB |',
     '| --- | ---: | ---: | ---: | ---: | ---: | ---: |',
@@ -91,7 +89,7 @@ try {
   ];
   process.stdout.write(`${lines.join('\n')}\n`);
   if (flags.json !== undefined)
-    writeFileSync(flags.json, `${JSON.stringify({ machine, rounds, rows }, null, 2)}\n`);
+    writeFileSync(flags.json, `${JSON.stringify({ machine: machineText(), rounds, rows }, null, 2)}\n`);
 } finally {
   if (flags.work === undefined) rmSync(work, { recursive: true, force: true });
 }

@@ -16,6 +16,7 @@ import { openDcp } from '../../src/dcp/reader.js';
 import { DescriptorCache } from '../../src/io/descriptors.js';
 import { ReadGate, readGateSpec } from '../../src/io/read-gate.js';
 import { planTorchSave } from '../../src/torch/writer.js';
+import { median } from './measure.js';
 import { makeSyntheticDcp } from './synthetic.js';
 
 const READ_BYTE_LENGTH = 1 << 20;
@@ -71,8 +72,6 @@ async function secondsOfCopy(
   rmSync(target);
   return seconds;
 }
-
-const median = (values: number[]): number => [...values].sort((a, b) => a - b)[values.length >> 1]!;
 
 async function main(): Promise<void> {
   const { values: flags } = parseArgs({

@@ -3,15 +3,13 @@
  * of the same files and, where torch is there, against loading them in torch and looking for NaN, Inf and the largest
  * number. The bytes are in the page cache. All of a round run one after the other; medians count.
  */
-import { spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
-import { availableParallelism, cpus, tmpdir, totalmem } from 'node:os';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { DCP, DEFAULT_PYTHON, filesOf, machineText, median, timed } from './measure.js';
 import { makeSyntheticDcp, normalNumbers } from './synthetic.js';
 
-const root = fileURLToPath(new URL('../../../', import.meta.url));
 const { values: flags } = parseArgs({
   options: {
     gib: { type: 'string', default: '1' },
@@ -19,7 +17,7 @@ const { values: flags } = parseArgs({
     only: { type: 'string', default: '' },
     'torch-rounds': { type: 'string', default: '1' },
     directory: { type: 'string', default: tmpdir() },
-    python: { type: 'string', default: join(root, '.venv/bin/python') },
+    python: { type: 'string', default: DEFAULT_PYTHON },
   },
 });
 const byteTotal = Number(flags.gib) * 2 ** 30;
@@ -42,18 +40,6 @@ for tensor in state.values():
     tensor.isfinite().all().item(), tensor.max().item()
 `;
 
-function seconds(command: string, args: readonly string[]): number {
-  const start = performance.now();
-  const { status, stderr } = spawnSync(command, args, {
-    encoding: 'utf8',
-    stdio: ['ignore', 'ignore', 'pipe'],
-  });
-  if (status !== 0) throw new Error(`${command} failed: ${stderr}`);
-  return (performance.now() - start) / 1000;
-}
-
-const median = (values: number[]): number => [...values].sort((a, b) => a - b)[values.length >> 1]!;
-
 const lines: string[] = [];
 for (const { dtype, layout, grid } of CASES) {
   if (!`${dtype} ${layout}`.includes(flags.only)) continue;
@@ -65,9 +51,9 @@ for (const { dtype, layout, grid } of CASES) {
     const dcp = join(directory, 'dcp');
     await makeSyntheticDcp(dcp, join(directory, 'raw'), { dtype, shape, grid, tensorCount, block });
     rmSync(join(directory, 'raw'));
-    const files = readdirSync(dcp).map(name => join(dcp, name));
+    const files = filesOf(dcp);
     const stats = (...options: string[]) =>
-      [process.execPath, [join(root, 'bin/dcp.js'), 'stats', dcp, '--device', 'cpu', ...options]] as const;
+      [process.execPath, [DCP, 'stats', dcp, '--device', 'cpu', ...options]] as const;
     const runs = {
       cat: ['cat', files],
       'dcp stats': stats(),
@@ -81,7 +67,7 @@ for (const { dtype, layout, grid } of CASES) {
     for (let round = 0; round < rounds; round++) {
       for (const [name, [command, args]] of Object.entries(runs)) {
         if (name.startsWith('torch') && round >= Number(flags['torch-rounds'])) continue;
-        taken.get(name)!.push(seconds(command, args));
+        taken.get(name)!.push(timed(command, args).seconds);
       }
     }
     const byCat = median(taken.get('cat')!);
@@ -104,10 +90,8 @@ for (const { dtype, layout, grid } of CASES) {
     rmSync(directory, { recursive: true, force: true });
   }
 }
-const memory = Math.round(totalmem() / 2 ** 30);
 process.stdout.write(
-  `${cpus()[0]?.model ?? 'unknown'}, ${availableParallelism()} cores, ${memory} GiB, Node ${process.version}, ` +
-    `${new Date().toISOString().slice(0, 10)}, ${flags.gib} GiB by 8 ranks\n\n` +
+  `${machineText()}, ${flags.gib} GiB by 8 ranks\n\n` +
     '| dtype | layout | run | rounds | seconds | GB/s | time / cat |\n' +
     `| --- | --- | --- | ---: | ---: | ---: | ---: |\n${lines.join('\n')}\n`,
 );

@@ -5,7 +5,7 @@ import { type Checkpoint, TensorEntry } from '../../src/checkpoint/checkpoint.js
 import { ChunkTable } from '../../src/checkpoint/chunks.js';
 import { StorageTable } from '../../src/checkpoint/storage.js';
 import { runCopy } from '../../src/copy/copy.js';
-import type { Shard } from '../../src/dcp/writer.js';
+import type { Shard } from '../../src/dcp/rank-plan.js';
 import { planDcpSave } from '../../src/dcp/writer.js';
 import { dtypeOf } from '../../src/dtype.js';
 import { OutputDirectory } from '../../src/io/output-directory.js';
@@ -95,6 +95,7 @@ function syntheticCheckpoint(rawPath: string, spec: SyntheticSpec): Checkpoint {
     format: 'torch',
     path: rawPath,
     files: [{ path: rawPath, name: 'random', byteLength: byteLength * spec.tensorCount }],
+    snapshots: [],
     entries,
     tree,
     chunks,

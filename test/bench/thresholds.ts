@@ -7,9 +7,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { copyBlocks, copyRunsByWord } from '../../src/copy/scatter.js';
 import { dcpToTorchSave } from '../../src/index.js';
+import { median } from './measure.js';
 import { makeSyntheticDcp } from './synthetic.js';
-
-const median = (values: number[]): number => [...values].sort((a, b) => a - b)[values.length >> 1]!;
 
 /** Milliseconds of a conversion without its sync, by number of threads. */
 async function threads(directory: string): Promise<void> {

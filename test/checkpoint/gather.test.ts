@@ -108,6 +108,7 @@ function checkpointOf(
     format: 'dcp',
     path: '/x',
     files: [{ path: '/x/data', name: 'data', byteLength: 2000 }],
+    snapshots: [],
     entries: [entry],
     tree: new PyDict(),
     chunks,

@@ -17,6 +17,7 @@ const RESULT: ConvertResult = {
   crc: { checked: 1234, partlyRead: 0, withoutCrc: 0 },
   crcChecked: true,
   replicas: 0,
+  casts: [],
   ties: [],
   losses: [],
   lost: [],

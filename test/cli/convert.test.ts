@@ -51,6 +51,7 @@ suite('dcp convert', ({ each, test }) => {
         replicas: 0,
         losses: [],
         lost: [],
+        casts: [],
         ties: [],
         warnings: [],
         globals: [],

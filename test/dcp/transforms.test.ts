@@ -2,6 +2,7 @@ import { readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ObjectEntry, TensorEntry } from '../../src/checkpoint/checkpoint.js';
+import { UNRESOLVED } from '../../src/checkpoint/chunks.js';
 import { openDcp } from '../../src/dcp/reader.js';
 import { maxObjectItemByteLength, maxTensorItemByteLength } from '../../src/dcp/transforms.js';
 import { DcpError, dcpToTorchSave, inspectCheckpoint } from '../../src/index.js';
@@ -39,6 +40,26 @@ suite('items that went through stream.zstd', ({ test }) => {
     ok(readFileSync(spool).length > afterFirst);
     checkpoint.close();
     equal(spools(), before);
+  });
+
+  test('items that several ask for at once are inflated one after the other', async () => {
+    const bytesOf = async (atOnce: boolean): Promise<unknown[]> => {
+      const checkpoint = await openDcp(fixturePath('zstd', RELEASE));
+      const { chunks, entries, files, storages } = checkpoint;
+      const tensors = entries.filter((entry): entry is TensorEntry => entry.kind === 'tensor');
+      if (atOnce) await Promise.all(tensors.map(entry => checkpoint.resolve([entry])));
+      else await checkpoint.resolve(tensors);
+      const found = Array.from(chunks.storage, row => {
+        if (row === UNRESOLVED) return undefined;
+        const { file, byteOffset, byteLength } = storages.at(row);
+        return readFileSync(files[file]!.path)
+          .subarray(byteOffset, byteOffset + byteLength)
+          .toString('hex');
+      });
+      checkpoint.close();
+      return found;
+    };
+    equal(await bytesOf(true), await bytesOf(false));
   });
 
   test('inspect tells the stored files, not where items were inflated', async () => {

@@ -40,7 +40,7 @@ interface Change {
 const changed = (how: RegExp): Refusal => ({
   code: 'file',
   message: new RegExp(`^The source changed while it was read: ${how.source}`),
-  hint: /run the conversion again/,
+  hint: /try again/,
 });
 
 const changes: Change[] = [

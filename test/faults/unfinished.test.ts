@@ -140,7 +140,7 @@ const rows: Row[] = [
     },
     refusal: {
       code: 'file',
-      message: /^The source is a file/,
+      message: /^The source is a torch.save file/,
       path: /small_transformer\.pth$/,
       hint: /torch_to_dcp/,
     },
@@ -172,7 +172,7 @@ const rows: Row[] = [
     make: root => copyFixture('small_transformer', root),
     refusal: {
       code: 'file',
-      message: /^The source is a file/,
+      message: /^The source is a torch.save file/,
       expected: 'a DCP directory',
       hint: /torch_to_dcp/,
     },
@@ -272,7 +272,7 @@ const notTorchFiles: Row[] = [
   {
     what: 'a DCP directory',
     make: () => fixturePath('grid_shards'),
-    refusal: { code: 'file', message: /^The source is a directory/, hint: /dcp_to_torch/ },
+    refusal: { code: 'file', message: /^The source is a DCP checkpoint/, hint: /dcp_to_torch/ },
   },
   {
     what: 'a pointer of Git LFS',

@@ -18,7 +18,7 @@ import { REFUSED, REFUSED_UNLESS_ALLOWED } from './refused.js';
  * shape as the golden has them, and what does not is in the losses. Safetensors come from the first conversion.
  */
 const FORMATS: readonly CheckpointFormat[] = ['torch', 'dcp', 'safetensors'];
-const OPTIONS = { allowUnsafeGlobals: true };
+const OPTIONS = { allowUnsafeGlobals: true, check: true };
 
 /** What only DCP cannot hold: leaves that are tensors and not strided. A state file and a torch file hold them. */
 const REFUSED_BY_DCP =

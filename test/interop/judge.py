@@ -182,6 +182,37 @@ def load_hugging_face(directory):
     return {"tensors": len(trees.describe(directories.load(directory, HuggingFaceStorageReader))["tensors"])}
 
 
+@command(
+    "project",
+    "model",
+    "directory",
+    dtype={"default": "bfloat16"},
+    bias={"action": "store_true"},
+    tied={"action": "store_true"},
+)
+def make_model(project, model, directory, dtype, bias, tied):
+    """Writes a small random model as Hugging Face names it and as a project does, and its config."""
+    from maps import projects
+
+    return projects.write(project, model, directory, dtype, bias, tied)
+
+
+@command("directory", tied={"action": "store_true"})
+def make_transformer(directory, tied):
+    """Writes a small random LlamaForCausalLM with its save_pretrained."""
+    import hugging_face
+
+    return hugging_face.make(directory, tied)
+
+
+@command("a", "b")
+def compare_transformers(a, b):
+    """What from_pretrained says of two directories, and whether both models compute the same."""
+    import hugging_face
+
+    return hugging_face.compare(a, b)
+
+
 @command("npz", "source", raw_bits={"action": "store_true"})
 def compare_arrays(npz, source, raw_bits):
     """Differences between the arrays of a .npz file and the tensors of those names in a torch.save file."""
@@ -275,6 +306,46 @@ def resume_adam(path):
         "lr": optimizer.param_groups[0]["lr"],
         "sha256": trees.sha256(b"".join(element_bytes(p) for p in parameters)),
     }
+
+
+@command("path", "count")
+def make_patterns(path, count):
+    """A torch.save file of every float16 and bfloat16, and of random bit patterns of float32 and float64."""
+    generator = torch.Generator().manual_seed(5)
+    shorts = torch.arange(-32768, 32768, dtype=torch.int32).to(torch.int16)
+    longs = torch.randint(-(2**63), 2**63 - 1, (int(count),), dtype=torch.int64, generator=generator)
+    # Random exponents of float64 are nearly all beyond float32: half of them are drawn near it.
+    near = (longs & ~(0x7FF << 52)) | ((torch.randint(1023 - 160, 1023 + 140, longs.shape, generator=generator)) << 52)
+    words = torch.randint(-(2**31), 2**31 - 1, (int(count),), dtype=torch.int64, generator=generator).to(torch.int32)
+    state = {
+        "f16": shorts.view(torch.float16).clone(),
+        "bf16": shorts.view(torch.bfloat16).clone(),
+        "f32": words.view(torch.float32),
+        "f64": torch.where(torch.arange(int(count)) % 2 == 0, longs, near).view(torch.float64),
+    }
+    torch.save(state, path)
+    return {}
+
+
+@command("source", "out", "dtype")
+def compare_cast(source, out, dtype):
+    """Elements of `out` that are not those of `source` cast by torch (NaN for NaN), and finite ones made infinite."""
+    import flat
+
+    dtype = getattr(torch, dtype)
+    loaded = flat.load(out)
+    differing, overflows, elements = {}, {}, 0
+    for fqn, tensor in torch.load(source).items():
+        expected, found = tensor.to(dtype), loaded[fqn]
+        assert found.dtype == dtype, f"{fqn} is {found.dtype}"
+        bits = {2: torch.int16, 4: torch.int32}[dtype.itemsize]
+        same = (expected.view(bits) == found.view(bits)) | (expected.isnan() & found.isnan())
+        elements += same.numel()
+        if not same.all():
+            differing[fqn] = [tensor[~same][:5].tolist(), expected[~same][:5].tolist(), found[~same][:5].tolist()]
+        if tensor.dtype != dtype:
+            overflows[str(tensor.dtype)[6:]] = int((tensor.isfinite() & expected.isinf()).sum())
+    return {"differing": differing, "overflows": overflows, "elements": elements}
 
 
 def verdict(differences):

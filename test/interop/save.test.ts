@@ -23,6 +23,7 @@ import { type Answer, Judge } from './judge.js';
 const NOT_SAVED_AGAIN: Readonly<Record<string, string>> = {
   not_flattened_dcp: 'saving flattens',
   calls_os_system_dcp: 'torch would call os.system',
+  rank_metadata: 'torch reads the index of one rank only of what was saved first',
   tensors_in_objects_dcp: 'quantized tensors refer to storages of the file',
 };
 

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { Spool, safeInflatedByteLength } from '../../src/io/spool.js';
 import { temporaryName } from '../../src/io/temporary-name.js';
 import { equal, is, rejects, suite, throws } from '../suite.js';
+import { systemError, type Watcher, watchingCalls } from './faults.js';
 import { scratch } from './scratch.js';
 
 /** Runs `body` with another temporary area. */
@@ -41,6 +42,30 @@ suite('io/spool', ({ test }) => {
     for (const name of [own, dead, 'spool']) mkdirSync(join(area, name));
     await withTemporaryArea(area, () => Spool.create().remove());
     equal(readdirSync(area).sort(), [own, 'spool'].sort());
+  });
+
+  test('what a run left that is gone and another user’s, which cannot be removed, stops nobody', async () => {
+    const area = scratch();
+    const ended = spawnSync(process.execPath, ['-e', '']).pid;
+    const dead = temporaryName('spool').replace(`-${process.pid}-`, `-${ended}-`);
+    mkdirSync(join(area, dead));
+    const theirs: Watcher = ({ name, args }) => {
+      if (name === 'rmdir' && args[0] === join(area, dead)) throw systemError('EPERM');
+    };
+    await watchingCalls(theirs, () => withTemporaryArea(area, () => Spool.create().remove()));
+    equal(readdirSync(area), [dead]);
+  });
+
+  test('where the file cannot be made, nothing is left', async () => {
+    const area = scratch();
+    const full: Watcher = ({ name }) => {
+      if (name === 'open') throw systemError('ENFILE');
+    };
+    await rejects(() => watchingCalls(full, () => withTemporaryArea(area, () => void Spool.create())), {
+      code: 'file',
+      message: /Cannot make a temporary file/,
+    });
+    equal(readdirSync(area), []);
   });
 
   test('takes no more than its limit, and says how much more it is', async () => {

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { dcpToTorchSave } from '../../src/ops/convert.js';
 import { type DiffOptions, diffCheckpoints } from '../../src/ops/diff.js';
 import type { DiffReport } from '../../src/ops/diff-report.js';
-import { PyFloat, type PyValue } from '../../src/pickle/values.js';
+import { PyFloat, PyList, type PyValue } from '../../src/pickle/values.js';
 import { fixtureCases, fixturePath } from '../fixtures.js';
 import { scratch } from '../io/scratch.js';
 import { equal, is, ok, rejects, suite } from '../suite.js';
@@ -223,6 +223,25 @@ suite('diff', ({ each, test }) => {
     );
     equal(notes, [{ kind: 'requires_grad', a: 'true', b: 'false', count: 1, first: 'w' }]);
   });
+
+  each(
+    [
+      ['the gap as torch fills it', [null, 1], []],
+      ['something in the gap', [5, 1], ['only_in_b x.0']],
+      ['another element', [null, 2], ['object x.1']],
+      ['an element more', [null, 1, null], ['only_in_b x.2']],
+      ['an element less', [null], ['only_in_a x.1']],
+    ] as [string, PyValue[], string[]][],
+    ([name]) => `a list that DCP stores in parts, and one that is whole: ${name}`,
+    async ([, items, expected]) => {
+      const whole = file(dict({ x: new PyList(items) }));
+      const inParts = fixturePath('list_of_empty_dict_dcp');
+      equal(summary(await diff(inParts, whole)), expected);
+      const other = (row: string) =>
+        row.replace(/only_in_./, side => (side === 'only_in_a' ? 'only_in_b' : 'only_in_a'));
+      equal(summary(await diff(whole, inParts)), expected.map(other));
+    },
+  );
 
   test('with itself, on threads and without', async () => {
     const path = fixturePath('fsdp2_adam');

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { copyFileSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
-import { openCheckpoint, torchSaveToDcp } from '../../src/index.js';
+import { convert, openCheckpoint, torchSaveToDcp } from '../../src/index.js';
 import { fixturePath } from '../fixtures.js';
 import { scratch } from '../io/scratch.js';
 import { type ExpectedError, is, rejects, suite } from '../suite.js';
@@ -161,8 +161,8 @@ suite('opening: what is no checkpoint', ({ each, test }) => {
 
   each(
     [
-      ['a DCP directory', () => fixturePath('tied_dcp'), /source is a directory/],
-      ['the index of one', () => join(fixturePath('tied_dcp'), '.metadata'), /source is a DCP index/],
+      ['a DCP directory', () => fixturePath('tied_dcp'), /source is a DCP checkpoint/],
+      ['the index of one', () => join(fixturePath('tied_dcp'), '.metadata'), /source is a DCP checkpoint/],
     ] as const,
     ([name]) => `torch_to_dcp names the other direction for ${name}`,
     async ([, path, message]) => {
@@ -170,7 +170,39 @@ suite('opening: what is no checkpoint', ({ each, test }) => {
         code: 'file',
         message,
       });
-      is(error.hint, 'To convert a DCP directory: dcp convert dcp_to_torch.');
+      is(error.hint, 'To convert a DCP checkpoint: dcp convert dcp_to_torch.');
+    },
+  );
+
+  each(
+    [
+      [
+        'dcp',
+        'torch',
+        () => fixturePath('hf_sharded', '2.14.1'),
+        'safetensors: dcp convert safetensors_to_torch.',
+      ],
+      [
+        'dcp',
+        'safetensors',
+        () => fixturePath('hf_sharded', '2.14.1'),
+        'safetensors: dcp convert safetensors_to_dcp.',
+      ],
+      ['dcp', 'torch', () => fixturePath('tied'), 'a torch.save file: dcp convert torch_to_dcp.'],
+      [
+        'dcp',
+        'safetensors',
+        () => fixturePath('tied'),
+        'a torch.save file: dcp convert torch_to_safetensors.',
+      ],
+      ['safetensors', 'torch', () => fixturePath('tied_dcp'), 'a DCP checkpoint: dcp convert dcp_to_torch.'],
+    ] as const,
+    ([from, to, , hint]) => `${from}_to_${to} names the mode for ${hint}`,
+    async ([from, to, path, hint]) => {
+      const error = await rejects(() => convert(path(), join(scratch(), 'out'), { from, to }), {
+        code: 'file',
+      });
+      is(error.hint, `To convert ${hint}`);
     },
   );
 

@@ -39,6 +39,18 @@ suite('ops/parts', ({ each, test }) => {
       ],
       ['nothing but a model', { 'layers.0': t }, 'model', ['layers.0']],
       [
+        'a bare state dict, of which some names begin with model',
+        { 'model.embed_tokens.weight': t, 'lm_head.weight': t, note: 1 },
+        'model',
+        ['model.embed_tokens.weight', 'lm_head.weight'],
+      ],
+      [
+        'a model beside a scheduler',
+        { model: dict({ w: t }), lr_scheduler: dict({ last: t }), ema: t },
+        'model',
+        ['model.w'],
+      ],
+      [
         "an optimizer's own state dict",
         { state: dict({ w: t }), param_groups: 1 },
         'optim',

@@ -7,7 +7,7 @@ import {
   inspectCheckpoint,
   openCheckpoint,
 } from '../../src/index.js';
-import { formatOfDestination } from '../../src/ops/convert.js';
+import { formatOfDestination } from '../../src/ops/destination-format.js';
 import { PyDict } from '../../src/pickle/dict.js';
 import { openSafetensors } from '../../src/safetensors/reader.js';
 import { copyFixture, fixturePath } from '../fixtures.js';
@@ -119,6 +119,35 @@ suite('directories of safetensors', ({ test, each }) => {
       convert(fixturePath('fsdp2_adam'), directory, { to: 'safetensors', skipExisting: true });
     await rejects(other, { code: 'usage', message: /not this source/ });
   });
+
+  test('a state file that is there already is no part of the new checkpoint', async () => {
+    const directory = scratch();
+    await convert(torchFile(dict({ step: 3 })), join(directory, 'state.pth'), { to: 'torch' });
+    const source = torchFile(dict({ w: tensor() }));
+    await rejects(() => convert(source, directory, { to: 'safetensors' }), {
+      code: 'usage',
+      message: /holds a checkpoint already.*found state\.pth/,
+    });
+    await convert(source, directory, { to: 'safetensors', force: true });
+    equal(readdirSync(directory).sort(), [ONE, INDEX].sort());
+  });
+
+  each(
+    ['state.pth', 'model.safetensors'],
+    name => `${name} in the directory is not replaced by what is made of it`,
+    async name => {
+      const directory = scratch();
+      const source = join(directory, name);
+      await convert(torchFile(dict({ w: tensor() })), source, {
+        to: name.endsWith('.pth') ? 'torch' : 'safetensors',
+      });
+      await rejects(() => convert(source, directory, { to: 'safetensors', force: true }), {
+        code: 'usage',
+        message: /source/i,
+      });
+      ok(existsSync(source));
+    },
+  );
 
   test('a directory that holds the DCP source may take the safetensors too', async () => {
     const directory = copyFixture('fsdp2_adam', scratch());
@@ -297,7 +326,10 @@ suite('what to convert to', ({ each, test }) => {
     const work = (from: CheckpointFormat): Promise<unknown> =>
       convert(fixturePath('fsdp2_adam'), join(scratch(), 'x'), { from, to: 'dcp' });
     await rejects(() => work('torch'), { code: 'file', message: /expected a torch\.save file/ });
-    await rejects(() => work('safetensors'), { code: 'file', message: /no safetensors file/ });
+    await rejects(() => work('safetensors'), {
+      code: 'file',
+      message: /expected a safetensors file, or a directory/,
+    });
   });
 });
 

@@ -202,6 +202,31 @@ suite('damaged files in the container from before torch 1.6', ({ each, test }) =
     },
   );
 
+  each(
+    [
+      [
+        'a part that is a storage too',
+        { a: legacyTensor(2, tuple('9', 0, 2)), b: legacyTensor(4, null, '9') },
+      ],
+      ['a storage that is a part too', { a: legacyTensor(), b: legacyTensor(2, tuple('0', 1, 2)) }],
+      [
+        'a part of a part',
+        { a: legacyTensor(4, tuple('9', 0, 4)), b: legacyTensor(2, tuple('8', 0, 2), '9') },
+      ],
+      [
+        'two parts of one key',
+        { a: legacyTensor(2, tuple('9', 0, 2)), b: legacyTensor(2, tuple('9', 2, 2)) },
+      ],
+    ] as const,
+    ([name]) => `${name} is refused`,
+    async ([, tensors]) => {
+      await rejects(() => openTorchFile(legacyFile(dict(tensors))), {
+        code: 'format',
+        message: /Storage [09] is described in two ways/,
+      });
+    },
+  );
+
   test('cut anywhere, it is one of our errors, with its path', async () => {
     const whole = legacyFileBytes(dict({ a: legacyTensor(), b: call('mylib.X') }));
     for (let length = 16; length < whole.length; length++) {

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
-import type { TensorEntry } from '../../src/checkpoint/checkpoint.js';
+import type { Checkpoint, TensorEntry } from '../../src/checkpoint/checkpoint.js';
 import { dcpToTorchSave, openCheckpoint, torchSaveToDcp } from '../../src/index.js';
 import { PyDict } from '../../src/pickle/dict.js';
 import { PyGlobal, PyPersistentId, type PyValue } from '../../src/pickle/values.js';
@@ -105,6 +105,25 @@ suite('opening torch.save files', ({ test, each }) => {
     ok(!existsSync(path));
     equal(spools(), before);
   });
+
+  each(
+    ['rezipped_deflated', 'small_transformer', 'legacy_by_hand'],
+    name => `${name}: who asks where the bytes are waits for those who asked before`,
+    async name => {
+      const [once, together] = [
+        await openTorchFile(fixturePath(name)),
+        await openTorchFile(fixturePath(name)),
+      ];
+      await once.resolve([]);
+      const rows = (checkpoint: Checkpoint) =>
+        Array.from({ length: checkpoint.storages.count }, (_, row) => checkpoint.storages.at(row));
+      const seen: unknown[] = [];
+      await Promise.all([1, 2].map(() => together.resolve([]).then(() => seen.push(rows(together)))));
+      equal(seen, [rows(once), rows(once)]);
+      once.close();
+      together.close();
+    },
+  );
 
   test('a gzip file is inflated whole when it is opened, into a file that closing removes', async () => {
     const before = spools();

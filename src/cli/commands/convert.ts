@@ -1,9 +1,11 @@
 import { UsageError } from '../../errors.js';
-import type { DeviceChoice, Part, TiePolicy } from '../../index.js';
+import type { DeviceChoice, MapOptions, TiePolicy } from '../../index.js';
 import { suggest } from '../../ops/suggest.js';
 import { parseByteSize } from '../byte-size.js';
 import type { Command, GivenArguments } from '../command.js';
 import { millisecondsOf } from '../duration.js';
+import { MAP_OPTIONS, mapOf } from '../map-options.js';
+import { RESHARD_OPTIONS, type ReshardRequest, reshardOf } from '../reshard-options.js';
 import {
   DEVICE_OF_COMPARISON_OPTION,
   deviceOf,
@@ -15,6 +17,7 @@ import {
   WORKERS_OPTION,
   workersOf,
 } from '../shared-options.js';
+import { oneOf, STEP_OPTIONS, type StepRequest, stepsOf } from '../step-options.js';
 
 const FORMATS = ['dcp', 'torch', 'safetensors'] as const;
 type Format = (typeof FORMATS)[number];
@@ -23,7 +26,7 @@ type Format = (typeof FORMATS)[number];
 const MODES: readonly string[] = FORMATS.flatMap(from => FORMATS.map(to => `${from}_to_${to}`));
 
 /** `dcp convert`, asked for. */
-export interface ConvertRequest {
+export interface ConvertRequest extends StepRequest, ReshardRequest {
   command: 'convert';
   /** Both or none are given: without a mode, source and destination tell. */
   from: Format | undefined;
@@ -38,7 +41,7 @@ export interface ConvertRequest {
   restoreIntKeys: boolean;
   salvage: boolean;
   waitMs: number | undefined;
-  part: Part;
+  map: MapOptions | undefined;
   maxShardByteLength: number | undefined;
   ties: TiePolicy | undefined;
   copyAssets: string | undefined;
@@ -81,12 +84,9 @@ export const convertCommand: Command = {
       kind: 'flag',
       describe: 'To torch.save: give optimizer states the int keys back that DCP turned into text',
     },
-    {
-      name: 'part',
-      kind: 'value',
-      valueName: 'PART',
-      describe: 'Only the weights (model), or only what the optimizer keeps (optim). Default: all',
-    },
+    ...STEP_OPTIONS,
+    ...MAP_OPTIONS,
+    ...RESHARD_OPTIONS,
     {
       name: 'max-shard-size',
       kind: 'value',
@@ -158,6 +158,14 @@ export const convertCommand: Command = {
       'dcp convert dcp_to_safetensors step-1000/ hf/ --part model --copy-assets base/',
     ],
     [
+      'In bfloat16, under the names that the model itself has',
+      'dcp convert dcp_to_safetensors ckpt/ hf/ --strip-prefix model --dtype bf16',
+    ],
+    [
+      'The files that four ranks would have saved, from those of eight',
+      'dcp convert dcp_to_dcp step-1000/ four/ --ranks 4',
+    ],
+    [
       'A training that starts from a safetensors file',
       'dcp convert safetensors_to_dcp model.safetensors ckpt/',
     ],
@@ -216,7 +224,9 @@ function convertRequest(given: GivenArguments): ConvertRequest {
     restoreIntKeys: flag('restore-int-keys'),
     salvage: flag('salvage'),
     waitMs: millisecondsOf(given, 'wait'),
-    part: oneOf(value('part'), 'part', ['model', 'optim', 'all']) ?? 'all',
+    ...stepsOf(given),
+    map: mapOf(given),
+    ...reshardOf(given),
     maxShardByteLength:
       maxShardSize === undefined ? undefined : parseByteSize(maxShardSize, 'max-shard-size'),
     ties: oneOf(value('ties'), 'ties', ['drop', 'copy', 'refuse']),
@@ -259,19 +269,6 @@ function formatsOf(mode: string | undefined): Pick<ConvertRequest, 'from' | 'to'
   });
 }
 
-function oneOf<Word extends string>(
-  given: string | undefined,
-  option: string,
-  words: readonly Word[],
-): Word | undefined {
-  if (given === undefined) return undefined;
-  const word = words.find(each => each === given);
-  if (word !== undefined) return word;
-  throw new UsageError(`--${option} has no value ${given === '' ? 'that is empty' : given}`, {
-    expected: words.join(', '),
-  });
-}
-
 /** Where a mode names the target. Without one the operation itself refuses what does not fit. */
 function requireOptionsOfTarget({ to, destination, ...request }: ConvertRequest): void {
   if (to === undefined) return;
@@ -279,6 +276,11 @@ function requireOptionsOfTarget({ to, destination, ...request }: ConvertRequest)
     throw new UsageError('--restore-int-keys is for torch.save files', {
       hint: 'DCP has no int keys: restore them when you convert back.',
     });
+  }
+  if (to !== 'dcp') {
+    for (const option of ['ranks', 'dim', 'mesh', 'placements'] as const) {
+      if (request[option] !== undefined) throw new UsageError(`--${option} is for DCP directories`);
+    }
   }
   if (request.ties !== undefined && to !== 'safetensors') throw new UsageError('--ties is for safetensors');
   const isDirectory = to === 'safetensors' && !destination.endsWith('.safetensors') && destination !== STDOUT;

@@ -1,5 +1,4 @@
 import { requireNotAborted, runUnordered } from '../../copy/schedule.js';
-import type { Tile } from '../../copy/tile.js';
 import { tilesOf } from '../../copy/tiles.js';
 import { dtypeOf } from '../../dtype.js';
 import {
@@ -22,15 +21,16 @@ import type {
 import { probeOf } from '../probe.js';
 import { requireSameRecords, type TensorRecords } from '../records.js';
 import type { DeviceDriver } from '../registry.js';
-import { type PartialStats, StatsLedger } from '../tensor-stats.js';
+import { StatsLedger } from '../tensor-stats.js';
 import { byteLengthOfTile } from '../tile-layout.js';
 import { bytesOfLanes, laneFormatOf } from './lanes.js';
-import { loadTensorflow, type Tensor, type Tf } from './load.js';
+import { MAX_SUMMED } from './limb-sums.js';
+import { loadTensorflow, readAll, type Tensor, type Tf } from './load.js';
 import { statsOfLanes } from './statistics.js';
-import { TilePool, type TileSource } from './tile-source.js';
+import { type SegmentTensor, TilePool } from './tile-source.js';
 
-/** So few that sums of their numbers fit int32: see limb-sums.ts. */
-const TILE_BYTE_LENGTH = 2 << 20;
+/** A tile's numbers, of 4 bytes or more where they are summed in limbs, are summed at once. */
+const TILE_BYTE_LENGTH = 4 * MAX_SUMMED;
 
 /** TensorFlow for Node, on CUDA where its package for GPUs is installed. */
 export const tensorflowDriver: DeviceDriver = {
@@ -71,14 +71,12 @@ class TensorflowDevice implements Device {
     const { plan, tensors } = records;
     const histogram = options.histogram ?? false;
     const ledger = new StatsLedger(tensors, plan.records.byteLength, histogram);
-    await this.eachTile([records], options, async ([source], tile) => {
-      for (const { segment, tensor } of await source!.read(tile)) {
+    await this.eachTile([records], options, async ([parts]) => {
+      for (const { segment, tensor } of parts!) {
         const dtype = dtypeOf(tensors[segment.record]!.dtype);
         const components = await statsOfLanes(this.tf, dtype, tensor, laneFormatOf(dtype), histogram);
-        tensor.dispose();
         const { record, startByte, byteLength } = segment;
-        const part: PartialStats = { record, startByte, byteLength, components };
-        ledger.add(part);
+        ledger.add({ record, startByte, byteLength, components });
       }
     });
     return { results: ledger.finish() };
@@ -93,24 +91,21 @@ class TensorflowDevice implements Device {
     const { tf } = this;
     const { atol = 0, rtol = 0 } = options;
     const found: PartialComparison[] = a.tensors.map(() => NO_DIFFERENCE);
-    await this.eachTile([a, b], options, async ([left, right], tile) => {
-      const [ours, theirs] = await Promise.all([left!.read(tile), right!.read(tile)]);
-      for (const [i, { segment, tensor }] of ours.entries()) {
+    await this.eachTile([a, b], options, async ([ours, theirs]) => {
+      for (const [i, { segment, tensor }] of ours!.entries()) {
         const { record, startByte } = segment;
-        const other = theirs[i]!.tensor;
+        const other = theirs![i]!.tensor;
         const difference = tf.tidy(() => tf.sum(tf.cast(tf.notEqual(tensor, other), 'int32')));
-        const [count] = await difference.data();
-        if (count !== 0) {
-          const dtype = dtypeOf(a.tensors[record]!.dtype);
-          const [x, y] = await Promise.all(
-            [tensor, other].map(async lanes =>
-              bytesOfLanes(laneFormatOf(dtype), (await lanes.data()) as Int32Array),
-            ),
-          );
-          const part = compareElements(dtype, x!, y!, startByte / dtype.itemSize, { atol, rtol });
-          found[record] = joinComparisons(found[record]!, part);
-        }
-        tf.dispose([difference, tensor, other]);
+        const [[count]] = (await readAll([difference])) as [Int32Array];
+        if (count === 0) continue;
+        const dtype = dtypeOf(a.tensors[record]!.dtype);
+        const [x, y] = await Promise.all(
+          [tensor, other].map(async lanes =>
+            bytesOfLanes(laneFormatOf(dtype), (await lanes.data()) as Int32Array),
+          ),
+        );
+        const part = compareElements(dtype, x!, y!, startByte / dtype.itemSize, { atol, rtol });
+        found[record] = joinComparisons(found[record]!, part);
       }
     });
     const results = found.map((comparison, i) => ({
@@ -124,9 +119,9 @@ class TensorflowDevice implements Device {
     const { tf } = this;
     const parts: { startByte: number; tensor: Tensor }[][] = records.tensors.map(() => []);
     try {
-      await this.eachTile([records], options, async ([source], tile) => {
-        for (const { segment, tensor } of await source!.read(tile)) {
-          parts[segment.record]!.push({ startByte: segment.startByte, tensor });
+      await this.eachTile([records], options, async ([segments]) => {
+        for (const { segment, tensor } of segments!) {
+          parts[segment.record]!.push({ startByte: segment.startByte, tensor: tf.clone(tensor) });
         }
       });
     } catch (error) {
@@ -157,14 +152,14 @@ class TensorflowDevice implements Device {
   private async eachTile(
     sides: readonly TensorRecords[],
     { signal, onProgress }: RunOptions,
-    work: (sources: readonly TileSource[], tile: Tile) => Promise<void>,
+    work: (sides: readonly SegmentTensor[][]) => Promise<void>,
   ): Promise<void> {
     requireNotAborted(signal);
     const { plan } = sides[0]!;
     const byteTotal = plan.recordByteLength;
     let byteCount = 0;
-    const pool = new TilePool(this.tf, sides, async (sources, tile) => {
-      await work(sources, tile);
+    const pool = new TilePool(this.tf, sides, async (segments, tile) => {
+      await work(segments);
       return byteLengthOfTile(tile, plan.records.byteLength);
     });
     try {

@@ -1,5 +1,5 @@
 import type { NumberFormat } from '../../numbers.js';
-import type { Tensor, Tf } from './load.js';
+import { readAll, type Tensor, type Tf } from './load.js';
 
 const INT_MIN = -(2 ** 31);
 /** Numbers that can be summed at once: a limb has at most 12 bits, and sums are int32. */
@@ -102,8 +102,7 @@ async function totalsOf(
     }
     return sums;
   });
-  const values = await Promise.all(tensors.map(tensor => tensor.data()));
-  for (const tensor of tensors) tensor.dispose();
+  const values = await readAll(tensors);
   return {
     at: bin => {
       const total = { sum: 0n, squares: 0n };

@@ -49,3 +49,12 @@ function mendUtil(): void {
   old.isNullOrUndefined ??= (value: unknown) => value === null || value === undefined;
   old.isArray ??= Array.isArray;
 }
+
+/** Reads and disposes. */
+export async function readAll(tensors: readonly Tensor[]): Promise<Int32Array[]> {
+  try {
+    return await Promise.all(tensors.map(tensor => tensor.data() as Promise<Int32Array>));
+  } finally {
+    for (const tensor of tensors) tensor.dispose();
+  }
+}

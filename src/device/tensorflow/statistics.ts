@@ -7,7 +7,7 @@ import { statsOfCounts } from '../pattern-stats.js';
 import type { PartialNumbers } from '../tensor-stats.js';
 import { bytesOfLanes, type LaneFormat } from './lanes.js';
 import { limbSums } from './limb-sums.js';
-import type { Tensor, Tf } from './load.js';
+import { readAll, type Tensor, type Tf } from './load.js';
 
 const INT_MIN = -(2 ** 31);
 const INT_MAX = 2 ** 31 - 1;
@@ -40,10 +40,11 @@ export async function statsOfLanes(
     tf
       .tidy(() => componentsOf(tf, lanes, componentCount))
       .map(async words => {
-        const found =
-          bitWidth === 32 ? await statsOf32(tf, format, words) : await statsOf64(tf, format, words);
-        words.dispose();
-        return found;
+        try {
+          return await (bitWidth === 32 ? statsOf32(tf, format, words) : statsOf64(tf, format, words));
+        } finally {
+          words.dispose();
+        }
       }),
   );
   if (bitWidth === 32) return numbers;
@@ -204,13 +205,6 @@ function extremesOf(tf: Tf, key: Tensor, finite: Tensor): Tensor[] {
 }
 
 const int = (tf: Tf, value: number): Tensor => tf.scalar(value, 'int32');
-
-/** Reads and disposes. */
-export async function readAll(tensors: readonly Tensor[]): Promise<Int32Array[]> {
-  const values = await Promise.all(tensors.map(tensor => tensor.data() as Promise<Int32Array>));
-  for (const tensor of tensors) tensor.dispose();
-  return values;
-}
 
 const view = new DataView(new ArrayBuffer(8));
 

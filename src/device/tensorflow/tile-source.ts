@@ -1,5 +1,5 @@
+import { DrainingPool } from '../../copy/draining-pool.js';
 import type { CopyPlan } from '../../copy/plan.js';
-import type { Pool } from '../../copy/threads.js';
 import type { Tile } from '../../copy/tile.js';
 import { dtypeOf } from '../../dtype.js';
 import { ParallelReader } from '../../io/parallel-reader.js';
@@ -34,15 +34,18 @@ export class TileSource {
     const layout = planTileLayout(this.plan, tile);
     const staging = new Uint8Array(layout.stagingByteLength);
     await this.filler.fill(layout, staging);
-    return layout.segments.map(segment => {
-      const dtype = dtypeOf(this.tensors[segment.record]!.dtype);
-      const gathers = gathersOf(layout, segment);
-      const { tileByteOffset, byteLength } = segment;
-      const format = laneFormatOf(dtype);
-      const elementCount = byteLength / dtype.itemSize;
-      const tensor = joinElements(this.tf, format, gathers, staging, tileByteOffset, elementCount);
-      return { segment, tensor };
-    });
+    // All of them or none: tidy disposes of those that were made before one fails.
+    const tensors = this.tf.tidy(() =>
+      layout.segments.map(segment => {
+        const dtype = dtypeOf(this.tensors[segment.record]!.dtype);
+        const gathers = gathersOf(layout, segment);
+        const { tileByteOffset, byteLength } = segment;
+        const format = laneFormatOf(dtype);
+        const elementCount = byteLength / dtype.itemSize;
+        return joinElements(this.tf, format, gathers, staging, tileByteOffset, elementCount);
+      }),
+    );
+    return layout.segments.map((segment, i) => ({ segment, tensor: tensors[i]! }));
   }
 
   close(): void {
@@ -56,28 +59,32 @@ function gathersOf({ gathers }: TileLayout, { tileByteOffset, byteLength }: Tile
 }
 
 /** Tiles, two at a time: while one is computed, files are read for the next. */
-export class TilePool<Result> implements Pool<Tile, Result> {
-  readonly width = 2;
+export class TilePool<Result> extends DrainingPool<Tile, Result> {
   private readonly reader = new ParallelReader();
   private readonly sources: readonly TileSource[];
-  private readonly running = new Set<Promise<Result>>();
 
   constructor(
-    tf: Tf,
+    private readonly tf: Tf,
     sides: readonly { plan: CopyPlan; tensors: readonly RecordTensor[] }[],
-    private readonly work: (sources: readonly TileSource[], tile: Tile) => Promise<Result>,
+    /** Is given the segments of each side; their tensors are disposed of when it is done. */
+    private readonly work: (sides: readonly SegmentTensor[][], tile: Tile) => Promise<Result>,
   ) {
+    super(2);
     this.sources = sides.map(({ plan, tensors }) => new TileSource(tf, plan, tensors, this.reader));
   }
 
-  run(tile: Tile): Promise<Result> {
-    const result = this.work(this.sources, tile).finally(() => this.running.delete(result));
-    this.running.add(result);
-    return result;
+  protected override async start(tile: Tile): Promise<Result> {
+    const read = await Promise.allSettled(this.sources.map(source => source.read(tile)));
+    const sides = read.flatMap(side => (side.status === 'fulfilled' ? [side.value] : []));
+    try {
+      for (const side of read) if (side.status === 'rejected') throw side.reason;
+      return await this.work(sides, tile);
+    } finally {
+      this.tf.dispose(sides.flat().map(({ tensor }) => tensor));
+    }
   }
 
-  async close(): Promise<void> {
-    await Promise.allSettled(this.running);
+  protected override release(): void {
     for (const source of this.sources) source.close();
     this.reader.close();
   }

@@ -4,11 +4,11 @@ import type { CrcReport } from '../../copy/ledger.js';
 import { isGlobal, PyObject, PyTuple, type PyValue } from '../../pickle/values.js';
 import { tensorsInObjects } from '../../torch/object-tensors.js';
 import { openCheckpoint } from '../open.js';
+import { requireDataAtHand, requireSameCheckpoint } from '../reading.js';
 import { type StateDict, stateDictLeaves } from '../state-dict/leaves.js';
 import { fromPython, withTensors } from '../state-dict/python.js';
 import { withStatefulValues } from '../state-dict/stateful.js';
 import { Tensor } from '../state-dict/tensor.js';
-import { requireDataAtHand } from './at-hand.js';
 import { EntriesByKey, matchLeaves } from './matching.js';
 import { type ReadOptions, readTensors } from './read-tensors.js';
 
@@ -73,6 +73,8 @@ async function loadValues(
     objects.map(({ entry }) => entry),
   );
   const crc = await readTensors(checkpoint, [...tensors, ...read.tensors], options);
+  // The plan names no file of which only Python values were read.
+  if (objects.length > 0) requireSameCheckpoint(checkpoint);
   const { tensorOf } = read;
   for (const { leaf, entry } of objects) {
     const value = entry.value!;

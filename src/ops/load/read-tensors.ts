@@ -9,7 +9,7 @@ import type { CrcReport } from '../../copy/ledger.js';
 import { CopyPlanBuilder } from '../../copy/plan.js';
 import { type DTypeInfo, dtypeOf } from '../../dtype.js';
 import { UsageError } from '../../errors.js';
-import { requireDataAtHand, requireSameCheckpoint } from './at-hand.js';
+import { requireDataAtHand, requireSameCheckpoint } from '../reading.js';
 
 export interface ReadOptions {
   /** Compute and check the CRC-32s of what is read whole. Default true. */
@@ -79,8 +79,9 @@ export async function readTensors(
       gatherer.addSelection(entry, selectionOfBox(box), stride, offset);
     }
   }
-  const { crc } = await copyToMemory(plan.build(), buffers, options);
-  requireSameCheckpoint(checkpoint);
+  const built = plan.build();
+  const { crc } = await copyToMemory(built, buffers, options);
+  requireSameCheckpoint(checkpoint, built);
   return crc;
 }
 

@@ -115,7 +115,12 @@ function describe(value: unknown): {
 
 /** At once where the tensor can; some devices answer only later. */
 function elementsOf(tensor: TensorLike): FoundTensor['elements'] {
-  const later = (): Promise<Uint8Array> => tensor.data!().then(bytesOf);
+  const later = (): Promise<Uint8Array> => {
+    const elements = tensor.data!().then(bytesOf);
+    // Looked at when all tensors have been asked; where one of them fails before that, by nobody.
+    elements.catch(() => {});
+    return elements;
+  };
   if (typeof tensor.dataSync !== 'function') return later();
   try {
     return bytesOf(tensor.dataSync());
@@ -150,6 +155,7 @@ function checkpointOf(entries: Entry[], found: readonly FoundTensor[], area: Sta
     format: 'memory',
     path: 'state dict',
     files,
+    snapshots: [],
     entries,
     tree,
     chunks,

@@ -1,3 +1,5 @@
+import { newMemory } from '../../bytes.js';
+
 /** Memory for staged tensors is taken in pieces of this many bytes; a larger tensor has one of its own. */
 const ARENA_BYTE_LENGTH = 256 << 20;
 /** Staged tensors begin on multiples of this, as the words of every element type must. */
@@ -31,7 +33,7 @@ export class StagingMemory {
     return this.free.reduce((sum, arena) => sum + arena.length, 0);
   }
 
-  /** Room for tensors of these lengths in bytes. */
+  /** Room for tensors of these lengths in bytes. @throws LimitError where there is not so much memory. */
   take(byteLengths: readonly number[]): StagingArea {
     const sizes: number[] = [];
     const places = byteLengths.map((byteLength): StagedPlace => {
@@ -58,6 +60,6 @@ export class StagingMemory {
   private takeArena(byteLength: number): Uint8Array {
     const known = this.free.findIndex(arena => arena.length === byteLength);
     if (known >= 0) return this.free.splice(known, 1)[0]!;
-    return new Uint8Array(new SharedArrayBuffer(byteLength));
+    return newMemory(byteLength, { isShared: true });
   }
 }

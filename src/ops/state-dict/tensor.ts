@@ -1,3 +1,4 @@
+import { newMemory } from '../../bytes.js';
 import { elementCountOf, requireCountable } from '../../checkpoint/box.js';
 import { type LocalShard, localShardOf, type Sharding, wholeTensor } from '../../checkpoint/local-shard.js';
 import { castElements } from '../../copy/cast.js';
@@ -50,7 +51,10 @@ export class Tensor extends PyExternal {
   /** The same as bytes. */
   readonly bytes: Uint8Array;
 
-  /** @throws UsageError for a shape that is none, data of another length; UnsupportedError for an unknown type. */
+  /**
+   * @throws UsageError for a shape that is none, data of another length; UnsupportedError for an unknown type; LimitError
+   * for more elements than there is memory for.
+   */
   constructor({ dtype, shape, data, requiresGrad = false }: TensorOptions, sharding?: Sharding) {
     super();
     const info = dtypeOf(dtype);
@@ -67,7 +71,7 @@ export class Tensor extends PyExternal {
     this.sharding = sharding;
     this.shard = sharding === undefined ? wholeTensor(this.shape) : localShardOf(this.shape, sharding);
     const byteLength = elementCountOf(this.shard.shape) * info.itemSize;
-    this.bytes = data === undefined ? new Uint8Array(byteLength) : bytesOf(data);
+    this.bytes = data === undefined ? newMemory(byteLength) : bytesOf(data);
     if (this.bytes.length !== byteLength) {
       throw new UsageError('The data are not as long as the tensor', {
         expected: `${byteLength} bytes of ${info.name} for shape [${this.shard.shape.join(', ')}]`,

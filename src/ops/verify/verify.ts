@@ -8,7 +8,7 @@ import type { DiffDifference } from '../diff-report.js';
 import { formatOfDirectory, locateCheckpoint } from '../locate.js';
 import { recogniseFile } from '../open.js';
 import type { Progress } from '../progress.js';
-import { openForReading } from '../reading.js';
+import { openForReading, requireSameCheckpoint } from '../reading.js';
 import type { SaveState } from '../save-state.js';
 import { ByteAccount, type ByteCounts, type VerifiedFile, type VerifiedRange } from './byte-account.js';
 import { ChecksumCheck } from './checksums.js';
@@ -215,7 +215,7 @@ async function checkAgainst(
       findings.add('differs', 'It could not be compared: not all of it can be read', { expected: path });
       return;
     }
-    const { differences } = await compareCheckpoints(checkpoint, other.checkpoint, {
+    const { differences } = await compareCheckpoints(checkpoint, other, {
       ...(workers === undefined ? {} : { workers }),
       ...(signal === undefined ? {} : { signal }),
       ...(onProgress === undefined ? {} : { onProgress }),
@@ -224,9 +224,9 @@ async function checkAgainst(
       const { message, expected, found } = differenceText(difference);
       findings.add('differs', message, { fqn: difference.fqn, expected, found });
     }
-    other.requireUnchanged();
+    requireSameCheckpoint(other);
   } finally {
-    other.checkpoint.close();
+    other.close();
   }
 }
 

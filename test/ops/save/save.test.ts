@@ -15,7 +15,7 @@ import {
 } from '../../../src/index.js';
 import { fixturePath } from '../../fixtures.js';
 import { scratch } from '../../io/scratch.js';
-import { equal, is, ok, rejects, suite } from '../../suite.js';
+import { equal, is, ok, rejects, suite, throws } from '../../suite.js';
 
 const directory = (): string => join(scratch(), 'checkpoint');
 
@@ -287,6 +287,37 @@ suite('a saver that persists', ({ test }) => {
     );
     await saver.idle();
     is(saver.pendingSaves, 0);
+  });
+
+  test('elements that come later and fail, beside a value that fails at once, do not end the process', async () => {
+    const failing = {
+      dtype: 'int32',
+      shape: [1],
+      data: () => Promise.reject(new Error('the device is lost')),
+    };
+    const unhandled: unknown[] = [];
+    const note = (reason: unknown): void => void unhandled.push(reason);
+    process.on('unhandledRejection', note);
+    try {
+      await rejects(() => asyncSave({ a: failing, b: new Date() } as never, directory()), { code: 'usage' });
+      await new Promise(resolve => setImmediate(resolve));
+    } finally {
+      process.off('unhandledRejection', note);
+    }
+    equal(unhandled, []);
+  });
+
+  test('more elements than there is memory for', async () => {
+    const shape = [2 ** 50];
+    throws(() => tensor({ dtype: 'uint8', shape }), {
+      code: 'limit',
+      message: /not enough memory.*1125899906842624/,
+    });
+    const huge = { dtype: 'uint8', shape, data: async () => new Uint8Array(0) };
+    await rejects(() => asyncSave({ huge } as never, directory()), {
+      code: 'limit',
+      message: /not enough memory/,
+    });
   });
 
   test('a value that cannot be held rejects, without throwing', async () => {

@@ -1,0 +1,104 @@
+import { UsageError } from '../errors.js';
+import type { Layout, Part } from '../index.js';
+import type { GivenArguments, OptionRow } from './command.js';
+
+/** What is to become of a checkpoint between its source and its destination. */
+export interface StepRequest {
+  part: Part;
+  include: readonly string[] | undefined;
+  exclude: readonly string[] | undefined;
+  optimKeys: 'fqn' | undefined;
+  unwrap: boolean;
+  cleanFqns: boolean;
+  stripPrefix: string | undefined;
+  addPrefix: string | undefined;
+  rename: readonly string[] | undefined;
+  layout: Layout | undefined;
+  dtype: readonly string[] | undefined;
+}
+
+/** In the order in which they apply. */
+export const STEP_OPTIONS: readonly OptionRow[] = [
+  {
+    name: 'part',
+    kind: 'value',
+    valueName: 'PART',
+    describe: 'Only the weights (model), or only what the optimizer keeps (optim). Default: all',
+  },
+  {
+    name: 'include',
+    kind: 'values',
+    valueName: 'GLOB',
+    describe: 'Only entries whose name in the source matches; * is any text. May be repeated',
+  },
+  {
+    name: 'exclude',
+    kind: 'values',
+    valueName: 'GLOB',
+    describe: 'No entries whose name in the source matches. May be repeated',
+  },
+  {
+    name: 'optim-keys',
+    kind: 'value',
+    valueName: 'HOW',
+    describe: "fqn: name a plain optimizer's states by parameter, as a sharded training has them",
+  },
+  { name: 'unwrap', kind: 'flag', describe: 'Leave out the one key that everything stands under' },
+  {
+    name: 'clean-fqns',
+    kind: 'flag',
+    describe: 'Take module., _orig_mod., _fsdp_wrapped_module. and _checkpoint_wrapped_module. out of names',
+  },
+  { name: 'strip-prefix', kind: 'value', valueName: 'PREFIX', describe: 'Take PREFIX and its dot off names' },
+  { name: 'add-prefix', kind: 'value', valueName: 'PREFIX', describe: 'Put PREFIX and a dot before names' },
+  {
+    name: 'rename',
+    kind: 'values',
+    valueName: 'RULE',
+    describe: "Substitute in names, as in sed: 's/^layers/blocks/'. May be repeated",
+  },
+  {
+    name: 'layout',
+    kind: 'value',
+    valueName: 'HOW',
+    describe:
+      'nested dicts, or one flat dict of names. Default: flat where a key got another text, otherwise nested',
+  },
+  {
+    name: 'dtype',
+    kind: 'values',
+    valueName: 'TYPE',
+    describe:
+      "Cast floating tensors to bf16, fp16 or fp32; 'GLOB=TYPE' or 'GLOB=keep' for some. May be repeated",
+  },
+];
+
+/** @throws UsageError for a word that an option does not know. */
+export function stepsOf({ flag, value, values }: GivenArguments): StepRequest {
+  return {
+    part: oneOf(value('part'), 'part', ['model', 'optim', 'all']) ?? 'all',
+    include: values('include'),
+    exclude: values('exclude'),
+    optimKeys: oneOf(value('optim-keys'), 'optim-keys', ['fqn']),
+    unwrap: flag('unwrap'),
+    cleanFqns: flag('clean-fqns'),
+    stripPrefix: value('strip-prefix'),
+    addPrefix: value('add-prefix'),
+    rename: values('rename'),
+    layout: oneOf(value('layout'), 'layout', ['nested', 'flat']),
+    dtype: values('dtype'),
+  };
+}
+
+export function oneOf<Word extends string>(
+  given: string | undefined,
+  option: string,
+  words: readonly Word[],
+): Word | undefined {
+  if (given === undefined) return undefined;
+  const word = words.find(each => each === given);
+  if (word !== undefined) return word;
+  throw new UsageError(`--${option} has no value ${given === '' ? 'that is empty' : given}`, {
+    expected: words.join(', '),
+  });
+}

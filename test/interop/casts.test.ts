@@ -1,0 +1,3 @@
+import { suiteOfCasts } from './cast-suite.js';
+
+await suiteOfCasts(1_000_000);
