@@ -66,9 +66,7 @@ export class ScanCollector {
 
   private addMention(region: Region, mention: GlobalMention): void {
     const name = `${mention.module}.${mention.name}`;
-    const written = mention.written && `${mention.written.module}.${mention.written.name}`;
-    // Only where the protocol says so is it taken for the new name: a reader that does not map it takes the old.
-    const verdict = this.verdictOf(name, written);
+    const verdict = this.verdictOf(mention);
     const known = this.globals.get(name);
     if (known === undefined) {
       const { count, called, byteOffset } = mention;
@@ -86,10 +84,11 @@ export class ScanCollector {
     });
   }
 
-  private verdictOf(name: string, written: string | undefined): GlobalVerdict {
-    let verdict = verdictOf(name);
-    if (written !== undefined && verdictOf(written) === 'dangerous') verdict = 'dangerous';
-    return verdict === 'unknown' && this.isAllowed(name) ? 'known' : verdict;
+  /** A reader that does not map the names of Python 2 takes them as they are written: both are judged. */
+  private verdictOf({ module, name, written }: GlobalMention): GlobalVerdict {
+    if (written !== undefined && verdictOf(written.module, written.name) === 'dangerous') return 'dangerous';
+    const verdict = verdictOf(module, name);
+    return verdict === 'unknown' && this.isAllowed(`${module}.${name}`) ? 'known' : verdict;
   }
 
   /** By verdict, the worst first; then by name. */

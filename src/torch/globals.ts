@@ -59,7 +59,7 @@ export function loadsWithWeightsOnly(path: string): boolean {
 /** Modules that run commands, load code or reach the system, with all below them: no checkpoint has a use for them. */
 const DANGEROUS_MODULES: readonly string[] = [
   ...['os', 'posix', 'nt', 'sys', 'subprocess', '_posixsubprocess', 'shutil', 'pty', 'commands', 'signal'],
-  ...['socket', '_socket', 'ssl', 'socketserver', 'requests', 'httplib', 'aiohttp', 'urllib', 'urllib2'],
+  ...['socket', '_socket', 'ssl', 'socketserver', 'requests', 'httplib', 'aiohttp', 'urllib2'],
   ...[
     'urllib.request',
     'http.client',
@@ -155,18 +155,32 @@ const DANGEROUS_GLOBALS: ReadonlySet<string> = new Set([
   'pandas.core.computation.eval.eval',
 ]);
 
+const MODULES_THAT_LEAD_ON =
+  'os|sys|posix|nt|subprocess|builtins|importlib|shutil|socket|ctypes|pty|runpy|pickle';
+
 /**
- * As an attribute, on the way to another: modules that a module has imported (`torch.os.system`), and what leads from any
- * value to all of Python (`print.__class__.__base__`). Names with dots are followed since protocol 4.
+ * Attributes on the way to others: modules that a module has imported (`os.system` of `torch`), and what leads from any
+ * value to all of Python (`print.__class__.__base__` of `builtins`). Since protocol 4 names with dots are followed.
  */
-const LEADS_ASTRAY =
-  /\.(os|sys|posix|nt|subprocess|builtins|importlib|shutil|socket|ctypes|pty|runpy|pickle|__(?!newobj(_ex)?__$)\w+__)(\.|$)/;
+const LEADS_ON = new RegExp(`(^|\\.)(${MODULES_THAT_LEAD_ON}|__(?!newobj(_ex)?__$)\\w+__)(\\.|$)`);
+
+/** The same in modules that are known not to have such a submodule. */
+const KNOWN_TO_LEAD_ON = new RegExp(
+  `^(torch|numpy|builtins|collections|functools|random|json|logging|pathlib|types|copyreg)\\.(.*\\.)?(${MODULES_THAT_LEAD_ON})(\\.|$)`,
+);
+const SPECIAL_ATTRIBUTE = /\.__(?!newobj(_ex)?__$)\w+__(\.|$)/;
+
+/** Whether a name inside a module is a way out of it. */
+export function leadsAstray(name: string): boolean {
+  return LEADS_ON.test(name);
+}
 
 /** Whether unpickling this global elsewhere could run commands or code. We never run it ourselves. */
 export function isDangerousGlobal(path: string): boolean {
   return (
     DANGEROUS_GLOBALS.has(path) ||
-    LEADS_ASTRAY.test(path) ||
+    KNOWN_TO_LEAD_ON.test(path) ||
+    SPECIAL_ATTRIBUTE.test(path) ||
     DANGEROUS_MODULES.some(module => path.startsWith(`${module}.`))
   );
 }

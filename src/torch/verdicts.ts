@@ -1,4 +1,4 @@
-import { isDangerousGlobal, loadsWithWeightsOnly } from './globals.js';
+import { isDangerousGlobal, leadsAstray, loadsWithWeightsOnly } from './globals.js';
 
 /**
  * What is known of a class or function that a pickle names.
@@ -105,11 +105,12 @@ const RETURN_TYPE = /^torch\.return_types\.\w+$/;
 /** Encodings of memory formats in the indexes of DCP, as an enum member or its class. */
 const MEMORY_FORMAT = /^torch\.distributed\.[\w.]+\._?MEM_FORMAT_ENCODING(\.[A-Z_]+)?$/;
 
-/** @param path `module.name`, in Python 3 names. */
-export function verdictOf(path: string): GlobalVerdict {
+/** @param name may have dots: an attribute of an attribute. In Python 3 names. */
+export function verdictOf(module: string, name: string): GlobalVerdict {
+  const path = `${module}.${name}`;
   if (loadsWithWeightsOnly(path)) return 'weights_only';
   if (KNOWN.has(path)) return 'known';
-  if (path === 'builtins.getattr' || isDangerousGlobal(path)) return 'dangerous';
+  if (path === 'builtins.getattr' || leadsAstray(name) || isDangerousGlobal(path)) return 'dangerous';
   if (RETURN_TYPE.test(path) || KNOWN_CLASS.test(path) || MEMORY_FORMAT.test(path)) return 'known';
   // Classes of a TorchScript program: its code is in its archive, and Python has no module of that name.
   if (path.startsWith('__torch__.')) return 'known';
