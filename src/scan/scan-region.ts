@@ -47,11 +47,10 @@ export async function scanRegion(region: Region, tools: ScanTools, options: Scan
   // First: whatever else it is, a loader of pickles would take it for one.
   const isExpected = options.isPickle === true && !isPacked(head);
   const isOther = isSafetensors || options.isOpenEnded === true;
-  const pickles = scanPickles(region, collector, isExpected, isOther);
+  scanPickles(region, collector, isExpected, isOther);
   scanNpy(region, head, collector);
   if (options.isOpenEnded === true) return;
-  if (isZip(head) || (pickles === 0 && !isSafetensors && endsAsArchive(region)))
-    await scanArchives(region, tools);
+  if (isZip(head) || (!isSafetensors && endsAsArchive(region))) await scanArchives(region, tools);
   else if (isGzip(head)) await scanCompressed(region, tools, 'gzip');
   else if (startsWith(head, 0x28, 0xb5, 0x2f, 0xfd)) await scanCompressed(region, tools, 'zstd');
   else if (isZlib(head)) await scanCompressed(region, tools, 'zlib');
