@@ -11,7 +11,7 @@ export interface StoredRange extends Omit<StorageSpec, 'source'> {
   path: string;
 }
 
-export type VerifyRangesOptions = Pick<CopyOptions, 'workers' | 'signal' | 'onProgress'>;
+export type VerifyRangesOptions = Pick<CopyOptions, 'workers' | 'signal' | 'onProgress' | 'started'>;
 
 /**
  * Reads storages whole, and compares each with the CRC-32 that the source states for it: a plan whose output is nowhere.

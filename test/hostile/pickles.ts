@@ -289,7 +289,6 @@ const ROWS: readonly Row[] = [
         bytes(op.global('_codecs', 'encode'), op.text(text), op.text('rot13'), op.tuple2, op.reduce);
       return with4(callWithCommand(bytes(rot13('bf'), rot13('flfgrz'), op.stackGlobal)));
     },
-    false,
   ],
   [
     'a resolver of names',
@@ -360,7 +359,12 @@ const ROWS: readonly Row[] = [
   ['a byte that is no opcode, behind the call', 'os.system', () => bytes(op.proto(2), SYSTEM_CALL, 0xff)],
   ['no STOP behind the call', 'broken_pickle', () => bytes(op.proto(2), SYSTEM_CALL)],
   ['a value of another kind, behind the call', 'os.system', () => with2(SYSTEM_CALL, op.none, op.append)],
-  ['values in front that Python refuses', 'os.system', () => with2(op.none, op.none, op.append, SYSTEM_CALL)],
+  [
+    'values in front that Python refuses',
+    'os.system',
+    () => with2(op.none, op.none, op.append, SYSTEM_CALL),
+    false,
+  ],
   [
     'a slot that was never filled, in front',
     'os.system',

@@ -1,3 +1,4 @@
+import { startCopyThreads } from '../../copy/copy.js';
 import { METADATA_NAME, stateOfDirectory } from '../../dcp/directory.js';
 import { FileError, UsageError } from '../../errors.js';
 import { listDirectory, pathKind } from '../../io/listing.js';
@@ -81,14 +82,22 @@ export async function verify(path: string, options: VerifyOptions = {}): Promise
   const findings = new Findings();
   const account = new ByteAccount(options.onRange);
   const engine = engineOptions(options);
+  const byteLength = byteLengthOf(target);
+  // They begin while the index is read.
+  const started = options.crc === true ? startCopyThreads(byteLength, engine) : undefined;
   const checksums = new ChecksumCheck(
     findings,
     account,
-    options.crc === true ? engine : undefined,
-    byteLengthOf(target),
+    options.crc === true ? { ...engine, started } : undefined,
+    byteLength,
   );
   const context: CheckContext = { findings, account, checksums, signal };
-  const checked = await checkByFormat(target, context);
+  let checked: CheckedCheckpoint;
+  try {
+    checked = await checkByFormat(target, context);
+  } finally {
+    await started?.close();
+  }
   try {
     const { checkpoint, isResolved } = checked;
     let replicas: VerifyReport['replicas'] = null;
