@@ -22,7 +22,7 @@ export interface GlobalMention {
 
 /** Something that no pickler of data writes. */
 export interface PickleOddity {
-  kind: 'computed_global' | 'computed_attribute' | 'extension' | 'alters_global';
+  kind: 'computed_global' | 'computed_attribute' | 'extension' | 'alters_global' | 'split_frame';
   /** What it is about: a global, a code. */
   detail: string;
   byteOffset: number;
@@ -52,7 +52,19 @@ const MAX_ODDITIES = 1000;
  * On the stack are kept texts, globals and small tuples: names may be put together with the memo.
  */
 export function tracePickle(source: PickleBytes, start = 0): PickleTrace {
-  return new Tracer(new OpcodeReader(source, start)).run();
+  const reader = new OpcodeReader(source, start);
+  const flat = new Tracer(reader).run();
+  if (!reader.crossesFrame) return flat;
+  const framed = new Tracer(new OpcodeReader(source, start, 'framed')).run();
+  const isNew = ({ module, name }: GlobalMention): boolean =>
+    !flat.mentions.some(one => one.module === module && one.name === name);
+  const detail = 'a frame ends inside an opcode, and unpicklers differ in what comes next';
+  return {
+    ...flat,
+    mentions: [...flat.mentions, ...framed.mentions.filter(isNew)],
+    oddities: [{ kind: 'split_frame', detail, byteOffset: start }, ...flat.oddities, ...framed.oddities],
+    acts: flat.acts || framed.acts,
+  };
 }
 
 class Tracer {
@@ -113,8 +125,10 @@ class Tracer {
         }
         return undefined;
       }
-      case 'FRAME':
-        return reader.skip(8) ? undefined : cutShort(opcode.name);
+      case 'FRAME': {
+        const length = reader.length(8);
+        return length !== undefined && reader.enterFrame(length) ? undefined : cutShort(opcode.name);
+      }
     }
     switch (opcode.argument) {
       case 'none':
@@ -135,12 +149,12 @@ class Tracer {
         );
         if (length === undefined) break;
         const text = isText(opcode.name) && length <= MAX_TEXT_BYTE_LENGTH ? reader.take(length) : undefined;
-        if (text === undefined && !reader.skip(length)) break;
+        if (text === undefined && !reader.skip(length, /BYTE/.test(opcode.name))) break;
         stack.push(text && { text: textOf(text) });
         return undefined;
       }
       case 'float64':
-        if (!reader.skip(8)) break;
+        if (!reader.skip(8, false)) break;
         stack.push(undefined);
         return undefined;
       default: {

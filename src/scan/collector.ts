@@ -110,6 +110,7 @@ const ODDITIES = {
   computed_attribute: (detail: string): string => `An attribute is looked up: ${detail}`,
   extension: (detail: string): string =>
     `A global is named by a number (extension ${detail}), which means what the loading program has registered`,
+  split_frame: (detail: string): string => `The pickle can be read in two ways: ${detail}`,
   alters_global: (detail: string): string => `${detail} itself gets new attributes, for all who use it`,
 };
 

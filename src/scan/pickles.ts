@@ -1,4 +1,4 @@
-import { type PickleTrace, tracePickle } from '../pickle/trace.js';
+import { type GlobalMention, type PickleTrace, tracePickle } from '../pickle/trace.js';
 import { isLegacyTorch } from '../torch/magic.js';
 import type { ScanCollector } from './collector.js';
 import { pickleBytesOf, type Region, readNow } from './region.js';
@@ -54,5 +54,10 @@ function looksLikePickle({ mentions, oddities, end, acts }: PickleTrace, isDecla
   if (mentions.length === 0) return oddities.length > 0 && end !== undefined;
   // What cannot be imported ends the unpickler there: if it is the first, this is some text.
   const [first] = mentions;
-  return (end !== undefined || acts) && /^[\p{L}\p{N}_.]+$/u.test(first!.module);
+  return (end !== undefined || acts) && couldBeImported(first!);
+}
+
+function couldBeImported({ module, name }: GlobalMention): boolean {
+  const isName = (text: string): boolean => /^[\p{L}\p{N}_.]+$/u.test(text);
+  return isName(module) && isName(name);
 }

@@ -9,6 +9,7 @@ export const SCAN_RULES = [
   'computed_attribute',
   'extension',
   'alters_global',
+  'split_frame',
   'broken_pickle',
   'archive',
   'program',

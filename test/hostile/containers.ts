@@ -1,6 +1,6 @@
 /** Tricks with the containers around a pickle: what torch still loads, and scanners did not read. */
 import { deflateSync, gzipSync } from 'node:zlib';
-import { bytes, HARMLESS, MALICIOUS, op, tar, torchZip, type ZipEntry, zip } from './assembler.js';
+import { bytes, COMMAND, HARMLESS, MALICIOUS, op, tar, torchZip, type ZipEntry, zip } from './assembler.js';
 import type { HostileFile } from './pickles.js';
 
 const VERSION: ZipEntry = { name: 'archive/version', data: bytes('3\n') };
@@ -14,6 +14,14 @@ type Row = Omit<HostileFile, 'file' | 'loader' | 'executes' | 'verdict'> &
 const ROWS: readonly Row[] = [
   { name: 'the plain archive', make: () => torchZip(MALICIOUS), finds: 'os.system' },
   { name: 'DATA.PKL', make: () => torchZip(MALICIOUS, { name: 'archive/DATA.PKL' }), finds: 'os.system' },
+  {
+    name: 'a frame whose end hides the start of a name: torch reads os, flat readers xyos',
+    make: () =>
+      torchZip(
+        bytes(op.proto(4), op.frame(3), 'cxyos\nsystem\n', op.text(COMMAND), op.tuple1, op.reduce, op.stop),
+      ),
+    finds: 'os.system',
+  },
   { name: 'deflated', make: () => torchZip(MALICIOUS, { deflate: true }), finds: 'os.system' },
   {
     name: 'a wrong CRC-32 in both headers',
