@@ -126,6 +126,11 @@ export function newMemory(byteLength: number, { isShared = false } = {}): Uint8A
   }
 }
 
+/** Bytes as a person compares them with a dump: `50 4b 03 04`. */
+export function hexOf(bytes: Uint8Array): string {
+  return Array.from(bytes, byte => byte.toString(16).padStart(2, '0')).join(' ');
+}
+
 export function readUint16LE(bytes: Uint8Array, byteOffset: number): number {
   return bytes[byteOffset]! | (bytes[byteOffset + 1]! << 8);
 }

@@ -1,5 +1,5 @@
 /**
- * torch-dcp as a library: PyTorch Distributed Checkpoints and torch.save files as data, without Python.
+ * torch-dcp as a library: PyTorch Distributed Checkpoints, torch.save files and safetensors as data, without Python.
  *
  * Nothing here prints, exits or installs signal handlers; long work takes an `AbortSignal` and `onProgress`; what
  * is thrown is a {@link DcpError}.
@@ -89,6 +89,7 @@ export type {
   OneSidedDifference,
   ValuesDifference,
 } from './ops/diff-report.js';
+export type { EntryOrder } from './ops/entry-order.js';
 export {
   type ExtractedArray,
   type ExtractFormat,
@@ -99,6 +100,7 @@ export {
   extractToStream,
   type PartOptions,
 } from './ops/extract.js';
+export { type HtmlReport, type HtmlReportOptions, writeHtmlReport } from './ops/html-report.js';
 export {
   type Completeness,
   type InspectedChunk,
@@ -119,8 +121,16 @@ export { type LoadResult, type LoadStateDictOptions, loadStateDict } from './ops
 export type { ReadOptions } from './ops/load/read-tensors.js';
 export type { Loss, LossKind } from './ops/losses.js';
 export type { MapOptions } from './ops/mapping.js';
+export type { ObjectDetail } from './ops/object-text.js';
 export { openCheckpoint } from './ops/open.js';
-export type { Part } from './ops/parts.js';
+export type { EntryPart, Part } from './ops/parts.js';
+export {
+  type InspectedPickle,
+  inspectPickle,
+  type PickleGlobal,
+  readPicklesOf,
+  type StoredPickle,
+} from './ops/pickles.js';
 export type { BytePhase, Progress } from './ops/progress.js';
 export type { LayoutReport, RankBox, RankTotal } from './ops/rank-boxes.js';
 export type { DroppedTie, TiePolicy } from './ops/safetensors-save.js';
@@ -138,6 +148,7 @@ export type { SaveState } from './ops/save-state.js';
 export { type ScanOptions, scan } from './ops/scan.js';
 export type { SelectionOptions } from './ops/selection.js';
 export type { MeshLayout, ReshardOptions } from './ops/sharding.js';
+export type { FileShare, PartShare, RankShare } from './ops/shares.js';
 export type { StateDict } from './ops/state-dict/leaves.js';
 export type { Stateful } from './ops/state-dict/stateful.js';
 export {
@@ -151,7 +162,6 @@ export {
 export {
   checkpointStats,
   type DTypeStats,
-  problemCount,
   type StatsEntry,
   type StatsOptions,
   type StatsProblem,
@@ -159,6 +169,7 @@ export {
   type StatsReport,
 } from './ops/stats.js';
 export { type StatsOrder, sortStats } from './ops/stats-order.js';
+export { problemCount } from './ops/stats-problems.js';
 export type { StepOptions } from './ops/steps.js';
 export type { TreeNote } from './ops/tree-notes.js';
 export type {
@@ -172,6 +183,7 @@ export { type VerifyOptions, type VerifyReport, verify } from './ops/verify/veri
 export { type WaitOptions, waitForCheckpoint } from './ops/wait.js';
 export type { Warning, WarningKind } from './ops/warnings.js';
 export { PyDict } from './pickle/dict.js';
+export { type DisassembleOptions, type Disassembly, disassemble } from './pickle/disassemble.js';
 export * from './pickle/values.js';
 export {
   type GlobalVerdict,

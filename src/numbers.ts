@@ -92,7 +92,7 @@ export function isSubnormal(layout: FloatLayout, bits: number): boolean {
 }
 
 /** The value of a number of up to 16 bits. Exact: every format up to 32 bits fits a float64. */
-export function decodeNumber({ kind, bitWidth, layout }: NumberFormat, bits: number): number {
+function decodeNumber({ kind, bitWidth, layout }: NumberFormat, bits: number): number {
   if (kind === 'bool') return bits === 0 ? 0 : 1;
   if (kind === 'signed') return (bits << (32 - bitWidth)) >> (32 - bitWidth);
   return layout === undefined ? bits : decodeFloat(layout, bits);

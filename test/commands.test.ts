@@ -54,7 +54,7 @@ suite('commands.md: options', ({ each }) => {
         match => match[1]!,
       );
       const documented = column(sectionOf(commands, heading), 'Option').map(cell => codesOf(cell).join(', '));
-      ok(printed.length > 1);
+      ok(printed.includes('-h, --help'));
       equal(documented.sort(), printed.sort());
     },
   );
@@ -108,7 +108,7 @@ suite('commands.md: JSON fields', ({ each }) => {
       '### convert',
       [
         `convert dcp_to_torch ${F}/strides_dcp out.pth`,
-        `convert dcp_to_torch ${F}/torn_overwrite out.pth`,
+        `convert dcp_to_torch ${F}/torn_overwrite out.pth --resume`,
         `convert dcp_to_torch ${F}/tied_dcp out.pth --check`,
         `convert dcp_to_torch ${F}/vanished_class_dcp out.pth`,
       ],
@@ -118,6 +118,10 @@ suite('commands.md: JSON fields', ({ each }) => {
       [
         `inspect ${F}/fsdp2_adam --keys *net2.bias --keys *.lr --chunks`,
         `inspect ${F}/torn_overwrite`,
+        `inspect ${F}/fsdp2_adam app.model.net1.weight --slice 5`,
+        `inspect ${F}/fsdp2_adam app.optim.param_groups.0.lr`,
+        `inspect ${F}/tied_dcp --html report.html`,
+        `inspect ${F}/calls_os_system.pth --pickle`,
         `inspect ${F}/fsdp2_adam --keys *net2.bias --mesh 2 --placements Shard(0)`,
         `inspect ${F}/vanished_class_dcp`,
       ],

@@ -2,7 +2,7 @@ import type { CopyPlanBuilder, PieceDimension } from '../copy/plan.js';
 import { type ElementTransform, IDENTITY } from '../copy/transform.js';
 import type { DTypeInfo } from '../dtype.js';
 import { FormatError, UnsupportedError, withContext } from '../errors.js';
-import { type Box, contiguousStride, strideSpan } from './box.js';
+import { type Box, contiguousStride, strideSpan, wholeBox } from './box.js';
 import { BoxIndex } from './box-index.js';
 import type { Checkpoint, TensorEntry } from './checkpoint.js';
 import { UNRESOLVED, VIEW_CONJUGATE, VIEW_NEGATIVE } from './chunks.js';
@@ -37,7 +37,7 @@ export class TensorGatherer {
    * @throws CorruptDataError, FormatError with the FQN, where the chunks do not tile the tensor.
    */
   addTensor(entry: TensorEntry, recordStride: readonly number[] = contiguousStride(entry.shape)): void {
-    this.addBox(entry, { offsets: entry.shape.map(() => 0), sizes: entry.shape }, recordStride);
+    this.addBox(entry, wholeBox(entry.shape), recordStride);
   }
 
   /**
@@ -184,6 +184,19 @@ export class TensorGatherer {
     });
     page[storage % PAGE] = index;
     return index;
+  }
+}
+
+/** The gatherers of one plan, one for each place that tensors come from. */
+export class Gatherers {
+  private readonly known = new Map<TensorSource, TensorGatherer>();
+
+  constructor(private readonly plan: CopyPlanBuilder) {}
+
+  of(source: TensorSource): TensorGatherer {
+    let gatherer = this.known.get(source);
+    if (gatherer === undefined) this.known.set(source, (gatherer = new TensorGatherer(source, this.plan)));
+    return gatherer;
   }
 }
 

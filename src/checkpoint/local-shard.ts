@@ -1,7 +1,8 @@
 import { LimitError, UsageError } from '../errors.js';
-import { type Box, elementCountOf } from './box.js';
+import { type Box, contiguousStride, elementCountOf, wholeBox } from './box.js';
 import type { DeviceMesh } from './mesh.js';
 import { type Placement, placementText } from './placements.js';
+import { type Selection, selectionOfBox } from './slice.js';
 
 /** How tensors are spread over ranks, and which rank is meant: a DTensor's device mesh and placements. */
 export interface Sharding {
@@ -73,7 +74,7 @@ export function localShardOf(shape: readonly number[], sharding: Sharding): Loca
 
 /** The tensor as one process holds it: all of it. */
 export function wholeTensor(shape: readonly number[]): LocalShard {
-  const box = { offsets: shape.map(() => 0), sizes: shape };
+  const box = wholeBox(shape);
   const boxes = elementCountOf(shape) === 0 ? [] : [{ box, localOffsets: box.offsets }];
   return { shape, offsets: box.offsets, boxes };
 }
@@ -167,4 +168,13 @@ function tooManyBoxes(): LimitError {
   return new LimitError('The placements take the tensor apart into too many boxes', {
     expected: `${MAX_BOXES} on a rank at most`,
   });
+}
+
+/** What of the tensor a shard holds, box by box, and where each begins in the local tensor, in elements. */
+export function selectionsOf({ shape, boxes }: LocalShard): { selection: Selection; recordOffset: number }[] {
+  const stride = contiguousStride(shape);
+  return boxes.map(({ box, localOffsets }) => ({
+    selection: selectionOfBox(box),
+    recordOffset: localOffsets.reduce((sum, offset, d) => sum + offset * stride[d]!, 0),
+  }));
 }

@@ -21,7 +21,6 @@ export type PathChange = (path: readonly PathStep[]) => readonly PathStep[];
  * parted at its dots.
  */
 export type Layout = 'nested' | 'flat';
-export const LAYOUTS: readonly Layout[] = ['nested', 'flat'];
 
 export interface RenameOptions {
   /** Default: `flat` where a key got another text, `nested` where whole steps were left out at most. */

@@ -88,13 +88,15 @@ function requireOptionsOf(command: Command, options: ReadonlyMap<string, unknown
 function requirePositionals(command: Command, words: readonly string[]): void {
   const { positionals } = command;
   const hint = `Usage: ${usageOf(command)}`;
-  const required = positionals.filter(({ kind }) => kind !== 'optional');
+  const required = positionals.filter(({ kind }) => kind !== 'optional' && kind !== 'any');
   const missing = required[words.length];
   if (missing !== undefined) throw new UsageError(`<${missing.name}> is missing`, { hint });
-  const takesAny = positionals.at(-1)?.kind === 'many';
+  const last = positionals.at(-1)?.kind;
+  const takesAny = last === 'many' || last === 'any';
   const extra = takesAny ? undefined : words[positionals.length];
   if (extra !== undefined) throw new UsageError(`The argument ${extra} is one too many`, { hint });
-  const empty = words.indexOf('');
+  // Words of a command line that is being typed may be empty.
+  const empty = words.slice(0, last === 'any' ? positionals.length - 1 : undefined).indexOf('');
   if (empty === -1) return;
   const names = words.length < positionals.length ? required : positionals;
   throw new UsageError(`<${(names[empty] ?? names.at(-1)!).name}> is empty`, { hint });

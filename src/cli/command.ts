@@ -26,8 +26,12 @@ export interface Command {
 
 export interface Positional {
   readonly name: string;
-  /** `one` unless told otherwise; `many` is one or more, and comes last. */
-  readonly kind?: 'one' | 'optional' | 'many';
+  /** `one` unless told otherwise; `many` is one or more, `any` none or more, and both come last. */
+  readonly kind?: 'one' | 'optional' | 'many' | 'any';
+  /** The words that it can be. */
+  readonly choices?: readonly string[];
+  /** What a shell completes: a path unless told otherwise. */
+  readonly completes?: 'fqn';
 }
 
 export interface OptionRow {
@@ -37,6 +41,10 @@ export interface OptionRow {
   readonly short?: string;
   /** How the help calls the value. */
   readonly valueName?: string;
+  /** The words that the value can be, or some of them. */
+  readonly choices?: readonly string[];
+  /** What a shell completes besides. */
+  readonly completes?: 'path' | 'fqn';
   readonly describe: string;
 }
 
@@ -63,7 +71,13 @@ export interface GivenArguments {
 /** `dcp convert <mode> <src> <dst>`. */
 export function usageOf({ name, positionals }: Command): string {
   const words = positionals.map(({ name: word, kind }) =>
-    kind === 'optional' ? `[${word}]` : kind === 'many' ? `<${word}>...` : `<${word}>`,
+    kind === 'optional'
+      ? `[${word}]`
+      : kind === 'many'
+        ? `<${word}>...`
+        : kind === 'any'
+          ? `[${word}...]`
+          : `<${word}>`,
   );
   return ['dcp', name, ...words].join(' ');
 }

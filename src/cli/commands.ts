@@ -1,7 +1,9 @@
 import type { Command, OptionRow } from './command.js';
+import { completionCommand } from './commands/completion.js';
 import { convertCommand } from './commands/convert.js';
 import { devicesCommand } from './commands/devices.js';
 import { diffCommand } from './commands/diff.js';
+import { exploreCommand } from './commands/explore.js';
 import { extractCommand } from './commands/extract.js';
 import { inspectCommand } from './commands/inspect.js';
 import { scanCommand } from './commands/scan.js';
@@ -12,12 +14,14 @@ import { verifyCommand } from './commands/verify.js';
 export const COMMANDS: readonly Command[] = [
   convertCommand,
   inspectCommand,
+  exploreCommand,
   statsCommand,
   diffCommand,
   verifyCommand,
   scanCommand,
   extractCommand,
   devicesCommand,
+  completionCommand,
 ];
 
 export const COMMAND_NAMES: readonly string[] = COMMANDS.map(({ name }) => name);

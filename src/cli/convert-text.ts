@@ -40,6 +40,9 @@ export function convertText(
     }
   } else {
     rows.push([result.status === 'converted' ? 'written' : 'compared', outputText(result)]);
+    if (result.resumedByteLength !== undefined && result.resumedByteLength > 0) {
+      rows.push(['resumed', `${formatExactBytes(result.resumedByteLength)} were there, proved by checksums`]);
+    }
     if (result.checked !== undefined) rows.push(['checked', checkedText(result.checked)]);
     rows.push(['time', timeText(result, seconds)], ['checksums', checksumText(crc ? result.crc : undefined)]);
   }

@@ -16,8 +16,8 @@ export async function runConvert(request: ConvertRequest, output: Output, screen
   const startedAt = performance.now();
   const toStdout = request.destination === STDOUT;
   const sink = toStdout ? (bytes: Uint8Array) => output.bytes(bytes) : undefined;
-  const { quiet, json } = request;
-  const options = { quiet, json, hint: 'The destination is what it was before.' };
+  const { progress, quiet, json } = request;
+  const options = { progress, quiet, json, hint: 'The destination is what it was before.' };
   const result = await runLong(options, screens, hooks => convert(request, hooks, sink));
   if (typeof result === 'number') return result;
   const seconds = (performance.now() - startedAt) / 1000;
@@ -44,7 +44,8 @@ async function convert(
   sink: ByteSink | undefined,
 ): Promise<ConvertResult> {
   const operations = await import('../ops/convert.js');
-  const { from, to, source, destination, force, skipExisting, dryRun, strict, allowUnsafeGlobals } = request;
+  const { from, to, source, destination, force, resume, skipExisting, dryRun, strict, allowUnsafeGlobals } =
+    request;
   const { salvage, waitMs, restoreIntKeys, maxShardByteLength, ties, copyAssets, check, device, crc, sync } =
     request;
   const { map, workers, readsInFlight } = request;
@@ -54,6 +55,7 @@ async function convert(
     ...(from === undefined ? {} : { from }),
     ...(to === undefined ? {} : { to }),
     force,
+    resume,
     skipExisting,
     dryRun,
     strict,

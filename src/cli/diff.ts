@@ -10,8 +10,8 @@ import type { Screens } from './terminal.js';
 /** Runs `dcp diff` and returns the exit code. @throws as the operation does, if no signal ended it. */
 export async function runDiff(request: DiffRequest, output: Output, screens: Screens): Promise<number> {
   const startedAt = performance.now();
-  const { a, b, keys, rename, atol, rtol, strict, device, workers, quiet, json } = request;
-  const report = await runLong({ quiet, json }, screens, async hooks => {
+  const { a, b, keys, rename, atol, rtol, strict, device, workers, progress, quiet, json } = request;
+  const report = await runLong({ progress, quiet, json }, screens, async hooks => {
     const { diffCheckpoints } = await import('../ops/diff.js');
     return diffCheckpoints(a, b, {
       rename,

@@ -1,5 +1,5 @@
 import type { ExtractOptions, ExtractResult } from '../index.js';
-import { printableLines } from '../tui/printable.js';
+import { printable, printableLines } from '../tui/printable.js';
 import type { ExtractRequest } from './commands/extract.js';
 import { EXIT_DONE } from './exit-codes.js';
 import { extractText as describeExtract } from './extract-text.js';
@@ -13,11 +13,11 @@ import type { Screens } from './terminal.js';
 /** Runs `dcp extract` and returns the exit code. @throws as the operation does, if no signal ended it. */
 export async function runExtract(request: ExtractRequest, output: Output, screens: Screens): Promise<number> {
   const startedAt = performance.now();
-  const { format, json } = request;
+  const { format, progress, json } = request;
   const hint =
     format === 'text' || request.output === STDOUT ? undefined : 'The destination is what it was before.';
   // Progress would run into the text on a terminal.
-  const options = { json, quiet: format === 'text', ...(hint === undefined ? {} : { hint }) };
+  const options = { progress, json, quiet: format === 'text', ...(hint === undefined ? {} : { hint }) };
   const result = await runLong(options, screens, hooks => extract(request, output, hooks)).catch(error => {
     // Who reads text may stop when he has seen enough.
     if (format === 'text' && error instanceof ClosedPipe) return EXIT_DONE;
@@ -26,6 +26,9 @@ export async function runExtract(request: ExtractRequest, output: Output, screen
   if (typeof result === 'number') return result;
   if ('isText' in result) return EXIT_DONE;
   const seconds = (performance.now() - startedAt) / 1000;
+  for (const path of result.leftBehind) {
+    await output.notice(`dcp: warning: this temporary could not be removed: ${printable(path)}\n`);
+  }
   if (json) {
     const elapsedSeconds = Math.round(seconds * 1000) / 1000;
     await output.result(successDocument('extract', { ...result, elapsedSeconds }));
@@ -55,7 +58,10 @@ async function extract(
     signal,
   };
   if (format === 'text') {
-    await extractText(path, fqns, text => output.bytes(Buffer.from(printableLines(text))), part);
+    await extractText(path, fqns, text => output.bytes(Buffer.from(printableLines(text))), {
+      ...part,
+      onProgress: progress => onProgress({ phase: 'copy', ...progress }),
+    });
     return { isText: true };
   }
   const options: ExtractOptions = {

@@ -3,7 +3,7 @@ import { printableJson } from '../tui/printable.js';
 import { internalMessage } from './error-text.js';
 
 /** Raised when a field changes its meaning or goes away; new fields do not raise it. */
-export const JSON_SCHEMA = 1;
+const JSON_SCHEMA = 1;
 
 /** The one document that `--json` prints on success. */
 export function successDocument(command: string, report: object): string {

@@ -1,7 +1,8 @@
 import { InterruptedError } from '../errors.js';
 import type { Progress } from '../ops/progress.js';
 import { listenForEnding } from './interruption.js';
-import { openProgress } from './progress.js';
+import { openProgress, type ProgressKind } from './progress.js';
+import type { ProgressChoice } from './shared-options.js';
 import type { Screens, Terminal } from './terminal.js';
 
 /** What an operation that takes long is given. */
@@ -11,9 +12,11 @@ export interface LongRunHooks {
 }
 
 export interface LongRunOptions {
-  /** No progress. */
+  /** What was asked for; undefined: what suits stderr and the other options. */
+  progress: ProgressChoice | undefined;
+  /** No progress that was not asked for. */
   quiet?: boolean;
-  /** No drawing: progress in lines. */
+  /** No drawing that was not asked for: progress in lines. */
   json: boolean;
   /** What to know after an interruption. */
   hint?: string;
@@ -25,11 +28,11 @@ export interface LongRunOptions {
  * @throws as the operation does; {@link EndedBySignal} where a signal interrupted it.
  */
 export async function runLong<Result extends object>(
-  { quiet = false, json, hint }: LongRunOptions,
+  { progress: choice, quiet = false, json, hint }: LongRunOptions,
   { stderr }: Screens,
   work: (hooks: LongRunHooks) => Promise<Result>,
 ): Promise<Result | number> {
-  const progress = openProgress(progressKind(quiet, json, stderr), process.stderr, stderr);
+  const progress = openProgress(progressKind(choice, quiet, json, stderr), process.stderr, stderr);
   const ending = listenForEnding(process, () => progress.onInterrupt());
   try {
     return await Promise.race([
@@ -53,11 +56,28 @@ export class EndedBySignal extends InterruptedError {
     cause: InterruptedError,
     hint?: string,
   ) {
-    super('Interrupted', { ...(hint === undefined ? {} : { hint }), cause });
+    // What the operation says of its state is more exact.
+    const own = cause.hint ?? hint;
+    super('Interrupted', { ...(own === undefined ? {} : { hint: own }), cause });
   }
 }
 
-function progressKind(quiet: boolean, json: boolean, stderr: Terminal): 'none' | 'lines' | 'screen' {
-  if (quiet) return 'none';
-  return stderr.animates && !json ? 'screen' : 'lines';
+export function progressKind(
+  choice: ProgressChoice | undefined,
+  quiet: boolean,
+  json: boolean,
+  stderr: Terminal,
+): ProgressKind {
+  switch (choice) {
+    case 'json':
+      return 'events';
+    case 'lines':
+    case 'none':
+      return choice;
+    case 'auto':
+      return stderr.animates ? 'screen' : 'lines';
+    case undefined:
+      if (quiet) return 'none';
+      return stderr.animates && !json ? 'screen' : 'lines';
+  }
 }

@@ -7,6 +7,8 @@ export const MAP_OPTIONS: readonly OptionRow[] = [
     name: 'map',
     kind: 'value',
     valueName: 'FILE',
+    choices: ['torchtitan-llama3', 'megatron-gpt', 'megatron-gpt-stacked'],
+    completes: 'path',
     describe:
       'Rename and rearrange tensors by a map of keys: a JSON file, or torchtitan-llama3, megatron-gpt',
   },
@@ -19,6 +21,7 @@ export const MAP_OPTIONS: readonly OptionRow[] = [
     name: 'map-config',
     kind: 'value',
     valueName: 'FILE',
+    completes: 'path',
     describe: "The model's config.json for the map. Default: the one in <src>, or in --copy-assets",
   },
   {

@@ -1,6 +1,12 @@
 import type { Progress } from '../ops/progress.js';
+import { progressEvent } from '../tui/progress-event.js';
 import type { ProgressScreen } from '../tui/progress-screen.js';
-import { initialProgress, type ProgressAction, progressReducer } from '../tui/progress-state.js';
+import {
+  initialProgress,
+  type ProgressAction,
+  type ProgressState,
+  progressReducer,
+} from '../tui/progress-state.js';
 import { phaseText, progressLine } from '../tui/progress-text.js';
 import type { Terminal } from './terminal.js';
 
@@ -19,17 +25,27 @@ export interface ProgressTiming {
   screenAfter: number;
   screenInterval: number;
   lineInterval: number;
+  eventInterval: number;
 }
 
-const TIMING: ProgressTiming = { screenAfter: 400, screenInterval: 100, lineInterval: 5000 };
+const TIMING: ProgressTiming = {
+  screenAfter: 400,
+  screenInterval: 100,
+  lineInterval: 5000,
+  eventInterval: 500,
+};
+
+/** `events` are lines of JSON. */
+export type ProgressKind = 'none' | 'lines' | 'screen' | 'events';
 
 export function openProgress(
-  kind: 'none' | 'lines' | 'screen',
+  kind: ProgressKind,
   stderr: NodeJS.WriteStream,
   terminal: Terminal,
   timing: ProgressTiming = TIMING,
 ): ProgressReporter {
   if (kind === 'none') return { onProgress: () => {}, onInterrupt: () => {}, close: () => {} };
+  if (kind === 'events') return openEvents(stderr, timing);
   const now = (): number => performance.now();
   let state = initialProgress(now());
   let isClosed = false;
@@ -79,6 +95,47 @@ export function openProgress(
       isClosed = true;
       for (const timer of timers) clearInterval(timer);
       screen?.close();
+    },
+  };
+}
+
+/**
+ * An event at the beginning of each phase, at its end where it counts bytes, and at most one an interval between: an
+ * operation that is over soon tells of itself too.
+ */
+function openEvents(stderr: NodeJS.WriteStream, timing: ProgressTiming): ProgressReporter {
+  const now = (): number => performance.now();
+  let state = initialProgress(now());
+  let told: ProgressState | undefined;
+  const tell = (): void => {
+    told = state;
+    stderr.write(`${JSON.stringify(progressEvent(state))}\n`);
+  };
+  const tellRest = (): void => {
+    if (told?.phase !== state.phase || told.byteCount !== state.byteCount) tell();
+  };
+  const dispatch = (action: ProgressAction): void => {
+    state = progressReducer(state, action);
+  };
+  tell();
+  const timer = setInterval(() => {
+    dispatch({ type: 'tick', at: now() });
+    tell();
+  }, timing.eventInterval).unref();
+  return {
+    onProgress: progress => {
+      const isNext = progress.phase !== state.phase;
+      if (isNext) tellRest();
+      dispatch({ type: 'progress', progress, at: now() });
+      if (isNext) tell();
+    },
+    onInterrupt: () => {
+      dispatch({ type: 'interrupt', at: now() });
+      tell();
+    },
+    close: () => {
+      clearInterval(timer);
+      tellRest();
     },
   };
 }

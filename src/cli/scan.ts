@@ -10,8 +10,8 @@ import type { Screens } from './terminal.js';
 /** Runs `dcp scan` and returns the exit code. @throws as the operation does, if no signal ended it. */
 export async function runScan(request: ScanRequest, output: Output, screens: Screens): Promise<number> {
   const startedAt = performance.now();
-  const { path, allow, quiet, json } = request;
-  const report = await runLong({ quiet, json }, screens, async hooks => {
+  const { path, allow, progress, quiet, json } = request;
+  const report = await runLong({ progress, quiet, json }, screens, async hooks => {
     const { scan } = await import('../ops/scan.js');
     return scan(path, { allow, ...hooks });
   });

@@ -16,6 +16,7 @@ export const KEYS_OPTION: OptionRow = {
   name: 'keys',
   kind: 'values',
   valueName: 'GLOB',
+  completes: 'fqn',
   describe: 'List only entries whose name matches: * is any text, ? one character. May be repeated',
 };
 
@@ -25,6 +26,23 @@ export const WORKERS_OPTION: OptionRow = {
   valueName: 'N',
   describe: 'Threads that copy; 0 copies on the main thread. Default: what suits size and machine',
 };
+
+export const PROGRESS_OPTION: OptionRow = {
+  name: 'progress',
+  kind: 'value',
+  valueName: 'HOW',
+  describe:
+    'What stderr tells while it runs: auto (drawn in place on a terminal, else a line every 5 s), lines, json (an event a line) or none',
+};
+
+export const PROGRESS_CHOICES = ['auto', 'lines', 'json', 'none'] as const;
+export type ProgressChoice = (typeof PROGRESS_CHOICES)[number];
+
+/** @throws UsageError where the value is none of them. */
+export function progressOf(given: GivenArguments): ProgressChoice | undefined {
+  const word = given.value('progress');
+  return word === undefined ? undefined : choiceOf('progress', word, PROGRESS_CHOICES);
+}
 
 export const READS_IN_FLIGHT_OPTION: OptionRow = {
   name: 'reads-in-flight',
@@ -44,14 +62,15 @@ export function readsInFlightOf(given: GivenArguments): number | undefined {
   });
 }
 
+const DEVICES: readonly DeviceChoice[] = ['auto', 'cpu', 'tensorflow', 'webgpu'];
+
 export const DEVICE_OPTION: OptionRow = {
   name: 'device',
   kind: 'value',
   valueName: 'DEVICE',
+  choices: DEVICES,
   describe: 'auto, cpu, tensorflow or webgpu. Default: auto, which takes a GPU if there is one, else the CPU',
 };
-
-const DEVICES: readonly DeviceChoice[] = ['auto', 'cpu', 'tensorflow', 'webgpu'];
 
 /** For commands whose work is reading: a GPU would have to wait for it. */
 export const DEVICE_OF_COMPARISON_OPTION: OptionRow = {
@@ -63,6 +82,16 @@ export const DEVICE_OF_COMPARISON_OPTION: OptionRow = {
 /** @throws UsageError where the value names no device. */
 export function deviceOf(given: GivenArguments, otherwise: DeviceChoice = 'auto'): DeviceChoice {
   return choiceOf('device', given.value('device') ?? otherwise, DEVICES);
+}
+
+/** The value of an option, if it is given. @throws UsageError as {@link choiceOf}. */
+export function choiceIn<Word extends string>(
+  given: GivenArguments,
+  option: string,
+  known: readonly Word[],
+): Word | undefined {
+  const word = given.value(option);
+  return word === undefined ? undefined : choiceOf(option, word, known);
 }
 
 /** @throws UsageError where a word is none of those that the option knows. */

@@ -1,5 +1,6 @@
 import type { NumberStats } from '../index.js';
-import { problemCount, type StatsEntry, type StatsProblem, type StatsReport } from '../ops/stats.js';
+import type { StatsEntry, StatsProblem, StatsReport } from '../ops/stats.js';
+import { problemCount } from '../ops/stats-problems.js';
 import { printableDeep } from '../tui/printable.js';
 import { shortenMiddle } from '../tui/text-width.js';
 import { formatCount, formatDuration, formatExactBytes, formatNumber, formatRate } from '../tui/units.js';
@@ -127,7 +128,7 @@ function summaryRows(report: StatsReport, seconds: number): [string, string][] {
     ],
     ...(dtypes.length > 1 ? dtypes.map((row): [string, string] => [row.dtype, numbersText(row)]) : []),
     ['all', numbersText(total)],
-    ['checksums', checksumText(crc)],
+    ['checksums', checksumText(crc, device.name === 'cpu' ? undefined : `${device.name} checks none`)],
     ['time', `${formatDuration(seconds)}${rate}`],
     ['device', device.label],
     ...device.limits.map((limit): [string, string] => ['device', limit]),

@@ -11,8 +11,8 @@ import type { Screens } from './terminal.js';
 /** Runs `dcp stats` and returns the exit code. @throws as the operation does, if no signal ended it. */
 export async function runStats(request: StatsRequest, output: Output, screens: Screens): Promise<number> {
   const startedAt = performance.now();
-  const { path, keys, sort, device, workers, crc, histogram, json } = request;
-  const report = await runLong({ json }, screens, async hooks => {
+  const { path, keys, sort, device, workers, crc, histogram, progress, json } = request;
+  const report = await runLong({ progress, json }, screens, async hooks => {
     const [{ checkpointStats }, { sortStats }] = await Promise.all([
       import('../ops/stats.js'),
       import('../ops/stats-order.js'),

@@ -1,6 +1,9 @@
-import { UsageError } from '../errors.js';
 import type { Layout, Part } from '../index.js';
 import type { GivenArguments, OptionRow } from './command.js';
+import { choiceIn } from './shared-options.js';
+
+const PARTS: readonly Part[] = ['model', 'optim', 'all'];
+const LAYOUTS: readonly Layout[] = ['nested', 'flat'];
 
 /** What is to become of a checkpoint between its source and its destination. */
 export interface StepRequest {
@@ -23,24 +26,28 @@ export const STEP_OPTIONS: readonly OptionRow[] = [
     name: 'part',
     kind: 'value',
     valueName: 'PART',
+    choices: PARTS,
     describe: 'Only the weights (model), or only what the optimizer keeps (optim). Default: all',
   },
   {
     name: 'include',
     kind: 'values',
     valueName: 'GLOB',
+    completes: 'fqn',
     describe: 'Only entries whose name in the source matches; * is any text. May be repeated',
   },
   {
     name: 'exclude',
     kind: 'values',
     valueName: 'GLOB',
+    completes: 'fqn',
     describe: 'No entries whose name in the source matches. May be repeated',
   },
   {
     name: 'optim-keys',
     kind: 'value',
     valueName: 'HOW',
+    choices: ['fqn'],
     describe: "fqn: name a plain optimizer's states by parameter, as a sharded training has them",
   },
   { name: 'unwrap', kind: 'flag', describe: 'Leave out the one key that everything stands under' },
@@ -61,6 +68,7 @@ export const STEP_OPTIONS: readonly OptionRow[] = [
     name: 'layout',
     kind: 'value',
     valueName: 'HOW',
+    choices: LAYOUTS,
     describe:
       'nested dicts, or one flat dict of names. Default: flat where a key got another text, otherwise nested',
   },
@@ -68,37 +76,26 @@ export const STEP_OPTIONS: readonly OptionRow[] = [
     name: 'dtype',
     kind: 'values',
     valueName: 'TYPE',
+    choices: ['bf16', 'fp16', 'fp32'],
     describe:
       "Cast floating tensors to bf16, fp16 or fp32; 'GLOB=TYPE' or 'GLOB=keep' for some. May be repeated",
   },
 ];
 
 /** @throws UsageError for a word that an option does not know. */
-export function stepsOf({ flag, value, values }: GivenArguments): StepRequest {
+export function stepsOf(given: GivenArguments): StepRequest {
+  const { flag, value, values } = given;
   return {
-    part: oneOf(value('part'), 'part', ['model', 'optim', 'all']) ?? 'all',
+    part: choiceIn(given, 'part', PARTS) ?? 'all',
     include: values('include'),
     exclude: values('exclude'),
-    optimKeys: oneOf(value('optim-keys'), 'optim-keys', ['fqn']),
+    optimKeys: choiceIn(given, 'optim-keys', ['fqn']),
     unwrap: flag('unwrap'),
     cleanFqns: flag('clean-fqns'),
     stripPrefix: value('strip-prefix'),
     addPrefix: value('add-prefix'),
     rename: values('rename'),
-    layout: oneOf(value('layout'), 'layout', ['nested', 'flat']),
+    layout: choiceIn(given, 'layout', LAYOUTS),
     dtype: values('dtype'),
   };
-}
-
-export function oneOf<Word extends string>(
-  given: string | undefined,
-  option: string,
-  words: readonly Word[],
-): Word | undefined {
-  if (given === undefined) return undefined;
-  const word = words.find(each => each === given);
-  if (word !== undefined) return word;
-  throw new UsageError(`--${option} has no value ${given === '' ? 'that is empty' : given}`, {
-    expected: words.join(', '),
-  });
 }

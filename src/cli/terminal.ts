@@ -4,6 +4,10 @@ export interface Terminal {
   /** Of a terminal; undefined for a pipe or file: what goes there must not depend on a width. */
   columns: number | undefined;
   colors: boolean;
+  /** Whether it has xterm's 256 colours, by its name. */
+  has256Colors: boolean;
+  /** Whether the cursor can be moved. */
+  isSmart: boolean;
   /** Whether lines can be drawn anew in place. */
   animates: boolean;
   /** Whether more than ASCII can be shown. */
@@ -32,6 +36,8 @@ export function terminalOf(
     isTty,
     columns: isTty ? stream.columns || 80 : undefined,
     colors: isSmart && (env.NO_COLOR ?? '') === '',
+    has256Colors: isSmart && /256color|kitty|alacritty|ghostty|wezterm|foot/.test(env.TERM!),
+    isSmart,
     animates: isSmart && hasRoom && !isOn(env.CI) && !isOn(env.CONTINUOUS_INTEGRATION),
     unicode: /utf-?8/i.test(env.LC_ALL || env.LC_CTYPE || env.LANG || ''),
   };

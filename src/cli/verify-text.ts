@@ -1,7 +1,8 @@
 import type { Finding, SaveState, VerifyReport } from '../index.js';
+import { FORMAT_NAMES } from '../tui/format-names.js';
 import { printableDeep } from '../tui/printable.js';
 import { formatCount, formatDuration, formatExactBytes, formatRate } from '../tui/units.js';
-import { FORMATS } from './inspect-text.js';
+
 import type { Style } from './style.js';
 import { labelled } from './table.js';
 
@@ -58,7 +59,10 @@ function headRows(report: VerifyReport, seconds: number): [string, string][] {
     `${percentOf(count, bytes.byteLength)} (${formatExactBytes(count)})`;
   const unread = crc === null && bytes.unread > 0 ? '; --crc compares them' : '';
   return [
-    ['checkpoint', [`${path}: ${format === null ? 'unknown' : FORMATS[format]}`, ...holds, size].join(', ')],
+    [
+      'checkpoint',
+      [`${path}: ${format === null ? 'unknown' : FORMAT_NAMES[format]}`, ...holds, size].join(', '),
+    ],
     ['state', STATES[state]],
     ['proved', `${share(bytes.proved)} by a checksum`],
     ['checked', `${share(bytes.structure)} follow from other bytes, and do`],

@@ -10,8 +10,8 @@ import { verifyText } from './verify-text.js';
 /** Runs `dcp verify` and returns the exit code. @throws as the operation does, if no signal ended it. */
 export async function runVerify(request: VerifyRequest, output: Output, screens: Screens): Promise<number> {
   const startedAt = performance.now();
-  const { path, crc, replicas, sha256, force, against, ignore, workers, quiet, json } = request;
-  const report = await runLong({ quiet, json }, screens, async hooks => {
+  const { path, crc, replicas, sha256, force, against, ignore, workers, progress, quiet, json } = request;
+  const report = await runLong({ progress, quiet, json }, screens, async hooks => {
     const { verify } = await import('../ops/verify/verify.js');
     return verify(path, {
       crc,

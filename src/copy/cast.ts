@@ -41,6 +41,12 @@ export function canCast(from: DTypeInfo, to: DTypeInfo): boolean {
   return from === to || (componentOf(from) !== undefined && componentOf(to) !== undefined);
 }
 
+/** @throws UnsupportedError where {@link canCast} says no. */
+export function requireCast(from: DTypeInfo, to: DTypeInfo): void {
+  if (canCast(from, to)) return;
+  throw new UnsupportedError(`torch does not convert torch.${from.name} to torch.${to.name}`);
+}
+
 function makeCast(from: DTypeInfo, to: DTypeInfo): CastElements {
   if (from === to) return (source, target) => target.set(source);
   const [fromName, toName] = [componentOf(from), componentOf(to)];

@@ -10,7 +10,7 @@ export interface PiecePart {
 }
 
 /** Bytes of the record from the first to the last byte that the dimensions and the run touch. */
-export function recordSpan(runByteLength: number, dimensions: readonly PieceDimension[]): number {
+function recordSpan(runByteLength: number, dimensions: readonly PieceDimension[]): number {
   let span = runByteLength;
   for (const { count, recordStep } of dimensions) span += (count - 1) * recordStep;
   return span;

@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { type ReadGateSpec, readGateSpec } from '../io/read-gate.js';
 import { FileTileIo } from './file-tile-io.js';
+import type { FinishedTiles } from './finished-tiles.js';
 import { CrcLedger, type CrcReport } from './ledger.js';
 import type { CopyPlan, PlanSource } from './plan.js';
 import { openRunner, startThreads } from './runner.js';
@@ -28,6 +29,8 @@ export interface CopyOptions {
   /** Threads of {@link startCopyThreads}, to be taken before new ones are made. */
   started?: StartedThreads | undefined;
   signal?: AbortSignal;
+  /** What an earlier run of the same plan has done of it, and where this run notes what it does. With `crc` only. */
+  finished?: FinishedTiles | undefined;
   /** Brings to the device what has been written so far. Called while other tiles still copy, one call at a time. */
   flush?: () => Promise<void>;
   onProgress?: (progress: CopyProgress) => void;
@@ -44,6 +47,8 @@ export interface CopyReport {
   /** Finite elements that their cast made infinite, by record; records without any are not there. */
   overflows: ReadonlyMap<number, number>;
   workers: number;
+  /** Bytes that an earlier run had put into the output, proved by their checksums; where that was asked for. */
+  foundByteLength?: number;
 }
 
 /**
@@ -227,7 +232,11 @@ async function run(
   const flusher = new Flusher(options.flush);
   let byteCount = 0;
   const overflows = new OverflowCounts();
-  const onDone = (result: TileResult): void => {
+  let foundByteLength = 0;
+  const finished = withCrc && mode === 'write' ? options.finished : undefined;
+  const onDone = (result: TileResult, { position }: NumberedRequest): void => {
+    if (result.wasThere === true) foundByteLength += result.byteLength;
+    else finished?.note(position, result);
     ledger.add(result.storageCrcs, result.recordCrcs);
     overflows.add(result);
     byteCount += result.byteLength;
@@ -240,7 +249,7 @@ async function run(
     options.started,
   );
   try {
-    await runUnordered(runner, requestsOf(plan), onDone, options.signal);
+    await runUnordered(runner, requestsOf(plan, finished), onDone, options.signal);
   } finally {
     await runner.close();
   }
@@ -251,7 +260,7 @@ async function run(
     : { checked: 0, partlyRead: 0, withoutCrc: plan.storages.count };
   const recordCrcs = withCrc ? ledger.recordCrcs() : new Uint32Array(plan.records.count);
   placeLiterals(plan, targets, mode, recordCrcs);
-  return { crc, overflows: overflows.byRecord, workers };
+  return { crc, overflows: overflows.byRecord, workers, foundByteLength };
 }
 
 /** Sums up what the tiles of a record report. */
@@ -265,8 +274,17 @@ class OverflowCounts {
   }
 }
 
-function* requestsOf(plan: CopyPlan): Generator<TileRequest> {
-  for (const tile of tilesOf(plan)) yield { tile, slot: 0 };
+/** A request, and the position of its tile among all of the plan. */
+interface NumberedRequest extends TileRequest {
+  position: number;
+}
+
+function* requestsOf(plan: CopyPlan, finished?: FinishedTiles): Generator<NumberedRequest> {
+  let position = 0;
+  for (const tile of tilesOf(plan)) {
+    yield { tile, slot: 0, position, noted: finished?.of(position) };
+    position++;
+  }
 }
 
 /** Keeps the device busy while tiles are copied, so that little is left to flush at the end. */

@@ -46,11 +46,6 @@ export function combineCrc32(crcA: number, crcB: number, byteLengthB: number): n
   return (afterZeros(crcA, byteLengthB) ^ crcB) >>> 0;
 }
 
-/** The CRC-32 of `byteLength` zero bytes (up to 2^53 − 1). */
-export function crc32OfZeros(byteLength: number): number {
-  return ~afterZeros(0xffffffff, byteLength) >>> 0;
-}
-
 const POLYNOMIAL = 0xedb88320;
 
 /** Bits in a byte length: JavaScript counts exactly up to 2^53. */

@@ -1,8 +1,7 @@
 import { CorruptDataError } from '../errors.js';
 import { DescriptorCache } from '../io/descriptors.js';
 import type { ReadGate } from '../io/read-gate.js';
-
-import { closeFile, openForUpdate } from '../io/update.js';
+import { closeUpdated, openForUpdate } from '../io/update.js';
 import { writeFully } from '../io/write.js';
 import type { PlanSource } from './plan.js';
 import type { TileIo } from './tile.js';
@@ -52,6 +51,11 @@ export class FileTileIo implements TileIo {
     writeFully(fd, bytes, byteOffset, path);
   }
 
+  /** What an output holds now. @throws FileError */
+  readBack(output: number, target: Uint8Array, byteOffset: number): void {
+    this.descriptors.readInto(this.targets[output]!, target, byteOffset);
+  }
+
   private compare(path: string, bytes: Uint8Array, byteOffset: number): void {
     if (this.existing.length < bytes.length) this.existing = new Uint8Array(bytes.length);
     const existing = this.existing.subarray(0, bytes.length);
@@ -67,9 +71,18 @@ export class FileTileIo implements TileIo {
     }
   }
 
+  /** Closes all, also after one has failed to close. @throws FileError the first failure of a file written to. */
   close(): void {
     this.descriptors.close();
-    for (const fd of this.outputs.values()) closeFile(fd);
+    let failure: unknown;
+    for (const [output, fd] of this.outputs) {
+      try {
+        closeUpdated(fd, this.targets[output]!);
+      } catch (error) {
+        failure ??= error;
+      }
+    }
     this.outputs.clear();
+    if (failure !== undefined) throw failure;
   }
 }

@@ -11,7 +11,7 @@ import type { Tile, TileResult } from './tile.js';
 export async function runUnordered<Request, Result>(
   pool: Pool<Request, Result>,
   requests: Iterable<Request>,
-  onDone: (result: Result) => void,
+  onDone: (result: Result, request: Request) => void,
   signal: AbortSignal | undefined,
 ): Promise<void> {
   const iterator = requests[Symbol.iterator]();
@@ -21,7 +21,7 @@ export async function runUnordered<Request, Result>(
       requireNotAborted(signal);
       const result = await pool.run(next.value);
       if (ended) return;
-      onDone(result);
+      onDone(result, next.value);
     }
   };
   const firstFailureEnds = (error: unknown): never => {

@@ -1,5 +1,6 @@
 import { ReadGate, type ReadGateSpec } from '../io/read-gate.js';
 import { FileTileIo } from './file-tile-io.js';
+import { holdsTile, type ReadBack } from './finished-tiles.js';
 import { MemoryTileIo } from './memory-tile-io.js';
 import type { CopyPlan } from './plan.js';
 import { SlotTileIo } from './slots.js';
@@ -37,6 +38,8 @@ export interface TileRequest {
   tile: Tile;
   /** Matters where tiles go to memory. */
   slot: number;
+  /** What an earlier run noted of it: it is copied only if the output does not hold it. */
+  noted?: TileResult | undefined;
 }
 
 /** Copies tiles of one plan to one kind of target, on whatever thread it lives. */
@@ -66,11 +69,16 @@ export class TileWork implements Work<TileRequest, TileResult> {
     return { read: (source, bytes, byteOffset) => this.io.read(source, bytes, byteOffset), write: () => {} };
   }
 
-  run({ tile, slot }: TileRequest): TileResult {
-    const { target } = this.setup;
+  run({ tile, slot, noted }: TileRequest): TileResult {
+    const { plan, target } = this.setup;
+    if (noted !== undefined && holdsTile(plan, tile, noted, this.readBack))
+      return { ...noted, wasThere: true };
     if (target.kind === 'slots') this.slotIo.use(new Uint8Array(target.slots[slot]!));
     return this.copier.copy(tile);
   }
+
+  private readonly readBack: ReadBack = (output, bytes, byteOffset) =>
+    this.io.readBack(output, bytes, byteOffset);
 
   close(): void {
     this.io.close();

@@ -2,8 +2,9 @@ import { type CastElements, castElements } from './cast.js';
 import { clipPiece, type PiecePart, pieceAt } from './clip.js';
 import { combineCrc32, crc32 } from './crc32.js';
 import { overflowsOf } from './overflow.js';
-import { type CopyPlan, type PieceDimension, uncastByteLength } from './plan.js';
-import { scatter } from './scatter.js';
+import { type CopyPlan, uncastByteLength } from './plan.js';
+import { forEachIndex, gappedStep, MAX_READ_BYTE_LENGTH, readShape, windowsOf } from './read-shape.js';
+import { RunViews, scatter } from './scatter.js';
 import { applyTransform } from './transform.js';
 
 /** Where a tile's bytes come from and go to. Both are synchronous: this runs in workers. */
@@ -25,6 +26,8 @@ export interface RangeCrc {
   start: number;
   byteLength: number;
   crc32: number;
+  /** A range that others may have too: what follows it is not joined to it. */
+  isRow?: true;
 }
 
 /** A unit of work: all bytes of the records from one place to another, in the order of the records. */
@@ -43,6 +46,8 @@ export interface TileResult {
   storageCrcs: RangeCrc[];
   /** Finite elements that their cast made infinite, by record; records without any are not there. */
   overflows: RecordOverflows[];
+  /** The output held it already: nothing was copied. */
+  wasThere?: true;
 }
 
 export interface RecordOverflows {
@@ -76,13 +81,11 @@ export interface Block {
  */
 const BLOCK_BYTE_LENGTH = 1 << 20;
 /** Where many sources meet in a block, or source and record run in different orders, blocks are larger. */
-const MAX_BLOCK_BYTE_LENGTH = 8 << 20;
+const MAX_BLOCK_BYTE_LENGTH = MAX_READ_BYTE_LENGTH;
 /** A read of a source should not be shorter than this only because the block is small. */
 const MIN_READ_BYTE_LENGTH = 64 << 10;
 /** The same where a read costs milliseconds before its first byte comes. */
 export const SLOW_MIN_READ_BYTE_LENGTH = 1 << 20;
-/** Bytes between two wanted runs that are read and dropped rather than sought over. */
-const MAX_READ_GAP = 4096;
 
 /** Which CRC-32s are computed: none, those that tell whether the sources are intact, or those of records too. */
 export type CrcScope = 'none' | 'storages' | 'all';
@@ -92,6 +95,7 @@ export class TileCopier {
   private block: Uint8Array = new Uint8Array(0);
   private converted: Uint8Array = new Uint8Array(0);
   private scratch: Uint8Array = new Uint8Array(0);
+  private readonly runs = new RunViews();
 
   constructor(
     private readonly plan: CopyPlan,
@@ -120,6 +124,7 @@ export class TileCopier {
     const firstPiece = records.firstPiece[record]!;
     const pieceCount = records.pieceCount[record]!;
     const parts = Array.from({ length: pieceCount }, (_, i) => pieceAt(pieces, firstPiece + i));
+    const rowSteps = parts.map(gappedStep);
     const readPieces = (from: number, to: number, result: TileResult, into?: Uint8Array): Block => {
       const only = pieceCount === 1 ? this.viewOf(firstPiece, parts[0]!, from, to) : undefined;
       if (only !== undefined && into === undefined) return { bytes: only, crc: undefined };
@@ -128,7 +133,7 @@ export class TileCopier {
       let crc: number | undefined;
       for (let i = 0; i < pieceCount; i++) {
         for (const part of clipPiece(parts[i]!, from, to)) {
-          crc = this.fill(bytes, from, firstPiece + i, part, result);
+          crc = this.fill(bytes, from, { index: firstPiece + i, rowStep: rowSteps[i]! }, part, result);
         }
       }
       return { bytes, crc };
@@ -188,37 +193,71 @@ export class TileCopier {
   private fill(
     block: Uint8Array,
     blockStart: number,
-    piece: number,
+    piece: { index: number; rowStep: number },
     part: PiecePart,
     result: TileResult,
   ): number | undefined {
     const { pieces, storages, transforms } = this.plan;
-    const storage = pieces.storage[piece]!;
-    const source = storages.source[storage]!;
-    const base = storages.byteOffset[storage]!;
-    const transform = pieces.transform[piece]!;
+    const storage = pieces.storage[piece.index]!;
+    const transform = pieces.transform[piece.index]!;
     const at = part.recordByteOffset - blockStart;
 
-    if (part.dimensions.length === 0) {
+    if (part.dimensions.length === 0 && !this.readsRows(storage, piece.rowStep)) {
       const target = block.subarray(at, at + part.runByteLength);
-      this.io.read(source, target, base + part.sourceByteOffset);
+      const byteOffset = storages.byteOffset[storage]! + part.sourceByteOffset;
+      this.io.read(storages.source[storage]!, target, byteOffset);
       const crc = this.noteStorageCrc(storage, part.sourceByteOffset, target, result);
       if (transform === 0) return target.length === block.length ? crc : undefined;
       applyTransform(target, transforms[transform]!);
       return undefined;
     }
 
-    const { covered, remaining, span } = readShape(part);
-    this.scratch = grown(this.scratch, span);
-    const target = this.scratch.subarray(0, span);
-    forEachIndex(remaining, (sourceStep, recordStep) => {
-      const start = part.sourceByteOffset + sourceStep;
-      this.io.read(source, target, base + start);
-      this.noteStorageCrc(storage, start, target, result);
-      if (transform !== 0) applyTransform(target, transforms[transform]!);
-      scatter(target, 0, block, at + recordStep, part.runByteLength, covered);
-    });
+    // Of a transposed piece only parts have gaps.
+    const rowStep = piece.rowStep === 0 ? gappedStep(part) : piece.rowStep;
+    for (const window of windowsOf(part)) {
+      const { covered, remaining, span } = readShape(window);
+      const place = window.recordByteOffset - blockStart;
+      forEachIndex(remaining, (sourceStep, recordStep) => {
+        const start = window.sourceByteOffset + sourceStep;
+        const bytes = this.readRows(storage, start, span, rowStep, part.dimensions.length === 0, result);
+        if (transform !== 0) applyTransform(bytes, transforms[transform]!);
+        scatter(bytes, 0, block, place + recordStep, part.runByteLength, covered, this.runs);
+      });
+    }
     return undefined;
+  }
+
+  /** Whether rows are read whole for the sake of their CRC. */
+  private readsRows(storage: number, rowStep: number): boolean {
+    return rowStep > 0 && this.crcScope !== 'none' && this.plan.storages.hasCrc[storage] === 1;
+  }
+
+  /**
+   * Bytes of a storage from `start` on, in the scratch area. Where rows are read with the gaps between them, from the
+   * beginning of a row to the end of one: else what is read of the source for its CRC would lie beside itself.
+   *
+   * @param isCut the bytes are a part of a row, whose other part is read for another block.
+   */
+  private readRows(
+    storage: number,
+    start: number,
+    byteLength: number,
+    rowStep: number,
+    isCut: boolean,
+    result: TileResult,
+  ): Uint8Array {
+    const { storages } = this.plan;
+    let first = start;
+    let end = start + byteLength;
+    if (this.readsRows(storage, rowStep)) {
+      first = Math.floor(first / rowStep) * rowStep;
+      end = Math.max(end, Math.min(storages.byteLength[storage]!, Math.ceil(end / rowStep) * rowStep));
+    }
+    this.scratch = grown(this.scratch, end - first);
+    const rows = this.scratch.subarray(0, end - first);
+    this.io.read(storages.source[storage]!, rows, storages.byteOffset[storage]! + first);
+    this.noteStorageCrc(storage, first, rows, result, isCut);
+    return rows.subarray(start - first, start - first + byteLength);
   }
 
   /** Notes the CRC of source bytes; neighbouring reads of one storage are joined at once. */
@@ -227,15 +266,20 @@ export class TileCopier {
     start: number,
     bytes: Uint8Array,
     result: TileResult,
+    isRow = false,
   ): number | undefined {
     if (this.crcScope === 'none') return undefined;
     const isStated = this.plan.storages.hasCrc[storage] === 1;
     if (this.crcScope === 'storages' && !isStated) return undefined;
     const crc = crc32(bytes);
     if (!isStated) return crc;
+    if (isRow) {
+      result.storageCrcs.push({ index: storage, start, byteLength: bytes.length, crc32: crc, isRow });
+      return crc;
+    }
     for (let i = result.storageCrcs.length - 1; i >= 0 && i >= result.storageCrcs.length - RECENT; i--) {
       const range = result.storageCrcs[i]!;
-      if (range.index === storage && range.start + range.byteLength === start) {
+      if (range.index === storage && range.isRow !== true && range.start + range.byteLength === start) {
         range.crc32 = combineCrc32(range.crc32, crc, bytes.length);
         range.byteLength += bytes.length;
         return crc;
@@ -264,49 +308,6 @@ export class TileCopier {
 
 /** How many of the latest source ranges are looked at to join a new one: the fan-in of a block. */
 const RECENT = 64;
-
-/**
- * How a part is read: the dimensions that one read covers (its `span` in bytes, gaps included), and those over
- * which reads are repeated.
- */
-export function readShape(part: PiecePart): {
-  covered: PieceDimension[];
-  remaining: PieceDimension[];
-  span: number;
-} {
-  const bySource = [...part.dimensions].sort((a, b) => a.sourceStep - b.sourceStep);
-  let span = part.runByteLength;
-  let taken = 0;
-  for (const { count, sourceStep } of bySource) {
-    const next = span + (count - 1) * sourceStep;
-    if (sourceStep - span > MAX_READ_GAP || next > MAX_BLOCK_BYTE_LENGTH) break;
-    span = next;
-    taken++;
-  }
-  const covered = new Set(bySource.slice(0, taken));
-  return {
-    covered: part.dimensions.filter(dimension => covered.has(dimension)),
-    remaining: bySource.slice(taken),
-    span,
-  };
-}
-
-export function forEachIndex(
-  dimensions: readonly PieceDimension[],
-  action: (sourceStep: number, recordStep: number) => void,
-): void {
-  const visit = (level: number, source: number, record: number): void => {
-    const dimension = dimensions[level];
-    if (dimension === undefined) {
-      action(source, record);
-      return;
-    }
-    for (let i = 0; i < dimension.count; i++) {
-      visit(level + 1, source + i * dimension.sourceStep, record + i * dimension.recordStep);
-    }
-  };
-  visit(0, 0, 0);
-}
 
 function grown(buffer: Uint8Array, byteLength: number): Uint8Array {
   return buffer.length >= byteLength ? buffer : new Uint8Array(byteLength);

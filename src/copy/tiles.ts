@@ -7,6 +7,14 @@ const MAX_RECORDS = 1024;
 /** Cuts inside a record fall on multiples of this, so that no element is cut. */
 const CUT_ALIGNMENT = 1 << 16;
 
+/** How plans are cut: where it differs, tiles of one position are other tiles. */
+export const TILING = [TILE_BYTE_LENGTH, MAX_RECORDS, CUT_ALIGNMENT] as const;
+
+/** Whether a plan has more than one tile: then there is something to keep of a run that ends in the middle. */
+export function hasSeveralTiles({ records, recordByteLength }: CopyPlan): boolean {
+  return recordByteLength > TILE_BYTE_LENGTH || records.count > MAX_RECORDS;
+}
+
 /**
  * The tiles of a plan, derived and never listed: ranges of records in their order, each about `byteLength`
  * bytes. A large record gives many tiles, a tile holds many small records.

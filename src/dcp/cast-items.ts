@@ -1,4 +1,4 @@
-import { elementCountOf } from '../checkpoint/box.js';
+import { elementCountOf, wholeBox } from '../checkpoint/box.js';
 import { type Checkpoint, TensorEntry } from '../checkpoint/checkpoint.js';
 import { ChunkTable } from '../checkpoint/chunks.js';
 import { TensorGatherer } from '../checkpoint/gather.js';
@@ -42,7 +42,7 @@ export async function castIntoSpool(
     const stored = new TensorEntry(entry.fqn, entry.path, dtype, sizes);
     stored.chunkCount = 1;
     const table = new ChunkTable(1, sizes.length);
-    table.setBox(0, 0, { offsets: sizes.map(() => 0), sizes });
+    table.setBox(0, 0, wholeBox(sizes));
     table.setView(0, {
       storage: chunks.storage[chunk]!,
       storageOffset: chunks.storageOffset[chunk]!,

@@ -11,17 +11,9 @@ import { locateRecord } from '../zip/reader.js';
 import type { ParsedItem } from './item-template.js';
 import { type Item, TAIL_BYTE_LENGTH } from './item-window.js';
 
-/** A tensor item's view of its storage, which is added to the table. */
-export async function readTensorItem(
-  source: ByteSource,
-  item: Item,
-  file: number,
-  storages: StorageTable,
-): Promise<StridedTensor> {
-  return (await parseTensorItem(source, item, file, storages)).tensor;
-}
-
-/** {@link readTensorItem}, with what else it found out where the item has one storage. */
+/**
+ * A tensor item's view of its storage, which is added to the table, and what else was found out where it has only one.
+ */
 export async function parseTensorItem(
   source: ByteSource,
   item: Item,

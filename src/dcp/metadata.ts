@@ -1,8 +1,10 @@
+import { hexOf } from '../bytes.js';
 import type { Box } from '../checkpoint/box.js';
 import { type DTypeInfo, dtypeOf } from '../dtype.js';
 import { FormatError } from '../errors.js';
 import { type ClassHandler, decodePickle } from '../pickle/decode.js';
 import { PyDict } from '../pickle/dict.js';
+import { PROTO_CODE } from '../pickle/opcodes.js';
 import { PyExternal, PyGlobal, PyList, PyObject, PyTuple, type PyValue, textOf } from '../pickle/values.js';
 import { globalsBeyondTorch } from '../torch/globals.js';
 import { sizeOf } from '../torch/size.js';
@@ -241,9 +243,6 @@ const CLASSES: ReadonlyMap<string, Handler> = new Map<string, Handler>(
 const FORMAT_GLOBALS =
   /^(builtins\.getattr|torch\.distributed\..*MEM_FORMAT_ENCODING|pathlib(\._local)?\.(Posix|Windows|PurePosix|PureWindows)Path)$/;
 
-/** The first opcode of every pickle that torch writes, with the protocol's number behind it. */
-const PROTO = 0x80;
-
 function classHandlers(collected: CollectedStorageData): Map<string, ClassHandler> {
   return new Map<string, ClassHandler>([
     ...[...CLASSES].map(([name, Class]): [string, ClassHandler] => [
@@ -263,10 +262,10 @@ export const MAX_METADATA_BYTE_LENGTH = 2 ** 31 - 1;
  * @throws FormatError where it is not a Metadata object, or a field is not what torch writes.
  */
 export function decodeMetadata(bytes: Uint8Array): DcpMetadata {
-  if (bytes[0] !== PROTO) {
+  if (bytes[0] !== PROTO_CODE) {
     throw new FormatError('The index is not a pickle', {
       expected: 'a file that begins with 80, as pickles of protocol 2 and newer do',
-      found: bytes.length === 0 ? 'an empty file' : `one that begins with ${hex(bytes.subarray(0, 4))}`,
+      found: bytes.length === 0 ? 'an empty file' : `one that begins with ${hexOf(bytes.subarray(0, 4))}`,
     });
   }
   const globals = new Set<string>();
@@ -365,8 +364,4 @@ function isCount(value: PyValue | undefined): value is number {
 
 function wrongField(what: string): FormatError {
   return new FormatError(`${what} is not what torch writes`);
-}
-
-function hex(bytes: Uint8Array): string {
-  return Array.from(bytes, byte => byte.toString(16).padStart(2, '0')).join(' ');
 }

@@ -14,7 +14,7 @@ import type { DTypeInfo } from '../dtype.js';
 import { CorruptDataError, DcpError, FileError, withContext, withContextAsync } from '../errors.js';
 import { pathKind } from '../io/listing.js';
 import { type FileSnapshot, takeSnapshot } from '../io/snapshot.js';
-import { FileSource } from '../io/source.js';
+import { FileSource, isSystemFailure } from '../io/source.js';
 import type { PyDict } from '../pickle/dict.js';
 import { globalsBeyondTorch } from '../torch/globals.js';
 import { castIntoSpool, type OtherType } from './cast-items.js';
@@ -56,7 +56,7 @@ export async function readFileNames(directory: string): Promise<string[]> {
     const { metadata } = await readIndexFiles(directory);
     return [...metadata.storageData.relativePaths];
   } catch (error) {
-    if (error instanceof DcpError) return [];
+    if (error instanceof DcpError && !isSystemFailure(error)) return [];
     throw error;
   }
 }

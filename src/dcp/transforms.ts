@@ -1,6 +1,6 @@
 import { tmpdir } from 'node:os';
 import { FileError, UnsupportedError, withContextAsync } from '../errors.js';
-import { readFreeByteLength } from '../io/listing.js';
+import { readFreeByteLength } from '../io/room.js';
 import { FileSource, SliceSource } from '../io/source.js';
 import { Spool } from '../io/spool.js';
 import { decompressZstd } from '../zstd/decompress.js';
@@ -89,7 +89,7 @@ export class InflatedItems {
 /** Inflated items are hardly ever smaller than stored ones. */
 function requireRoom(byteLength: number): void {
   const free = readFreeByteLength(tmpdir());
-  if (free >= byteLength) return;
+  if (free === undefined || free >= byteLength) return;
   throw new FileError('The temporary area has too little room to inflate the items', {
     expected: `${byteLength} bytes at least`,
     found: `${free} bytes`,

@@ -22,7 +22,7 @@ export function exactMoments(count: number, sum: bigint, squares: bigint, expone
 }
 
 /** dividend / divisor · 2^power, to the last bit or next to it. */
-export function quotient(dividend: bigint, divisor: bigint, power: number): number {
+function quotient(dividend: bigint, divisor: bigint, power: number): number {
   // 80 bits of a quotient are more than a float64 holds.
   const shift = 80 - bitLength(dividend) + bitLength(divisor);
   const shifted = shift >= 0 ? dividend << BigInt(shift) : dividend >> BigInt(-shift);

@@ -1,6 +1,6 @@
-import { type Box, contiguousStride, elementCountOf } from '../checkpoint/box.js';
+import { type Box, contiguousStride, elementCountOf, wholeBox } from '../checkpoint/box.js';
 import { castOf, type TensorEntry } from '../checkpoint/checkpoint.js';
-import { TensorGatherer, type TensorSource } from '../checkpoint/gather.js';
+import { Gatherers, type TensorSource } from '../checkpoint/gather.js';
 import { type CopyPlan, CopyPlanBuilder } from '../copy/plan.js';
 import { UsageError } from '../errors.js';
 
@@ -37,14 +37,12 @@ export interface WantedBox {
  */
 export function planTensorRecords(wanted: readonly WantedBox[]): TensorRecords {
   const plan = new CopyPlanBuilder();
-  const gatherers = new Map<TensorSource, TensorGatherer>();
+  const gatherers = new Gatherers(plan);
   const tensors = wanted.map(({ entry, source, box }): RecordTensor => {
-    let gatherer = gatherers.get(source);
-    if (gatherer === undefined) gatherers.set(source, (gatherer = new TensorGatherer(source, plan)));
-    const target = box ?? { offsets: entry.shape.map(() => 0), sizes: entry.shape };
+    const target = box ?? wholeBox(entry.shape);
     const byteLength = elementCountOf(target.sizes) * entry.dtype.itemSize;
     plan.beginRecord(plan.addOutput({ name: entry.fqn, byteLength }), 0, byteLength, castOf(entry));
-    gatherer.addBox(entry, target, contiguousStride(target.sizes));
+    gatherers.of(source).addBox(entry, target, contiguousStride(target.sizes));
     return { fqn: entry.fqn, dtype: entry.dtype.name, shape: target.sizes };
   });
   return { plan: plan.build(), tensors };

@@ -7,8 +7,6 @@ import { webgpuDriver } from './webgpu/driver.js';
 /** What `--device` takes. */
 export type DeviceChoice = 'auto' | DeviceName;
 
-export const DEVICE_CHOICES: readonly DeviceChoice[] = ['auto', 'cpu', 'tensorflow', 'webgpu'];
-
 export interface DeviceOptions {
   /** Threads of the CPU device; 0 computes on the calling thread. Default: what suits the machine. */
   workers?: number;

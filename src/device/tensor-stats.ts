@@ -67,7 +67,7 @@ export class StatsLedger {
 }
 
 /** The statistics of a tensor from those of its parts, which are sorted here by their place. */
-export function finishStats(tensor: RecordTensor, parts: PartialStats[]): TensorStats {
+function finishStats(tensor: RecordTensor, parts: PartialStats[]): TensorStats {
   const dtype = dtypeOf(tensor.dtype);
   const { componentCount } = numberFormatOf(dtype);
   const elementCount = tensor.shape.reduce((product, size) => product * size, 1);
@@ -97,7 +97,7 @@ function nothingOf(record: number, dtype: DTypeInfo, withHistogram: boolean): Pa
 }
 
 /** Statistics of all parts together. */
-export function mergeNumbers(parts: readonly PartialNumbers[]): PartialNumbers {
+function mergeNumbers(parts: readonly PartialNumbers[]): PartialNumbers {
   const merged: PartialNumbers = {
     count: 0,
     nanCount: 0,

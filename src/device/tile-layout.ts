@@ -1,6 +1,7 @@
 import { clipPiece, type PiecePart, pieceAt } from '../copy/clip.js';
 import type { CopyPlan, PieceDimension } from '../copy/plan.js';
-import { forEachIndex, readShape, type Tile } from '../copy/tile.js';
+import { forEachIndex, readShape } from '../copy/read-shape.js';
+import type { Tile } from '../copy/tile.js';
 
 /**
  * How a tile is brought to a device: what to read from which files into a *staging* area, side by side as it lies

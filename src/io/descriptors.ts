@@ -1,5 +1,6 @@
 import { errorCode, fileCalls } from './file-calls.js';
-import { fileError, readFully } from './source.js';
+import { closeQuietly, fileError, readFully } from './source.js';
+import { closeUpdated } from './update.js';
 import { writeFully } from './write.js';
 
 export interface DescriptorCacheOptions {
@@ -57,7 +58,7 @@ export class DescriptorCache {
 
   /**
    * Closes all, also after one has failed to close.
-   * @throws FileError the first failure: some network file systems report a failed write only here.
+   * @throws FileError the first failure of a file that was written to: some network file systems report it only here.
    */
   close(): void {
     let failure: unknown;
@@ -89,11 +90,8 @@ export class DescriptorCache {
   private closeOldest(): void {
     for (const [path, fd] of this.descriptors) {
       this.descriptors.delete(path);
-      try {
-        fileCalls.close(fd);
-      } catch (error) {
-        throw fileError('close', path, error);
-      }
+      if (this.flags === 'r') closeQuietly(fd);
+      else closeUpdated(fd, path);
       return;
     }
   }

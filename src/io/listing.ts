@@ -1,8 +1,7 @@
 /** What is at a path: kinds, sizes, times. Used to tell a finished checkpoint from one being written. */
-import { statfsSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import { errorCode, fileCalls, type Status } from './file-calls.js';
-import { lookAt, resolvePath } from './paths.js';
+import { join } from 'node:path';
+import { fileCalls, type Status } from './file-calls.js';
+import { lookAt } from './paths.js';
 import { fileError } from './source.js';
 
 export type PathKind = 'file' | 'directory' | 'missing' | 'fifo' | 'device' | 'socket';
@@ -86,18 +85,7 @@ function isLink(path: string): boolean {
   }
 }
 
-/**
- * Bytes that may still be written on the file system which holds `path`, or will. An estimate: others write
- * too, quotas are not in it, and some file systems report 0 or nonsense.
- * @throws FileError where the path cannot be resolved.
- */
-export function readFreeByteLength(path: string): number {
-  for (let at = resolvePath(path); ; at = dirname(at)) {
-    try {
-      const { bavail, bsize } = statfsSync(at);
-      return bavail * bsize;
-    } catch (error) {
-      if (errorCode(error) !== 'ENOENT' || dirname(at) === at) throw fileError('look at', at, error);
-    }
-  }
+/** A directory's path without slashes at its end, so that a name can follow: the root stays. */
+export function withoutLastSlash(path: string): string {
+  return path.replace(/(?<=.)\/+$/, '');
 }

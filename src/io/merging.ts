@@ -17,7 +17,7 @@
 import { join } from 'node:path';
 import { UsageError } from '../errors.js';
 import { fileCalls } from './file-calls.js';
-import { listNames, pathKind } from './listing.js';
+import { listNames } from './listing.js';
 import { type FileIdentity, identityOf, sameIdentity } from './paths.js';
 import { alreadyExists, placeIfFree, syncDirectory } from './placing.js';
 import { fileError } from './source.js';
@@ -84,7 +84,12 @@ export function mergeInto(merge: Merge): string[] {
 /** Whether a temporary directory holds files that were moved aside. */
 export function holdsAside(temporary: string): boolean {
   const aside = join(temporary, ASIDE);
-  return pathKind(aside) === 'directory' && listNames(aside).some(name => name !== LINKED);
+  return isOwnDirectory(aside) && listNames(aside).some(name => name !== LINKED);
+}
+
+/** A directory itself: we never make links, so what is behind one is not ours. */
+function isOwnDirectory(path: string): boolean {
+  return fileCalls.lstat(path)?.isDirectory() ?? false;
 }
 
 export function holdsIndex(path: string, index: string): UsageError {
@@ -129,10 +134,18 @@ export function settle(
   }
 }
 
-/** Removes a directory of files, if it is there. Throws nothing. @returns whether it is gone. */
+/**
+ * Removes a directory of files, if it is there; of a symbolic link the link, and nothing behind it. Throws nothing.
+ * @returns whether it is gone.
+ */
 export function removeDirectory(path: string): boolean {
   return tryTo(() => {
-    if (lookAtName(path) === undefined) return;
+    const status = fileCalls.lstat(path);
+    if (status === undefined) return;
+    if (!status.isDirectory()) {
+      fileCalls.unlink(path);
+      return;
+    }
     for (const name of listNames(path)) fileCalls.unlink(join(path, name));
     fileCalls.rmdir(path);
   });
@@ -146,7 +159,7 @@ function undo(
   newFiles: ReadonlyMap<string, FileIdentity>,
 ): boolean {
   const aside = join(temporary, ASIDE);
-  const inAside = lookAtName(aside) === undefined ? [] : listNames(aside);
+  const inAside = isOwnDirectory(aside) ? listNames(aside) : [];
   const asideNames = inAside.filter(name => name !== LINKED);
   // Whoever made another index since then owns the directory now.
   if (asideNames.includes(indexName) && lookAtName(join(directory, indexName)) !== undefined) return false;

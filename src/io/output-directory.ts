@@ -1,21 +1,24 @@
 import { basename, dirname, join } from 'node:path';
 import { UsageError } from '../errors.js';
 import { errorCode, fileCalls } from './file-calls.js';
-import { requireNoOtherRun } from './leftovers.js';
+import { JOURNAL_NAME, JournalFile, type JournalText } from './journal-file.js';
+import { requireNoOtherRun, takeOver } from './leftovers.js';
 import { kindOf, listNames } from './listing.js';
 import { holdsIndex, type IndexNames, mergeInto, removeDirectory, settle } from './merging.js';
-import type { CommitResult } from './output-file.js';
+import type { CommitResult, Unfinished } from './output-file.js';
 import { lookAt, resolvePath } from './paths.js';
 import { alreadyExists, discardedMeanwhile, syncAfterPlacing, syncDirectory } from './placing.js';
 import { fileError } from './source.js';
 import { TemporaryFile, tryTo, type WritableFile } from './temporary-file.js';
-import { temporaryName } from './temporary-name.js';
+import { abandonTemporary, temporaryName } from './temporary-name.js';
 
 export interface OutputDirectoryOptions extends IndexNames {
   /** Replace what the directory holds. */
   force?: boolean;
   /** As for `OutputFile`; into a directory that exists, names are always synced. Default true. */
   sync?: boolean;
+  /** As for `OutputFile`. */
+  unfinished?: Unfinished | undefined;
 }
 
 /** So many files hold a descriptor while they are made; a process may often open 1,024 only. */
@@ -39,6 +42,7 @@ const SYNC_BATCH = 8;
 export class OutputDirectory {
   private state: 'open' | 'placed' | 'discarded' = 'open';
   private readonly files = new Map<string, TemporaryFile>();
+  private journal: JournalFile | undefined;
 
   private constructor(
     readonly name: string,
@@ -50,6 +54,8 @@ export class OutputDirectory {
     private readonly index: IndexNames,
     private readonly force: boolean,
     private readonly withSync: boolean,
+    /** Of an earlier run that is gone on with. */
+    private readonly earlier: JournalText | undefined,
   ) {}
 
   /**
@@ -58,34 +64,59 @@ export class OutputDirectory {
    * @throws FileError where the operating system refuses.
    */
   static create(path: string, options: OutputDirectoryOptions): OutputDirectory {
-    const { force = false, sync = true } = options;
+    const { force = false, sync = true, unfinished } = options;
     const finalPath = resolvePath(path);
     const kind = kindOf(lookAt(finalPath));
     if (kind === 'missing') {
       const madeParents = makeParents(finalPath);
-      const temporaryPath = join(dirname(finalPath), temporaryName(basename(finalPath)));
+      const beside = unfinished?.leftover.place === 'beside' ? unfinished : undefined;
+      let temporary: Temporary | undefined;
       try {
-        makeDirectory(temporaryPath);
+        temporary = takeOrMake(beside, join(dirname(finalPath), temporaryName(basename(finalPath))));
+        requireNoOtherRun(temporary.path);
       } catch (error) {
+        if (temporary !== undefined && !removeDirectory(temporary.path)) abandonTemporary(temporary.path);
         removeParents(madeParents);
         throw error;
       }
-      return new OutputDirectory(path, finalPath, temporaryPath, madeParents, options, force, sync);
+      const { path: temporaryPath, earlier } = temporary;
+      return new OutputDirectory(path, finalPath, temporaryPath, madeParents, options, force, sync, earlier);
     }
     if (kind !== 'directory') {
       throw new UsageError(`The destination is a ${kind}`, { expected: 'a directory, or a new name', path });
     }
     const index = listNames(finalPath).find(options.isIndex);
     if (index !== undefined && !force) throw holdsIndex(path, index);
-    const temporaryPath = join(finalPath, temporaryName());
-    makeDirectory(temporaryPath);
+    const inside = unfinished?.leftover.place === 'inside' ? unfinished : undefined;
+    const { path: temporaryPath, earlier } = takeOrMake(inside, join(finalPath, temporaryName()));
     try {
-      requireNoOtherRun(finalPath, temporaryPath);
+      requireNoOtherRun(temporaryPath);
     } catch (error) {
-      tryTo(() => fileCalls.rmdir(temporaryPath));
+      if (!removeDirectory(temporaryPath)) abandonTemporary(temporaryPath);
       throw error;
     }
-    return new OutputDirectory(path, finalPath, temporaryPath, undefined, options, force, sync);
+    return new OutputDirectory(path, finalPath, temporaryPath, undefined, options, force, sync, earlier);
+  }
+
+  /** Whether what an earlier run has begun is gone on with. */
+  get isContinued(): boolean {
+    return this.earlier !== undefined;
+  }
+
+  /** A journal in the temporary directory: that of the earlier run, or a new one that begins with `header`. */
+  openJournal(header: string): JournalFile {
+    const path = join(this.temporaryPath, JOURNAL_NAME);
+    this.journal = this.earlier ? JournalFile.continue(path, this.earlier) : JournalFile.create(path);
+    if (this.earlier === undefined) this.journal.add(header);
+    return this.journal;
+  }
+
+  /** Leaves the temporary and its journal for a later run. To be called before `commit` only. */
+  suspend(): void {
+    this.state = 'discarded';
+    for (const file of this.files.values()) tryTo(() => file.close());
+    this.journal?.close();
+    abandonTemporary(this.temporaryPath);
   }
 
   /**
@@ -99,7 +130,11 @@ export class OutputDirectory {
     const path = join(this.name, name);
     if (this.madeParents === undefined) this.requireFree(name, path);
     const keepOpen = this.files.size < MAX_KEPT_OPEN;
-    const file = TemporaryFile.create(join(this.temporaryPath, name), path, 0o666, keepOpen);
+    const at = join(this.temporaryPath, name);
+    const file =
+      this.earlier !== undefined && lookAt(at) !== undefined
+        ? TemporaryFile.continue(at, path, keepOpen)
+        : TemporaryFile.create(at, path, 0o666, keepOpen);
     this.files.set(name, file);
     return file;
   }
@@ -127,6 +162,8 @@ export class OutputDirectory {
       if (this.state === 'discarded') throw discardedMeanwhile(this.name);
       for (const result of results) if (result.status === 'rejected') throw result.reason;
     }
+    // What is put in place is not to be gone on with; and where that cannot be made sure, it is not put in place.
+    this.journal?.remove();
     // From here on nothing is awaited: no code of the caller runs between two steps.
     if (this.withSync) syncDirectory(this.temporaryPath);
     return this.madeParents === undefined
@@ -146,7 +183,7 @@ export class OutputDirectory {
     if (this.state === 'placed') return [];
     const isGone = removeDirectory(this.temporaryPath);
     removeParents(this.madeParents);
-    return isGone ? [] : [this.temporaryPath];
+    return isGone ? [] : abandoned([this.temporaryPath]);
   }
 
   private commitBeside(madeParents: string[]): CommitResult {
@@ -178,7 +215,7 @@ export class OutputDirectory {
 
   private settle(): string[] {
     const identities = new Map([...this.files].map(([name, file]) => [name, file.identity]));
-    return settle(this.finalPath, this.temporaryPath, this.index, identities);
+    return abandoned(settle(this.finalPath, this.temporaryPath, this.index, identities));
   }
 
   private requireFree(name: string, path: string): void {
@@ -192,6 +229,25 @@ export class OutputDirectory {
     if (status.isDirectory()) throw new UsageError('A directory has the name of an output file', { path });
     if (!this.force) throw alreadyExists(path, false);
   }
+}
+
+interface Temporary {
+  path: string;
+  earlier: JournalText | undefined;
+}
+
+/** The directory of an earlier run, made this run's; else a new one. */
+function takeOrMake(unfinished: Unfinished | undefined, path: string): Temporary {
+  const taken = unfinished === undefined ? undefined : takeOver(unfinished.leftover, 0o666);
+  if (taken !== undefined) return { path: taken, earlier: unfinished?.journal };
+  makeDirectory(path);
+  return { path, earlier: undefined };
+}
+
+/** Temporaries that stay for another try, by whichever run comes next. */
+function abandoned(paths: string[]): string[] {
+  for (const path of paths) abandonTemporary(path);
+  return paths;
 }
 
 /** A name that stays in its directory, and is none of ours for temporaries. */

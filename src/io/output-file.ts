@@ -1,12 +1,14 @@
 import { basename, dirname, join, sep } from 'node:path';
 import { UsageError } from '../errors.js';
 import { fileCalls, type Status } from './file-calls.js';
+import { JournalFile, type JournalText, removeFile } from './journal-file.js';
+import { type Leftover, requireNoOtherRun, takeOver } from './leftovers.js';
 import { kindOf } from './listing.js';
 import { lookAt, resolvePath } from './paths.js';
 import { alreadyExists, discardedMeanwhile, placeIfFree, syncAfterPlacing } from './placing.js';
 import { fileError } from './source.js';
 import { TemporaryFile, tryTo, type WritableFile } from './temporary-file.js';
-import { temporaryName } from './temporary-name.js';
+import { abandonTemporary, JOURNAL_SUFFIX, temporaryName } from './temporary-name.js';
 
 export interface OutputFileOptions {
   /** Replace a file that has the name. */
@@ -16,6 +18,14 @@ export interface OutputFileOptions {
    * this process, may leave a file of the right name and length with other bytes.
    */
   sync?: boolean;
+  /** What an earlier run has begun of this output: it is gone on with, if that can be done safely. */
+  unfinished?: Unfinished | undefined;
+}
+
+/** What a run that ended in the middle has left, with a journal. */
+export interface Unfinished {
+  leftover: Leftover;
+  journal: JournalText;
 }
 
 export interface CommitResult {
@@ -34,6 +44,7 @@ export interface CommitResult {
  */
 export class OutputFile implements WritableFile {
   private state: 'open' | 'placed' | 'discarded' = 'open';
+  private journal: JournalFile | undefined;
 
   private constructor(
     readonly name: string,
@@ -41,6 +52,8 @@ export class OutputFile implements WritableFile {
     private readonly force: boolean,
     private readonly withSync: boolean,
     private readonly file: TemporaryFile,
+    /** Of an earlier run that is gone on with. */
+    private readonly earlier: JournalText | undefined,
   ) {}
 
   /**
@@ -48,7 +61,8 @@ export class OutputFile implements WritableFile {
    *   device or socket, or its parent directory does not exist.
    * @throws FileError where the operating system refuses.
    */
-  static create(path: string, { force = false, sync = true }: OutputFileOptions = {}): OutputFile {
+  static create(path: string, options: OutputFileOptions = {}): OutputFile {
+    const { force = false, sync = true, unfinished } = options;
     if ((path.endsWith('/') || path.endsWith(sep)) && kindOf(lookAt(path)) === 'missing') {
       throw new UsageError('The destination names a directory', { expected: 'the name of a file', path });
     }
@@ -57,8 +71,42 @@ export class OutputFile implements WritableFile {
     requireReplaceable(existing, path, force);
     if (lookAt(dirname(finalPath)) === undefined) throw missingParent(path);
     const mode = existing === undefined ? 0o666 : (Number(existing.mode) & 0o777) | 0o600;
-    const temporaryPath = join(dirname(finalPath), temporaryName(basename(finalPath)));
-    return new OutputFile(path, finalPath, force, sync, TemporaryFile.create(temporaryPath, path, mode));
+    const taken = unfinished === undefined ? undefined : takeOver(unfinished.leftover, mode);
+    const temporaryPath = taken ?? join(dirname(finalPath), temporaryName(basename(finalPath)));
+    const file =
+      taken === undefined
+        ? TemporaryFile.create(temporaryPath, path, mode)
+        : continueOrLeave(temporaryPath, path);
+    const earlier = taken === undefined ? undefined : unfinished?.journal;
+    const output = new OutputFile(path, finalPath, force, sync, file, earlier);
+    try {
+      requireNoOtherRun(temporaryPath);
+    } catch (error) {
+      output.discard();
+      throw error;
+    }
+    return output;
+  }
+
+  /** Whether what an earlier run has begun is gone on with. */
+  get isContinued(): boolean {
+    return this.earlier !== undefined;
+  }
+
+  /** A journal beside the temporary: that of the earlier run, or a new one that begins with `header`. */
+  openJournal(header: string): JournalFile {
+    const path = `${this.temporaryPath}${JOURNAL_SUFFIX}`;
+    this.journal = this.earlier ? JournalFile.continue(path, this.earlier) : JournalFile.create(path);
+    if (this.earlier === undefined) this.journal.add(header);
+    return this.journal;
+  }
+
+  /** Leaves the temporary and its journal for a later run. */
+  suspend(): void {
+    this.state = 'discarded';
+    tryTo(() => this.file.close());
+    this.journal?.close();
+    abandonTemporary(this.temporaryPath);
   }
 
   get temporaryPath(): string {
@@ -88,10 +136,14 @@ export class OutputFile implements WritableFile {
     if (this.state === 'placed') throw new UsageError('The output is in place already', { path: this.name });
     if (this.state === 'open') await this.file.finish({ sync: this.withSync });
     if (this.state === 'discarded') throw discardedMeanwhile(this.name);
+    // Before the name is given: what has its name is not to be gone on with.
+    const { journal } = this;
+    const journalIsGone = tryTo(() => journal?.remove());
     const linked = this.force ? this.replace() : this.place();
     this.state = 'placed';
     if (this.withSync) syncAfterPlacing(dirname(this.finalPath), this.name);
-    return { leftBehind: linked ? this.removeTemporary() : [] };
+    const leftBehind = linked ? this.removeTemporary() : [];
+    return { leftBehind: journalIsGone ? leftBehind : [...leftBehind, ...this.removeJournal()] };
   }
 
   /**
@@ -101,7 +153,7 @@ export class OutputFile implements WritableFile {
   discard(): string[] {
     if (this.state === 'open') this.state = 'discarded';
     tryTo(() => this.file.close());
-    return this.removeTemporary();
+    return [...this.removeTemporary(), ...this.removeJournal()];
   }
 
   private place(): boolean {
@@ -120,11 +172,33 @@ export class OutputFile implements WritableFile {
     return false;
   }
 
+  /** Also one that was taken over and has not been opened. */
+  private removeJournal(): string[] {
+    const path = `${this.temporaryPath}${JOURNAL_SUFFIX}`;
+    if (this.journal === undefined && this.earlier === undefined) return [];
+    this.journal?.close();
+    if (removeFile(path)) return [];
+    abandonTemporary(this.temporaryPath);
+    return [path];
+  }
+
   private removeTemporary(): string[] {
     const gone = tryTo(() => {
       if (fileCalls.lstat(this.temporaryPath) !== undefined) fileCalls.unlink(this.temporaryPath);
     });
-    return gone ? [] : [this.temporaryPath];
+    if (gone) return [];
+    abandonTemporary(this.temporaryPath);
+    return [this.temporaryPath];
+  }
+}
+
+/** Opens what was taken over; where that fails it is left to the next run. */
+function continueOrLeave(temporaryPath: string, path: string): TemporaryFile {
+  try {
+    return TemporaryFile.continue(temporaryPath, path);
+  } catch (error) {
+    abandonTemporary(temporaryPath);
+    throw error;
   }
 }
 

@@ -1,7 +1,5 @@
-import { read } from 'node:fs';
-import { FileError } from '../errors.js';
 import { errorCode, fileCalls } from './file-calls.js';
-import { fileError } from './source.js';
+import { closeQuietly, endsTooEarly, fileError } from './source.js';
 
 /** Reads are cut into pieces of this size, which the threads of libuv's pool share. */
 const PIECE_BYTE_LENGTH = 4 << 20;
@@ -48,7 +46,7 @@ export class ParallelReader {
   close(): void {
     for (const [path, file] of this.files) {
       this.files.delete(path);
-      fileCalls.close(file.fd);
+      closeQuietly(file.fd);
     }
   }
 
@@ -82,7 +80,7 @@ export class ParallelReader {
     for (const [path, file] of this.files) {
       if (file.users > 0) continue;
       this.files.delete(path);
-      fileCalls.close(file.fd);
+      closeQuietly(file.fd);
       return true;
     }
     return false;
@@ -92,19 +90,13 @@ export class ParallelReader {
 async function readFully(fd: number, target: Uint8Array, byteOffset: number, path: string): Promise<void> {
   let done = 0;
   while (done < target.length) {
-    const count = await new Promise<number>((resolve, reject) => {
-      read(fd, target, done, target.length - done, byteOffset + done, (error, bytesRead) => {
-        if (error === null) resolve(bytesRead);
-        else reject(fileError('read', path, error).addContext({ byteOffset: byteOffset + done }));
-      });
-    });
-    if (count === 0) {
-      throw new FileError('The file ends too early', {
-        expected: `${byteOffset + target.length} bytes at least`,
-        found: `${byteOffset + done} bytes`,
-        path,
-      });
+    let count: number;
+    try {
+      count = await fileCalls.readInPool(fd, target, done, target.length - done, byteOffset + done);
+    } catch (error) {
+      throw fileError('read', path, error).addContext({ byteOffset: byteOffset + done });
     }
+    if (count === 0) throw endsTooEarly(path, byteOffset + target.length, byteOffset + done);
     done += count;
   }
 }

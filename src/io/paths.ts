@@ -60,33 +60,3 @@ export function lookAt(path: string): Status | undefined {
     throw fileError('look at', path, error);
   }
 }
-
-function identityAt(path: string): FileIdentity | undefined {
-  const status = lookAt(path);
-  return status === undefined ? undefined : identityOf(status);
-}
-
-/** Whether two names mean one existing file or directory: equal, linked, or mounted twice. */
-export function isSameFile(a: string, b: string): boolean {
-  const first = identityAt(a);
-  const second = identityAt(b);
-  return first !== undefined && second !== undefined && sameIdentity(first, second);
-}
-
-/**
- * Whether `child` is `parent` or lies below it. Neither need exist. Compares resolved paths, and the device
- * and inode of each directory above `child`, so that hard links and bind mounts of `parent` itself are seen;
- * a bind mount of a directory below `parent` is not.
- *
- * @throws FileError where a path cannot be resolved.
- */
-export function isInside(child: string, parent: string): boolean {
-  const outer = resolvePath(parent);
-  const outerIdentity = identityAt(outer);
-  for (let at = resolvePath(child); ; at = dirname(at)) {
-    if (at === outer) return true;
-    const identity = outerIdentity && identityAt(at);
-    if (outerIdentity && identity && sameIdentity(identity, outerIdentity)) return true;
-    if (dirname(at) === at) return false;
-  }
-}

@@ -1,6 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { FileError } from '../errors.js';
-import { readFreeByteLength } from './listing.js';
+import { requireRoom } from './room.js';
 import { fileError } from './source.js';
 
 /** Below this, starting a process costs more than reserving brings. */
@@ -17,14 +16,7 @@ const WORTH_RESERVING_BYTE_LENGTH = 64 << 20;
 export function reserveBlocks(path: string, byteLength: number, name = path): boolean {
   if (byteLength < WORTH_RESERVING_BYTE_LENGTH) return false;
   // Looked at first: where there is too little, fallocate takes all there is before it says so.
-  const free = readFreeByteLength(path);
-  if (free > 0 && byteLength > free) {
-    throw new FileError('There is not enough space for the output', {
-      expected: `${byteLength} bytes`,
-      found: `${free} bytes free`,
-      path: name,
-    });
-  }
+  requireRoom(path, { byteLength, held: [path], name });
   if (process.platform !== 'linux') return false;
   const { status, stderr } = spawnSync('fallocate', ['--length', String(byteLength), '--', path], {
     env: { ...process.env, LC_ALL: 'C' },

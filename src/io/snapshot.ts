@@ -35,11 +35,6 @@ export function takeSnapshot(path: string): FileSnapshot {
   return snapshot;
 }
 
-/** One system call a file: ten thousand files take some tens of milliseconds. */
-export function takeSnapshots(paths: Iterable<string>): FileSnapshot[] {
-  return Array.from(paths, takeSnapshot);
-}
-
 /** The files that are no longer what they were. Empty where all are. */
 export function findChanges(before: Iterable<FileSnapshot>): FileChange[] {
   const changes: FileChange[] = [];

@@ -1,5 +1,5 @@
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
-import { FileError } from '../errors.js';
+import { FileError, LimitError } from '../errors.js';
+import { fileCalls, READ_AT_ONCE, type Status } from './file-calls.js';
 
 /** Bytes that can be read at any place: a local file, memory, a bounded part of either. */
 export interface ByteSource {
@@ -38,8 +38,22 @@ export function fileError(action: string, path: string, cause: unknown): FileErr
     EROFS: 'the file system is read-only',
     EIO: 'the device reports an input/output error',
     EMFILE: 'too many open files',
+    ENFILE: 'too many open files on this machine',
+    EFBIG: 'it would be larger than its file system or the process limit allows',
+    ELOOP: 'too many symbolic links',
+    ENAMETOOLONG: 'the name is too long',
+    EPERM: 'the operation is not permitted',
+    EBUSY: 'it is in use',
+    ESTALE: 'the network file system has lost it',
+    ETIMEDOUT: 'the network file system does not answer',
+    ENOMEM: 'there is not enough memory',
   };
   return new FileError(`Cannot ${action}: ${reason[code] ?? code}`, { path, cause });
+}
+
+/** Whether the operating system said no: not that what it gave is wrong. */
+export function isSystemFailure(error: unknown): boolean {
+  return error instanceof FileError && error.cause !== undefined;
 }
 
 /** Reads exactly `target.length` bytes of an open file, through short reads. */
@@ -48,18 +62,44 @@ export function readFully(fd: number, target: Uint8Array, byteOffset: number, pa
   while (done < target.length) {
     let count: number;
     try {
-      count = readSync(fd, target, done, target.length - done, byteOffset + done);
+      count = fileCalls.read(fd, target, done, target.length - done, byteOffset + done);
     } catch (error) {
       throw fileError('read', path, error).addContext({ byteOffset: byteOffset + done });
     }
-    if (count === 0) {
-      throw new FileError('The file ends too early', {
-        expected: `${byteOffset + target.length} bytes at least`,
-        found: `${byteOffset + done} bytes`,
-        path,
-      });
-    }
+    if (count === 0) throw endsTooEarly(path, byteOffset + target.length, byteOffset + done);
     done += count;
+  }
+}
+
+/** For a file that holds `found` bytes and should hold `expected`. */
+export function endsTooEarly(path: string, expected: number, found: number): FileError {
+  return new FileError('The file ends too early', {
+    expected: `${expected} bytes at least`,
+    found: `${found} bytes`,
+    path,
+  });
+}
+
+/**
+ * All of a small file.
+ * @throws LimitError, in the words of `tooLarge`, where it is longer than `maxByteLength`; FileError.
+ */
+export async function readWholeFile(
+  path: string,
+  maxByteLength: number,
+  tooLarge: string,
+): Promise<Uint8Array> {
+  const source = FileSource.open(path);
+  try {
+    const { byteLength } = source;
+    if (byteLength <= maxByteLength) return await readRange(source, 0, byteLength);
+    throw new LimitError(tooLarge, {
+      expected: `${maxByteLength} bytes at most`,
+      found: `${byteLength} bytes`,
+      path,
+    });
+  } finally {
+    source.close();
   }
 }
 
@@ -78,19 +118,21 @@ export class FileSource implements ByteSource {
   static open(path: string, name = path): FileSource {
     let fd: number;
     try {
-      fd = openSync(path, 'r');
+      fd = fileCalls.open(path, READ_AT_ONCE);
     } catch (error) {
       throw fileError('open', path, error);
     }
-    const status = fstatSync(fd);
-    if (!status.isFile()) {
-      closeSync(fd);
+    try {
+      const status = statusOf(fd, path);
+      if (status.isFile()) return new FileSource(name, Number(status.size), fd);
       throw new FileError(status.isDirectory() ? 'It is a directory' : 'It is not a regular file', {
         expected: 'a regular file',
         path,
       });
+    } catch (error) {
+      closeQuietly(fd);
+      throw error;
     }
-    return new FileSource(name, status.size, fd);
   }
 
   readInto(target: Uint8Array, byteOffset: number): void {
@@ -98,7 +140,24 @@ export class FileSource implements ByteSource {
   }
 
   close(): void {
-    closeSync(this.fd);
+    closeQuietly(this.fd);
+  }
+}
+
+function statusOf(fd: number, path: string): Status {
+  try {
+    return fileCalls.fstat(fd);
+  } catch (error) {
+    throw fileError('look at', path, error);
+  }
+}
+
+/** Of a file that was only read: what was read has been read, whatever closing it says. */
+export function closeQuietly(fd: number): void {
+  try {
+    fileCalls.close(fd);
+  } catch {
+    // Nothing depends on it.
   }
 }
 

@@ -4,9 +4,9 @@ import { LimitError } from '../errors.js';
 import { fileCalls } from './file-calls.js';
 import { listNames } from './listing.js';
 import { removeDirectory } from './merging.js';
-import { FileSource, fileError } from './source.js';
+import { closeQuietly, FileSource, fileError } from './source.js';
 import { tryTo } from './temporary-file.js';
-import { ownerState, parseTemporaryName, temporaryName } from './temporary-name.js';
+import { abandonTemporary, ownerState, parseTemporaryName, temporaryName } from './temporary-name.js';
 import { writeFully } from './write.js';
 
 const STEM = 'spool';
@@ -40,14 +40,14 @@ export class Spool {
    */
   static create(maxByteLength = Number.POSITIVE_INFINITY): Spool {
     const area = tmpdir();
+    removeDeadSpools(area);
     const directory = join(area, temporaryName(STEM));
-    const path = join(directory, 'inflated');
     try {
-      tryTo(() => removeDeadSpools(area));
       fileCalls.mkdir(directory, 0o700);
+      const path = join(directory, 'inflated');
       return new Spool(path, directory, fileCalls.open(path, 'wx', 0o600), maxByteLength);
     } catch (error) {
-      removeDirectory(directory);
+      if (!removeDirectory(directory)) abandonTemporary(directory);
       throw fileError('make a temporary file', area, error);
     }
   }
@@ -86,20 +86,22 @@ export class Spool {
     return FileSource.open(this.path);
   }
 
-  /** What cannot be removed stays: a later run tries again. */
+  /** Throws nothing: what cannot be removed, a later run removes. */
   remove(): void {
-    tryTo(() => fileCalls.close(this.fd));
-    removeDirectory(this.directory);
+    closeQuietly(this.fd);
+    if (!removeDirectory(this.directory)) abandonTemporary(this.directory);
   }
 }
 
 /**
- * Only those whose process is proved to be gone, and of this user: what is another's in a common area cannot be
- * removed, nor must it keep anyone from work.
+ * Only those whose process is proved to be gone; others' are theirs. In an area that users share, some cannot be
+ * removed: they are no matter of ours.
  */
 function removeDeadSpools(area: string): void {
-  for (const name of listNames(area)) {
-    const parsed = parseTemporaryName(name);
-    if (parsed?.stem === STEM && ownerState(parsed.owner) === 'dead') removeDirectory(join(area, name));
-  }
+  tryTo(() => {
+    for (const name of listNames(area)) {
+      const parsed = parseTemporaryName(name);
+      if (parsed?.stem === STEM && ownerState(parsed.owner) === 'dead') removeDirectory(join(area, name));
+    }
+  });
 }

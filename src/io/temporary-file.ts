@@ -1,8 +1,9 @@
 import { FileError } from '../errors.js';
-import { errorCode, fileCalls } from './file-calls.js';
+import { errorCode, fileCalls, UPDATE_NO_LINK } from './file-calls.js';
 import { type FileIdentity, identityOf } from './paths.js';
 import { reserveBlocks } from './reserve.js';
 import { fileError } from './source.js';
+import { abandonTemporary } from './temporary-name.js';
 import { writeFully } from './write.js';
 
 /** A file that is being filled under a temporary name. Several threads may fill it, by that name. */
@@ -50,9 +51,22 @@ export class TemporaryFile implements WritableFile {
       if (!keepOpen) file.close();
       return file;
     } catch (error) {
-      tryTo(() => fileCalls.unlink(temporaryPath));
+      if (!tryTo(() => fileCalls.unlink(temporaryPath))) abandonTemporary(temporaryPath);
       throw error;
     }
+  }
+
+  /** Goes on with a file that an earlier run has begun. @throws FileError where the name is none of a file itself. */
+  static continue(temporaryPath: string, name: string, keepOpen = true): TemporaryFile {
+    let fd: number;
+    try {
+      fd = fileCalls.open(temporaryPath, UPDATE_NO_LINK);
+    } catch (error) {
+      throw fileError('open', temporaryPath, error);
+    }
+    const file = new TemporaryFile(temporaryPath, name, identityOfOpen(fd, temporaryPath), fd);
+    if (!keepOpen) file.close();
+    return file;
   }
 
   /**

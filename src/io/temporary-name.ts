@@ -15,23 +15,37 @@
  * | START   | start time of the process in clock ticks since boot, so that a reused id is seen; or `0`  |
  * | RANDOM  | 8 hexadecimal digits                                                                      |
  *
+ * `.journal` behind the name of a file: what has been done of it (`journal-file.ts`).
+ *
  * A host name alone would not do: containers share host names and count process ids from 1.
  */
 import { createHash, randomBytes } from 'node:crypto';
-import { readFileSync, readlinkSync } from 'node:fs';
 import { hostname } from 'node:os';
-import { errorCode } from './file-calls.js';
+import { basename } from 'node:path';
+import { errorCode, fileCalls } from './file-calls.js';
 
 /** Bytes of NAME that are kept: with the rest it stays below the shortest limit of names in use (eCryptfs, 143). */
-const MAX_NAME_BYTE_LENGTH = 60;
-const CUT_NAME_BYTE_LENGTH = 50;
-const PATTERN = /^\.(?:(.+)\.)?dcp-tmp-([A-Za-z0-9_.]+)-([0-9a-f]{8}|0)-(\d{1,10})-(\d{1,20})-[0-9a-f]{8}$/s;
+const MAX_NAME_BYTE_LENGTH = 52;
+const CUT_NAME_BYTE_LENGTH = 42;
+const PATTERN =
+  /^\.(?:(.+)\.)?dcp-tmp-([A-Za-z0-9_.]+)-([0-9a-f]{8}|0)-(\d{1,10})-(\d{1,20})-[0-9a-f]{8}(\.journal)?$/s;
+export const JOURNAL_SUFFIX = '.journal';
 
 export interface TemporaryOwner {
   host: string;
   session: string;
   pid: number;
   startTime: string;
+  /** This process made it, and has given it up: see {@link abandonTemporary}. */
+  isAbandoned?: true;
+}
+
+export interface ParsedTemporaryName {
+  /** Of one that stands beside its destination. */
+  stem?: string;
+  owner: TemporaryOwner;
+  /** It is the journal of the temporary called so without the suffix. */
+  isJournal?: true;
 }
 
 /** `dead` is a proof; `unknown`: made on another machine, in another container, or before a restart. */
@@ -44,13 +58,28 @@ export function temporaryName(destinationName?: string): string {
   return `.${stem}dcp-tmp-${host}-${session}-${pid}-${startTime}-${randomBytes(4).toString('hex')}`;
 }
 
-/** `undefined` where the name is not one of ours. `stem` is absent for one that stands inside. */
-export function parseTemporaryName(name: string): { stem?: string; owner: TemporaryOwner } | undefined {
+const abandoned = new Set<string>();
+
+/**
+ * Tells later runs of this thread that nobody works at a temporary any more, though the process that made it lives:
+ * one that could not be removed, or that is kept to be finished later.
+ */
+export function abandonTemporary(path: string): void {
+  abandoned.add(basename(path));
+}
+
+/** `undefined` where the name is not one of ours. */
+export function parseTemporaryName(name: string): ParsedTemporaryName | undefined {
   const match = PATTERN.exec(name);
   if (match === null) return undefined;
-  const [, stem, host = '', session = '', pid = '', startTime = ''] = match;
-  const owner = { host, session, pid: Number(pid), startTime };
-  return stem === undefined ? { owner } : { stem, owner };
+  const [, stem, host = '', session = '', pid = '', startTime = '', suffix] = match;
+  const owner: TemporaryOwner = { host, session, pid: Number(pid), startTime };
+  if (abandoned.has(suffix === undefined ? name : name.slice(0, -suffix.length))) owner.isAbandoned = true;
+  return {
+    ...(stem === undefined ? {} : { stem }),
+    owner,
+    ...(suffix === undefined ? {} : { isJournal: true }),
+  };
 }
 
 /** The part of a temporary's name that stands for the destination's. */
@@ -66,6 +95,7 @@ export function temporaryStem(name: string): string {
 
 /** Whether the process that made a temporary still runs. */
 export function ownerState(owner: TemporaryOwner): OwnerState {
+  if (owner.isAbandoned === true) return 'dead';
   if (owner.session === '0' || owner.session !== thisProcess().session) return 'unknown';
   try {
     process.kill(owner.pid, 0);
@@ -96,8 +126,8 @@ function thisProcess(): TemporaryOwner {
 function session(): string {
   if (process.platform !== 'linux') return shortHash(hostname());
   try {
-    const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim();
-    return shortHash([hostname(), boot, readlinkSync('/proc/self/ns/pid')].join('\n'));
+    const boot = fileCalls.readText('/proc/sys/kernel/random/boot_id').trim();
+    return shortHash([hostname(), boot, fileCalls.readlink('/proc/self/ns/pid')].join('\n'));
   } catch {
     return '0';
   }
@@ -106,7 +136,7 @@ function session(): string {
 /** Field 22 of /proc/PID/stat (proc(5)). The second field, in parentheses, may hold anything. */
 function readStartTime(pid: number): string | undefined {
   try {
-    const text = readFileSync(`/proc/${pid}/stat`, 'latin1');
+    const text = fileCalls.readText(`/proc/${pid}/stat`);
     return text.slice(text.lastIndexOf(')') + 2).split(' ')[19];
   } catch {
     return undefined;

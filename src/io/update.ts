@@ -10,6 +10,11 @@ export function openForUpdate(path: string): number {
   }
 }
 
-export function closeFile(fd: number): void {
-  fileCalls.close(fd);
+/** Closes a file that was written to: some file systems tell of a failed write only here. @throws FileError */
+export function closeUpdated(fd: number, path: string): void {
+  try {
+    fileCalls.close(fd);
+  } catch (error) {
+    throw fileError('close', path, error);
+  }
 }

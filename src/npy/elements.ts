@@ -1,4 +1,4 @@
-import { canCast } from '../copy/cast.js';
+import { canCast, requireCast } from '../copy/cast.js';
 import type { RecordCast } from '../copy/plan.js';
 import { type DTypeInfo, dtypeOf } from '../dtype.js';
 import { UnsupportedError } from '../errors.js';
@@ -29,7 +29,7 @@ export interface ArrayElements {
  */
 export function arrayElements(dtype: DTypeInfo, { cast, rawBits = false }: ElementOptions): ArrayElements {
   const written = cast ?? dtype;
-  if (!canCast(dtype, written)) throw noCast(dtype, written);
+  requireCast(dtype, written);
   const type = npyTypeOf(written);
   if (type !== undefined) return elementsAs(written, type, dtype);
   if (cast !== undefined && !rawBits) {
@@ -57,8 +57,4 @@ const UNSIGNED: Readonly<Record<number, string>> = { 1: 'uint8', 2: 'uint16', 4:
 function elementsAs(written: DTypeInfo, type: string, dtype: DTypeInfo): ArrayElements {
   const { itemSize, name } = written;
   return { type, itemSize, dtype: name, cast: written === dtype ? undefined : { from: dtype, to: written } };
-}
-
-function noCast(from: DTypeInfo, to: DTypeInfo): UnsupportedError {
-  return new UnsupportedError(`torch does not convert torch.${from.name} to torch.${to.name}`);
 }

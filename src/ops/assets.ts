@@ -1,9 +1,8 @@
 import type { CopyPlanBuilder } from '../copy/plan.js';
 import { LimitError, UsageError } from '../errors.js';
-import { listDirectory, pathKind } from '../io/listing.js';
+import { listDirectory, pathKind, withoutLastSlash } from '../io/listing.js';
 import { type FileSnapshot, takeSnapshot } from '../io/snapshot.js';
 import { FileSource, readRange } from '../io/source.js';
-import { INDEX_PATTERN } from '../safetensors/index-file.js';
 import { STATE_JSON_NAME } from './state-file.js';
 
 /** A file that is written beside safetensors as it is: a config, a tokenizer. */
@@ -33,7 +32,7 @@ export async function readAssets(directory: string): Promise<Asset[]> {
   }
   const names = listDirectory(directory)
     .filter(({ name, kind }) => kind === 'file' && ASSET_NAME.test(name) && !name.startsWith('.'))
-    .filter(({ name }) => !INDEX_PATTERN.test(name) && name !== STATE_JSON_NAME)
+    .filter(({ name }) => !name.endsWith('.index.json') && name !== STATE_JSON_NAME)
     .map(({ name }) => name);
   if (names.length === 0) {
     throw new UsageError('The directory of assets has no config or tokenizer file', {
@@ -42,8 +41,7 @@ export async function readAssets(directory: string): Promise<Asset[]> {
     });
   }
   const assets: Asset[] = [];
-  for (const name of names)
-    assets.push(await readAsset(`${directory.replace(/(?<=.)\/+$/, '')}/${name}`, name));
+  for (const name of names) assets.push(await readAsset(`${withoutLastSlash(directory)}/${name}`, name));
   return assets;
 }
 

@@ -1,22 +1,14 @@
 import { elementCountOf } from '../checkpoint/box.js';
 import type { Checkpoint, CheckpointFormat, ObjectEntry, TensorEntry } from '../checkpoint/checkpoint.js';
-import {
-  type CopyOptions,
-  type CopyProgress,
-  type CopyReport,
-  compareWithPlan,
-  startCopyThreads,
-} from '../copy/copy.js';
+import { startCopyThreads } from '../copy/copy.js';
 import type { CrcReport } from '../copy/ledger.js';
-import type { CopyPlan } from '../copy/plan.js';
 import type { ByteSink } from '../copy/stream.js';
 import type { StartedThreads } from '../copy/threads.js';
 import { DcpCheckpoint } from '../dcp/reader.js';
 import type { DeviceChoice } from '../device/registry.js';
-import { CorruptDataError, FileError, InterruptedError, UsageError } from '../errors.js';
-import { lookAt } from '../io/paths.js';
-import { type FileSnapshot, requireUnchanged, takeSnapshot } from '../io/snapshot.js';
+import { UsageError } from '../errors.js';
 import { readAssets } from './assets.js';
+import { carryOut, requireNotAborted } from './carry-out.js';
 import { type CastReport, castReports } from './cast-report.js';
 import { type Destination, streamDestination } from './destination.js';
 import { formatOfDestination } from './destination-format.js';
@@ -24,7 +16,7 @@ import type { DiffReport } from './diff-report.js';
 import { descendedWarning, locateCheckpoint } from './locate.js';
 import { type Loss, lossesOfMap } from './losses.js';
 import type { Progress } from './progress.js';
-import type { DroppedTie, TiePolicy } from './safetensors-save.js';
+import { type DroppedTie, TIE_POLICIES, type TiePolicy } from './safetensors-save.js';
 import { type NamedGlobal, namedGlobals, requireAcceptable } from './safety.js';
 import { type LostEntry, type Salvaged, salvage } from './salvage.js';
 import { Resharding, type ReshardOptions } from './sharding.js';
@@ -37,6 +29,11 @@ import { otherTypeWarning, reshapedWarning, type Warning } from './warnings.js';
 export interface ConvertOptions extends StepOptions, ReshardOptions {
   /** Replace a destination that exists. */
   force?: boolean;
+  /**
+   * Go on with a conversion of the same source and options that ended in the middle, if there is one; and where this
+   * one is interrupted or the system fails it, leave what is done for a later run.
+   */
+  resume?: boolean;
   /** Succeed without writing if the destination proves to be this source converted. */
   skipExisting?: boolean;
   /** Plan, and write nothing. */
@@ -109,6 +106,8 @@ export interface ConvertResult {
   checked?: DiffReport['compared'] & { device: string };
   /** Threads that copied. */
   workers?: number;
+  /** With `resume`: bytes that an earlier run had done, proved by their checksums. */
+  resumedByteLength?: number;
   /** Temporaries that could not be removed. */
   leftBehind: string[];
 }
@@ -151,7 +150,8 @@ export async function convert(
 export async function convertToStream(
   given: string,
   sink: ByteSink,
-  options: Omit<ConvertOptions, 'force' | 'skipExisting'> & ConvertFormats & { to: 'torch' | 'safetensors' },
+  options: Omit<ConvertOptions, 'force' | 'skipExisting' | 'resume' | 'check' | 'device'> &
+    ConvertFormats & { to: 'torch' | 'safetensors' },
 ): Promise<ConvertResult> {
   const source = await whenComplete(given, options);
   const from = options.from ?? (await formatOfSource(source));
@@ -182,7 +182,7 @@ export async function dcpToTorchSave(
 export async function dcpToTorchStream(
   source: string,
   sink: ByteSink,
-  options: Omit<ConvertOptions, 'force' | 'skipExisting' | 'check' | 'device'> = {},
+  options: Omit<ConvertOptions, 'force' | 'skipExisting' | 'resume' | 'check' | 'device'> = {},
 ): Promise<ConvertResult> {
   return convertToStream(source, sink, { ...options, from: 'dcp', to: 'torch' });
 }
@@ -250,10 +250,13 @@ async function convertTo(
       assets,
       resharding,
     });
-    const { status, report, leftBehind, checked } = await carryOut(plan, held, target, snapshots, {
-      ...options,
-      started,
-    });
+    const { status, report, leftBehind, checked } = await carryOut(
+      plan,
+      held,
+      target,
+      { path: checkpoint.path, snapshots },
+      { ...options, started },
+    );
     return {
       mode: `${from}_to_${to}`,
       status,
@@ -264,6 +267,9 @@ async function convertTo(
       byteLength: plan.recordByteLength,
       outputs: plan.outputs.map(({ name, byteLength }) => ({ name, byteLength })),
       ...(report === undefined ? {} : { crc: report.crc, workers: report.workers }),
+      ...(options.resume === true && report?.foundByteLength !== undefined
+        ? { resumedByteLength: report.foundByteLength }
+        : {}),
       crcChecked: report !== undefined && crc && report.crc.withoutCrc + report.crc.partlyRead === 0,
       replicas: replicaCount + (mapped?.replicaCount ?? 0),
       losses: mapped === undefined ? losses : [...lossesOfMap(mapped, to), ...losses],
@@ -305,6 +311,9 @@ function requireFitting(
   to: CheckpointFormat,
   kind: Destination['kind'],
 ): void {
+  if (options.resume === true && options.crc === false) {
+    throw new UsageError('resume needs checksums: without them nothing is proved');
+  }
   const refuse = (option: string, expected: string): never => {
     throw new UsageError(`${option} does not go with this destination`, { expected });
   };
@@ -321,107 +330,19 @@ function requireFitting(
       if (options[name] !== undefined) refuse(name, 'a DCP directory');
     }
   }
+  if (options.check === true && kind === 'stream')
+    refuse('check', 'a file or a directory, which can be read back');
   if (options.ties !== undefined && !isSafetensors) refuse('ties', 'safetensors');
   if (maxShardByteLength !== undefined && !isShards)
     refuse('maxShardByteLength', 'a directory of safetensors');
   if (options.copyAssets !== undefined && !isShards) refuse('copyAssets', 'a directory of safetensors');
+  if (options.ties !== undefined && !TIE_POLICIES.includes(options.ties)) {
+    throw new UsageError('ties is not one of its words', {
+      expected: TIE_POLICIES.join(', '),
+      found: String(options.ties),
+    });
+  }
   if (maxShardByteLength !== undefined && !(maxShardByteLength > 0)) {
     throw new UsageError('maxShardByteLength is no number of bytes', { found: maxShardByteLength });
-  }
-}
-
-interface Outcome {
-  status: ConvertResult['status'];
-  report?: CopyReport;
-  checked?: ConvertResult['checked'];
-  leftBehind: string[];
-}
-
-async function carryOut(
-  plan: CopyPlan,
-  /** What the output must read back as. */
-  held: Checkpoint,
-  target: Destination,
-  snapshots: readonly FileSnapshot[],
-  options: ConvertOptions & Pick<CopyOptions, 'started'>,
-): Promise<Outcome> {
-  if (options.force === true) requireNoSource(await target.replacedPaths(plan), snapshots);
-  if (options.dryRun === true) return { status: 'planned', leftBehind: [] };
-  const copyOptions = {
-    crc: options.crc ?? true,
-    ...(options.workers === undefined ? {} : { workers: options.workers }),
-    ...(options.readsInFlight === undefined ? {} : { readsInFlight: options.readsInFlight }),
-    ...(options.signal === undefined ? {} : { signal: options.signal }),
-    ...(options.started === undefined ? {} : { started: options.started }),
-    onProgress: (progress: CopyProgress) => options.onProgress?.({ phase: 'copy', ...progress }),
-  };
-  if (options.skipExisting === true && target.exists()) {
-    const report = await proveUpToDate(plan, target, copyOptions);
-    requireUnchanged(snapshots);
-    return { status: 'up_to_date', report, leftBehind: [] };
-  }
-  let checked: ConvertResult['checked'];
-  const delivery = await target.deliver(plan, copyOptions, async written => {
-    if (options.check === true && written !== undefined) {
-      const { requireReadsBack } = await import('./read-back.js');
-      checked = await requireReadsBack(held, written, target.path, options);
-    }
-    options.onProgress?.({ phase: 'finish' });
-    requireUnchanged(snapshots);
-    requireNotAborted(options.signal);
-  });
-  return { status: 'converted', ...delivery, ...(checked === undefined ? {} : { checked }) };
-}
-
-function requireNotAborted(signal: AbortSignal | undefined): void {
-  if (signal?.aborted === true) throw new InterruptedError('The conversion was interrupted');
-}
-
-/** @throws UsageError naming the first difference where the destination is not this source converted. */
-async function proveUpToDate(
-  plan: CopyPlan,
-  target: Destination,
-  options: Parameters<typeof compareWithPlan>[2],
-): Promise<CopyReport> {
-  const paths = target.existingPaths(plan);
-  try {
-    for (const [output, path] of paths.entries()) {
-      const expected = plan.outputs[output]!.byteLength;
-      const found = takeSnapshot(path).byteLength;
-      if (found !== expected) {
-        throw new CorruptDataError('The existing output has another length', {
-          expected: `${expected} bytes`,
-          found: `${found} bytes`,
-          path,
-        });
-      }
-    }
-    return await compareWithPlan(plan, paths, options);
-  } catch (error) {
-    if (!(error instanceof CorruptDataError || error instanceof FileError)) throw error;
-    // A damaged source has its own message; what differs in the destination is a matter of usage.
-    if (error.context.path !== undefined && !paths.includes(error.context.path)) throw error;
-    throw new UsageError(`The destination exists and is not this source converted: ${error.what}`, {
-      path: target.path,
-      ...error.context,
-      ...(error.expected === undefined ? {} : { expected: error.expected }),
-      ...(error.found === undefined ? {} : { found: error.found }),
-      hint: 'Use --force to replace it.',
-      cause: error,
-    });
-  }
-}
-
-/** The output must not take the place of a file that it is made from, nor remove one with an old checkpoint. */
-function requireNoSource(replacedPaths: readonly string[], sources: readonly FileSnapshot[]): void {
-  for (const path of replacedPaths) {
-    const status = lookAt(path);
-    const hit = status && sources.find(({ inode, device }) => inode === status.ino && device === status.dev);
-    if (hit === undefined) continue;
-    throw new UsageError('The output would replace a file of the source', {
-      expected: 'a destination apart from the source',
-      found: hit.path,
-      path,
-    });
   }
 }

@@ -1,18 +1,31 @@
 import { type CopyOptions, type CopyReport, runCopy, streamCopy } from '../copy/copy.js';
 import type { CopyPlan } from '../copy/plan.js';
 import type { ByteSink } from '../copy/stream.js';
+import { hasSeveralTiles } from '../copy/tiles.js';
 import { METADATA_NAME } from '../dcp/directory.js';
 import { readFileNames } from '../dcp/reader.js';
 import { UsageError } from '../errors.js';
-import { listNames, pathKind } from '../io/listing.js';
+import type { JournalFile } from '../io/journal-file.js';
+import type { Leftover } from '../io/leftovers.js';
+import { listNames, pathKind, withoutLastSlash } from '../io/listing.js';
 import type { IndexNames } from '../io/merging.js';
 import { OutputDirectory } from '../io/output-directory.js';
 import { OutputFile } from '../io/output-file.js';
+import { requireRoom } from '../io/room.js';
 import type { WritableFile } from '../io/temporary-file.js';
 import { INDEX_NAME, SINGLE_NAME } from '../safetensors/index-file.js';
 import { readShardNames } from '../safetensors/reader.js';
-import { clearDeadRuns } from './leftovers.js';
+import { type Cleared, clearDeadRuns } from './leftovers.js';
 import { STATE_JSON_NAME, STATE_NAME } from './state-file.js';
+import {
+  encodeHeader,
+  isWorthResuming,
+  JournalledTiles,
+  type Origin,
+  requireSamePlan,
+  type UnfinishedConversion,
+  withKept,
+} from './unfinished.js';
 import type { Warning } from './warnings.js';
 
 /** Where a conversion goes. */
@@ -31,9 +44,9 @@ export interface Destination {
   replacedPaths(plan: CopyPlan): Promise<string[]>;
   /**
    * Carries out the plan. `check` runs when all is copied and may refuse the result by throwing: then, and after any
-   * other error, the destination is what it was.
+   * other error, the destination is what it was. With `origin`, what is done is noted, so that a later run can go on.
    */
-  deliver(plan: CopyPlan, options: CopyOptions, check: OutputCheck): Promise<Delivery>;
+  deliver(plan: CopyPlan, options: CopyOptions, check: OutputCheck, origin?: Origin): Promise<Delivery>;
 }
 
 /** Looks at a finished output under the temporary path that it has before it is put in place; a stream has none. */
@@ -54,6 +67,11 @@ interface PendingOutput {
   flush(): Promise<void>;
   commit(): Promise<{ leftBehind: string[] }>;
   discard(): void;
+  /** Whether an earlier run's output is gone on with. */
+  isContinued: boolean;
+  openJournal(header: string): JournalFile;
+  /** Leaves all for a later run; before `commit` only. */
+  suspend(): void;
 }
 
 /** How a format shares a directory: by which name it is whole, and what goes with an old checkpoint in it. */
@@ -67,13 +85,16 @@ export interface DestinationOptions {
   skipExisting?: boolean;
   dryRun?: boolean;
   sync?: boolean;
+  /** Go on with an unfinished conversion, if there is one, and leave one behind if this run ends early. */
+  resume?: boolean;
 }
 
 /** @throws UsageError at once where the name is taken and neither force nor skipExisting was asked for. */
 export function fileDestination(path: string, options: DestinationOptions): Destination {
-  const warnings = options.dryRun === true ? [] : clearDeadRuns(path, DCP_LAYOUT);
+  const { warnings, unfinished }: Cleared =
+    options.dryRun === true ? { warnings: [] } : clearDeadRuns(path, DCP_LAYOUT, options);
   const exists = (): boolean => pathKind(path) === 'file';
-  if (exists() && options.force !== true && options.skipExisting !== true) throw alreadyThere(path);
+  if (exists() && options.force !== true && options.skipExisting !== true) throw alreadyThere(path, options);
   return {
     kind: 'file',
     path,
@@ -82,23 +103,25 @@ export function fileDestination(path: string, options: DestinationOptions): Dest
     exists,
     existingPaths: () => [path],
     replacedPaths: async () => [path],
-    deliver: (plan, copyOptions, check) => {
+    deliver: (plan, copyOptions, check, origin) => {
+      prepare({ plan, path, unfinished, origin, isReplacing: exists() });
       const file = OutputFile.create(path, {
         force: options.force ?? false,
         sync: options.sync ?? true,
+        unfinished,
       });
-      preallocateOrDiscard(
-        () => file.preallocate(plan.outputs[0]!.byteLength),
-        () => file.discard(),
-      );
+      preparing(file, () => file.preallocate(plan.outputs[0]!.byteLength));
       const output: PendingOutput = {
         path: file.temporaryPath,
         temporaryPaths: [file.temporaryPath],
         flush: () => file.sync(),
         commit: () => file.commit(),
         discard: () => file.discard(),
+        isContinued: file.isContinued,
+        openJournal: header => file.openJournal(header),
+        suspend: () => file.suspend(),
       };
-      return deliver(output, plan, copyOptions, options.sync ?? true, check);
+      return deliver(output, plan, copyOptions, options, check, { origin, unfinished });
     },
   };
 }
@@ -109,10 +132,11 @@ export function directoryDestination(
   layout: DirectoryLayout,
   options: DestinationOptions,
 ): Destination {
-  const base = path.replace(/(?<=.)\/+$/, '');
-  const warnings = options.dryRun === true ? [] : clearDeadRuns(base, layout);
+  const base = withoutLastSlash(path);
+  const { warnings, unfinished }: Cleared =
+    options.dryRun === true ? { warnings: [] } : clearDeadRuns(base, layout, options);
   const exists = (): boolean => pathKind(`${base}/${layout.indexName}`) === 'file';
-  if (exists() && options.force !== true && options.skipExisting !== true) throw alreadyThere(path);
+  if (exists() && options.force !== true && options.skipExisting !== true) throw alreadyThere(path, options);
   const oldIndexes = (): string[] =>
     pathKind(base) === 'directory' ? listNames(base).filter(layout.isIndex) : [];
   const oldNames = async (): Promise<string[]> => (exists() ? await layout.readOldNames(base) : []);
@@ -127,25 +151,24 @@ export function directoryDestination(
       [...plan.outputs.map(({ name }) => name), ...oldIndexes(), ...(await oldNames())].map(
         name => `${base}/${name}`,
       ),
-    deliver: async (plan, copyOptions, check) => {
+    deliver: async (plan, copyOptions, check, origin) => {
+      prepare({ plan, path: base, unfinished, origin, isReplacing: exists() });
       const removeAfterwards = await oldNames();
       const directory = OutputDirectory.create(base, {
         indexName: layout.indexName,
         isIndex: layout.isIndex,
         force: options.force ?? false,
         sync: options.sync ?? true,
+        unfinished,
       });
       const files: WritableFile[] = [];
-      preallocateOrDiscard(
-        () => {
-          for (const { name, byteLength } of plan.outputs) {
-            const file = directory.createFile(name);
-            file.preallocate(byteLength);
-            files.push(file);
-          }
-        },
-        () => directory.discard(),
-      );
+      preparing(directory, () => {
+        for (const { name, byteLength } of plan.outputs) {
+          const file = directory.createFile(name);
+          file.preallocate(byteLength);
+          files.push(file);
+        }
+      });
       const output: PendingOutput = {
         path: directory.temporaryPath,
         temporaryPaths: files.map(file => file.temporaryPath),
@@ -154,8 +177,11 @@ export function directoryDestination(
         },
         commit: () => directory.commit({ removeAfterwards }),
         discard: () => directory.discard(),
+        isContinued: directory.isContinued,
+        openJournal: header => directory.openJournal(header),
+        suspend: () => directory.suspend(),
       };
-      return deliver(output, plan, copyOptions, options.sync ?? true, check);
+      return deliver(output, plan, copyOptions, options, check, { origin, unfinished });
     },
   };
 }
@@ -178,26 +204,64 @@ export function streamDestination(sink: ByteSink): Destination {
   };
 }
 
-/** Fills the temporaries, and puts them in place or removes them. */
+interface Preparation {
+  plan: CopyPlan;
+  path: string;
+  unfinished: UnfinishedConversion | undefined;
+  origin: Origin | undefined;
+  isReplacing: boolean;
+}
+
+/** Before anything is made: whether what is gone on with is this conversion, and whether there is room for it. */
+function prepare({ plan, path, unfinished, origin, isReplacing }: Preparation): void {
+  if (unfinished !== undefined && origin !== undefined) requireSamePlan(unfinished, plan, origin, path);
+  const byteLength = plan.outputs.reduce((sum, output) => sum + output.byteLength, 0);
+  const held = unfinished === undefined ? [] : filesOf(unfinished.leftover);
+  requireRoom(path, { byteLength, held, name: path, isReplacing });
+}
+
+function filesOf({ kind, path }: Leftover): string[] {
+  return kind === 'file' ? [path] : listNames(path).map(name => `${path}/${name}`);
+}
+
+interface Resumption {
+  origin: Origin | undefined;
+  unfinished: UnfinishedConversion | undefined;
+}
+
+/** Fills the temporaries, and puts them in place or removes them; with `resume`, leaves them for a later run. */
 async function deliver(
   output: PendingOutput,
   plan: CopyPlan,
   options: CopyOptions,
-  withSync: boolean,
+  { sync = true, resume = false }: DestinationOptions,
   check: OutputCheck,
+  { origin, unfinished }: Resumption,
 ): Promise<Delivery> {
   // Flushing can take minutes: what is discarded meanwhile is not put in place.
   const discard = (): void => output.discard();
+  let finished: JournalledTiles | undefined;
+  let isCommitting = false;
   try {
+    if (origin !== undefined && options.crc !== false && (resume || hasSeveralTiles(plan))) {
+      const earlier = output.isContinued ? (unfinished?.journal.lines ?? []) : [];
+      finished = new JournalledTiles(output.openJournal(encodeHeader(plan, origin)), earlier);
+    }
     const report = await runCopy(plan, output.temporaryPaths, {
       ...options,
-      ...(withSync ? { flush: () => output.flush() } : {}),
+      finished,
+      ...(sync ? { flush: () => output.flush() } : {}),
     });
     await check(output.path);
+    isCommitting = true;
     options.signal?.addEventListener('abort', discard);
     const { leftBehind } = await output.commit();
     return { report, leftBehind };
   } catch (error) {
+    if (resume && !isCommitting && finished !== undefined && isWorthResuming(error)) {
+      output.suspend();
+      throw withKept(error, finished, plan.recordByteLength);
+    }
     discard();
     throw error;
   } finally {
@@ -222,18 +286,22 @@ export const SAFETENSORS_LAYOUT: DirectoryLayout = {
   readOldNames: async directory => [...(await readShardNames(directory)), STATE_NAME, STATE_JSON_NAME],
 };
 
-function preallocateOrDiscard(action: () => void, discard: () => void): void {
+/** What was there before stays for another try; what is new goes. */
+function preparing(output: OutputFile | OutputDirectory, action: () => void): void {
   try {
     action();
   } catch (error) {
-    discard();
+    if (output.isContinued && isWorthResuming(error)) output.suspend();
+    else output.discard();
     throw error;
   }
 }
 
-function alreadyThere(path: string): UsageError {
+function alreadyThere(path: string, { skipExisting }: DestinationOptions): UsageError {
+  // Only a conversion can be asked to accept what is there.
+  const other = ', or --skip-existing to accept it if it is this source converted';
   return new UsageError('The destination exists already', {
     path,
-    hint: 'Use --force to replace it, or --skip-existing to accept it if it is this source converted.',
+    hint: `Use --force to replace it${skipExisting === undefined ? '' : other}.`,
   });
 }

@@ -130,7 +130,7 @@ export async function compareCheckpoints(
     if (row.beyond > 0) differences.push(row);
     else close.push(row);
   }
-  const notes = treeNotes(treeFormOf(a.tree), treeFormOf(b.tree), pairs);
+  const notes = treeNotes(treeFormOf(a.tree), treeFormOf(b.tree), pairs, rename, isWanted);
   return {
     equal: differences.length === 0 && (options.strict !== true || notes.length === 0),
     a: sideOf(a),

@@ -34,7 +34,7 @@ const ZERO_FILE = /_optim_states\.pt$|^zero_pp_rank_\d+_mp_rank_\d+_/;
 const HUGGING_FACE_FILE = /^pytorch_model(-\d{5}-of-\d{5})?\.bin$/;
 
 /** The first row that fits is taken. */
-export const DIRECTORY_FORMS: readonly DirectoryForm[] = [
+const DIRECTORY_FORMS: readonly DirectoryForm[] = [
   {
     name: 'verl',
     test: hasFile(VERL_FILE),

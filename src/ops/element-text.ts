@@ -1,7 +1,7 @@
 import { contiguousStride } from '../checkpoint/box.js';
 import type { DTypeInfo } from '../dtype.js';
 import { numberFormatOf, readNumbers } from '../numbers.js';
-import { floatLiteral } from '../pickle/literal.js';
+import { floatLiteral } from '../pickle/leaf-literal.js';
 
 /**
  * The elements in bytes of a type as Python would write them, one text each: `True`, `0.5`, `-inf`, `(1.0+2.0j)`. A

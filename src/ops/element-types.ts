@@ -46,7 +46,7 @@ export function castByRules(checkpoint: Checkpoint, texts: readonly string[]): C
 }
 
 /** @throws UsageError */
-export function parseTypeRules(texts: readonly string[]): TypeRule[] {
+function parseTypeRules(texts: readonly string[]): TypeRule[] {
   const rules = texts.map((text): TypeRule => {
     const at = text.lastIndexOf('=');
     const glob = at < 0 ? undefined : text.slice(0, at);

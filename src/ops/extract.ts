@@ -1,9 +1,9 @@
 import { contiguousStride, elementCountOf } from '../checkpoint/box.js';
 import type { Checkpoint, TensorEntry } from '../checkpoint/checkpoint.js';
-import { TensorGatherer, type TensorSource } from '../checkpoint/gather.js';
-import { localShardOf, type Sharding } from '../checkpoint/local-shard.js';
-import { parseSlice, type Selection, selectionOfBox } from '../checkpoint/slice.js';
-import { canCast } from '../copy/cast.js';
+import { Gatherers, type TensorSource } from '../checkpoint/gather.js';
+import { localShardOf, type Sharding, selectionsOf } from '../checkpoint/local-shard.js';
+import { parseSlice, type Selection } from '../checkpoint/slice.js';
+import { requireCast } from '../copy/cast.js';
 import { type CopyOptions, type CopyProgress, type CopyReport, streamCopy } from '../copy/copy.js';
 import { type CopyPlan, CopyPlanBuilder } from '../copy/plan.js';
 import type { ByteSink } from '../copy/stream.js';
@@ -142,7 +142,7 @@ export async function extractText(
   path: string,
   fqns: readonly string[],
   sink: (text: string) => Promise<void>,
-  options: PartOptions & Pick<ExtractOptions, 'workers' | 'signal'> = {},
+  options: PartOptions & Pick<ExtractOptions, 'workers' | 'signal' | 'onProgress'> = {},
 ): Promise<void> {
   await reading(path, fqns, async (source, found) => {
     for (const entry of found) {
@@ -246,20 +246,14 @@ function wantedOf(found: FoundEntry, { slice, shard }: PartOptions): WantedPart 
 }
 
 function shardOf(entry: TensorEntry, source: TensorSource, sharding: Sharding): WantedPart {
-  const { shape, boxes } = localShardOf(entry.shape, sharding);
-  const recordStride = contiguousStride(shape);
-  const pieces = boxes.map(({ box, localOffsets }) => ({
-    selection: selectionOfBox(box),
-    recordOffset: localOffsets.reduce((sum, offset, d) => sum + offset * recordStride[d]!, 0),
-  }));
-  return { entry, source, shape, recordStride, pieces };
+  const shard = localShardOf(entry.shape, sharding);
+  const { shape } = shard;
+  return { entry, source, shape, recordStride: contiguousStride(shape), pieces: selectionsOf(shard) };
 }
 
 function rawElements(dtype: DTypeInfo, cast: DTypeInfo | undefined): ArrayElements {
   const written = cast ?? dtype;
-  if (!canCast(dtype, written)) {
-    throw new UnsupportedError(`torch does not convert torch.${dtype.name} to torch.${written.name}`);
-  }
+  requireCast(dtype, written);
   return {
     type: '',
     itemSize: written.itemSize,
@@ -275,12 +269,10 @@ function planFile(
 ): CopyPlan {
   const plan = new CopyPlanBuilder();
   const output = plan.addOutput({ name: path.slice(path.lastIndexOf('/') + 1), byteLength: 0 });
-  const gatherers = new Map<TensorSource, TensorGatherer>();
+  const gatherers = new Gatherers(plan);
   const planned = arrays.map(({ part, elements }): PlannedArray => {
     const { entry, source, shape, pieces, recordStride } = part;
-    let gatherer = gatherers.get(source);
-    if (gatherer === undefined) gatherers.set(source, (gatherer = new TensorGatherer(source, plan)));
-    const own = gatherer;
+    const gatherer = gatherers.of(source);
     return {
       name: entry.fqn,
       type: elements.type,
@@ -289,7 +281,7 @@ function planFile(
       cast: elements.cast,
       addPieces: () => {
         for (const { selection, recordOffset } of pieces) {
-          own.addSelection(entry, selection, recordStride, recordOffset);
+          gatherer.addSelection(entry, selection, recordStride, recordOffset);
         }
       },
     };

@@ -1,6 +1,7 @@
 import type { Checkpoint } from '../checkpoint/checkpoint.js';
 import { METADATA_NAME } from '../dcp/directory.js';
 import { openDcp } from '../dcp/reader.js';
+import { PROTO_CODE } from '../pickle/opcodes.js';
 import { isSafetensorsHead } from '../safetensors/header.js';
 import { INDEX_PATTERN } from '../safetensors/index-file.js';
 import { openSafetensors } from '../safetensors/reader.js';
@@ -36,7 +37,7 @@ export interface FileForm {
 const torchFile = { as: 'torch', open: openTorchFile } as const;
 
 /** The first row that fits is taken: rows that look at names stand before those that look at bytes. */
-export const FILE_FORMS: readonly FileForm[] = [
+const FILE_FORMS: readonly FileForm[] = [
   {
     name: 'data file of a DCP checkpoint',
     // Each of its items is a zip archive.
@@ -48,7 +49,7 @@ export const FILE_FORMS: readonly FileForm[] = [
   },
   {
     name: 'DCP index',
-    test: ({ path, head }) => path.endsWith(METADATA_NAME) && head[0] === PICKLE_PROTO,
+    test: ({ path, head }) => path.endsWith(METADATA_NAME) && head[0] === PROTO_CODE,
     opens: { as: 'dcp-index', open: openDcp },
   },
   { name: 'zip archive of torch.save', test: ({ head }) => isZip(head), opens: torchFile },
@@ -89,8 +90,6 @@ export const FILE_FORMS: readonly FileForm[] = [
   },
   ...FOREIGN_FILE_FORMS,
 ];
-
-const PICKLE_PROTO = 0x80;
 
 /** The row that fits the file, if there is one. */
 export function findFileForm(file: FileProbe): FileForm | undefined {

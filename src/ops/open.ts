@@ -1,3 +1,4 @@
+import { hexOf } from '../bytes.js';
 import type { Checkpoint } from '../checkpoint/checkpoint.js';
 import { METADATA_NAME } from '../dcp/directory.js';
 import { openDcp } from '../dcp/reader.js';
@@ -56,7 +57,7 @@ export async function recogniseFile(path: string): Promise<NonNullable<FileForm[
   throw new FormatError('The file is no checkpoint that is known here', {
     expected: 'a torch.save file, a safetensors file, or a DCP directory',
     found:
-      file.byteLength === 0 ? 'an empty file' : `a file that begins with ${hex(file.head.subarray(0, 8))}`,
+      file.byteLength === 0 ? 'an empty file' : `a file that begins with ${hexOf(file.head.subarray(0, 8))}`,
     path,
   });
 }
@@ -72,8 +73,4 @@ async function probe(path: string): Promise<FileProbe> {
   } finally {
     source.close();
   }
-}
-
-function hex(bytes: Uint8Array): string {
-  return Array.from(bytes, byte => byte.toString(16).padStart(2, '0')).join(' ');
 }

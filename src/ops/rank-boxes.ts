@@ -1,4 +1,5 @@
-import { type Box, elementCountOf, intersection } from '../checkpoint/box.js';
+import { elementCountOf } from '../checkpoint/box.js';
+import { BoxIndex } from '../checkpoint/box-index.js';
 import type { TensorEntry } from '../checkpoint/checkpoint.js';
 import type { TensorSource } from '../checkpoint/gather.js';
 import { type LocalShard, localShardOf, wholeTensor } from '../checkpoint/local-shard.js';
@@ -64,6 +65,7 @@ export class RankBoxes {
       const box = chunks.boxOf(entry.firstChunk + i);
       return { box, byteLength: elementCountOf(box.sizes) * itemSize };
     });
+    const index = new BoxIndex(stored.map(({ box }) => box));
     const shardOf = this.sharder(entry);
     return this.totals.map(total => {
       const { shape, boxes } = shardOf(total.rank);
@@ -72,10 +74,7 @@ export class RankBoxes {
         size: [...shape],
         boxes: boxes.map(({ box }) => ({ offsets: [...box.offsets], sizes: [...box.sizes] })),
         byteLength: elementCountOf(shape) * itemSize,
-        chunkByteLength: stored.reduce(
-          (sum, { box, byteLength }) => sum + (meets(box, boxes) ? byteLength : 0),
-          0,
-        ),
+        chunkByteLength: met(index, boxes).reduce((sum, chunk) => sum + stored[chunk]!.byteLength, 0),
       };
       if (boxes.length > 0) total.tensors++;
       total.byteLength += row.byteLength;
@@ -103,6 +102,13 @@ export class RankBoxes {
   }
 }
 
-function meets(chunk: Box, boxes: LocalShard['boxes']): boolean {
-  return boxes.some(({ box }) => intersection(chunk, box) !== undefined);
+/** The stored boxes that share an element with one of the boxes, each once. */
+function met(index: BoxIndex, boxes: LocalShard['boxes']): number[] {
+  const found = boxes.flatMap(({ box: { offsets, sizes } }) =>
+    index.meeting(
+      offsets,
+      offsets.map((offset, d) => offset + sizes[d]!),
+    ),
+  );
+  return boxes.length > 1 ? [...new Set(found)] : found;
 }

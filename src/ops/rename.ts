@@ -30,7 +30,12 @@ function parseSubstitution(text: string): (name: string) => string {
       hint: (error as Error).message,
     });
   }
-  return name => name.replace(expression, (...match) => expand(replacement!, match as string[]));
+  // Behind the match and its groups come the position, the text, and groups by name.
+  return name =>
+    name.replace(expression, (...match) => {
+      const end = match.findIndex(part => typeof part === 'number');
+      return expand(replacement!, match.slice(0, end));
+    });
 }
 
 /** Parts between delimiters. One behind a backslash is the character itself. */
@@ -49,21 +54,9 @@ function split(text: string, delimiter: string): string[] {
   return parts;
 }
 
-function expand(replacement: string, match: readonly string[]): string {
+function expand(replacement: string, match: readonly (string | undefined)[]): string {
   return replacement.replace(/\\(.)|&/gsu, (all, escaped: string | undefined) => {
     if (escaped === undefined) return match[0]!;
-    return /\d/.test(escaped) ? (groupOf(match, Number(escaped)) ?? '') : all.slice(1);
+    return /\d/.test(escaped) ? (match[Number(escaped)] ?? '') : all.slice(1);
   });
-}
-
-/** A group of a match; behind the groups come the position and the whole text. */
-function groupOf(match: readonly string[], index: number): string | undefined {
-  const group = match[index];
-  return typeof group === 'string' && typeof match[match.length - 1] === 'string' && index < groupEnd(match)
-    ? group
-    : undefined;
-}
-
-function groupEnd(match: readonly unknown[]): number {
-  return match.findIndex(part => typeof part === 'number');
 }

@@ -9,6 +9,7 @@ import { tensorsInObjects } from '../torch/object-tensors.js';
 import { openCheckpoint } from './open.js';
 import type { Progress } from './progress.js';
 import { requireDataAtHand, requireSameCheckpoint } from './reading.js';
+import { problemCount } from './stats-problems.js';
 import { wantedKeys } from './wanted-keys.js';
 
 export interface StatsOptions {
@@ -100,6 +101,49 @@ export async function checkpointStats(path: string, options: StatsOptions = {}):
 async function stats(checkpoint: Checkpoint, options: StatsOptions): Promise<StatsReport> {
   options.onProgress?.({ phase: 'plan' });
   const wanted = await wantedTensors(checkpoint, options.keys);
+  const { entries, byteLength, device, crc } = await count(checkpoint, wanted, options);
+  return {
+    schema: 1,
+    path: checkpoint.path,
+    format: checkpoint.format,
+    device,
+    tensors: entries.length,
+    parameters: entries.reduce((sum, { elementCount }) => sum + elementCount, 0),
+    byteLength,
+    ...(crc === undefined ? {} : { crc }),
+    total: sumOfStats(entries),
+    dtypes: dtypeRows(entries),
+    problems: problemsOf(entries),
+    entries,
+  };
+}
+
+/**
+ * Statistics of one tensor of an open checkpoint.
+ * @throws as {@link checkpointStats}.
+ */
+export async function tensorStats(
+  checkpoint: Checkpoint,
+  entry: TensorEntry,
+  options: Omit<StatsOptions, 'keys'> = {},
+): Promise<StatsEntry> {
+  await checkpoint.resolve([entry]);
+  const { entries } = await count(checkpoint, [{ entry, source: checkpoint }], options);
+  return entries[0]!;
+}
+
+interface Counted {
+  entries: StatsEntry[];
+  byteLength: number;
+  device: DeviceDescription;
+  crc: CrcReport | undefined;
+}
+
+async function count(
+  checkpoint: Checkpoint,
+  wanted: readonly WantedBox[],
+  options: StatsOptions,
+): Promise<Counted> {
   const records = planTensorRecords(wanted);
   const { workers, signal, crc = true, histogram = false } = options;
   const device = await openDevice(options.device, workers === undefined ? {} : { workers });
@@ -111,20 +155,11 @@ async function stats(checkpoint: Checkpoint, options: StatsOptions): Promise<Sta
       onProgress: progress => options.onProgress?.({ phase: 'count', ...progress }),
     });
     requireSameCheckpoint(checkpoint, records.plan);
-    const entries = wanted.map(({ entry }, i) => statsEntry(entry, run.results[i]!));
     return {
-      schema: 1,
-      path: checkpoint.path,
-      format: checkpoint.format,
-      device: device.describe(),
-      tensors: entries.length,
-      parameters: entries.reduce((sum, { elementCount }) => sum + elementCount, 0),
+      entries: wanted.map(({ entry }, i) => statsEntry(entry, run.results[i]!)),
       byteLength: records.plan.recordByteLength,
-      ...(run.crc === undefined ? {} : { crc: run.crc }),
-      total: sumOfStats(entries),
-      dtypes: dtypeRows(entries),
-      problems: problemsOf(entries),
-      entries,
+      device: device.describe(),
+      crc: run.crc,
     };
   } finally {
     await device.close();
@@ -170,18 +205,6 @@ function dtypeRows(entries: readonly StatsEntry[]): DTypeStats[] {
       ...sumOfStats(group),
     }))
     .sort((a, b) => b.byteLength - a.byteLength || (a.dtype < b.dtype ? -1 : 1));
-}
-
-/** Numbers of a tensor that make a problem of that kind. */
-export function problemCount(stats: NumberStats, kind: StatsProblemKind): number {
-  switch (kind) {
-    case 'nan':
-      return stats.nanCount;
-    case 'inf':
-      return stats.positiveInfCount + stats.negativeInfCount;
-    case 'all_zero':
-      return stats.count > 1 && stats.zeroCount === stats.count ? stats.count : 0;
-  }
 }
 
 function problemsOf(entries: readonly StatsEntry[]): StatsProblem[] {

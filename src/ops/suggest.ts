@@ -2,12 +2,15 @@
 export function suggest(given: string, known: readonly string[]): string | undefined {
   const typed = normal(given);
   if (typed === '') return undefined;
-  const ranked = known
-    .map(name => ({ name, distance: editDistance(typed, normal(name)) }))
-    .sort((a, b) => a.distance - b.distance);
-  const nearest = ranked[0];
-  if (nearest !== undefined && nearest.distance <= Math.max(1, Math.floor(typed.length / 3)))
-    return nearest.name;
+  // A distance that is too far is not computed to its end: there may be a hundred thousand names.
+  let least = Math.max(1, Math.floor(typed.length / 3)) + 1;
+  let nearest: string | undefined;
+  for (const name of known) {
+    const distance = editDistance(typed, normal(name), least);
+    if (distance >= least) continue;
+    [least, nearest] = [distance, name];
+  }
+  if (nearest !== undefined) return nearest;
   const completed = known.filter(name => typed.length >= 2 && normal(name).startsWith(typed));
   return completed.length === 1 ? completed[0] : undefined;
 }
@@ -17,8 +20,12 @@ function normal(name: string): string {
   return name.toLowerCase().replaceAll('_', '-');
 }
 
-/** Insertions, deletions, replacements and swaps of neighbours that turn `a` into `b` (optimal string alignment). */
-function editDistance(a: string, b: string): number {
+/**
+ * Insertions, deletions, replacements and swaps of neighbours that turn `a` into `b` (optimal string alignment); `bound`
+ * where there are so many or more.
+ */
+function editDistance(a: string, b: string, bound: number): number {
+  if (Math.abs(a.length - b.length) >= bound) return bound;
   const rows: number[][] = [Array.from({ length: b.length + 1 }, (_, j) => j)];
   for (let i = 1; i <= a.length; i++) {
     const row = [i];
@@ -31,6 +38,8 @@ function editDistance(a: string, b: string): number {
       row.push(best);
     }
     rows.push(row);
+    // Each step comes from one of the two rows before it, or from its own.
+    if (Math.min(...row, ...rows[i - 1]!) >= bound) return bound;
   }
   return rows[a.length]![b.length]!;
 }

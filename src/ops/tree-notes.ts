@@ -60,11 +60,17 @@ export function treeFormOf(tree: PyValue): TreeForm {
   return { steps, empty };
 }
 
-/** In what the trees of two checkpoints differ, in the places of these entries and in empty containers. */
+/**
+ * In what the trees of two checkpoints differ, in the places of these entries and in empty containers.
+ * @param rename the name that a path of `a` has in `b`.
+ * @param isWanted whether a name of `b` is looked at.
+ */
 export function treeNotes(
   a: TreeForm,
   b: TreeForm,
   pairs: readonly { fqn: string; a: TensorEntry | ObjectEntry; b: TensorEntry | ObjectEntry }[],
+  rename: (path: string) => string,
+  isWanted: (path: string) => boolean,
 ): TreeNote[] {
   const notes = new Map<string, TreeNote>();
   const note = (kind: TreeNote['kind'], left: string, right: string, first: string): void => {
@@ -98,8 +104,13 @@ export function treeNotes(
       once('requires_grad', String(entryA.requiresGrad), String(entryB.requiresGrad));
     }
   }
-  for (const [path, kind] of a.empty) if (!b.empty.has(path)) note('empty_container', kind, 'nothing', path);
-  for (const [path, kind] of b.empty) if (!a.empty.has(path)) note('empty_container', 'nothing', kind, path);
+  const emptyA = new Map([...a.empty].map(([path, kind]) => [path === '' ? path : rename(path), kind]));
+  for (const [path, kind] of emptyA) {
+    if (!b.empty.has(path) && isWanted(path)) note('empty_container', kind, 'nothing', path);
+  }
+  for (const [path, kind] of b.empty) {
+    if (!emptyA.has(path) && isWanted(path)) note('empty_container', 'nothing', kind, path);
+  }
   return [...notes.values()];
 }
 

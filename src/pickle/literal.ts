@@ -1,30 +1,21 @@
-import { decodeLatin1 } from '../bytes.js';
-import { PyDict } from './dict.js';
-import {
-  PyByteArray,
-  PyExternal,
-  PyFloat,
-  type PyFrozenSet,
-  PyGlobal,
-  PyList,
-  PyObject,
-  PyPersistentId,
-  PySet,
-  PyStr,
-  PyTuple,
-  type PyValue,
-  textOf,
-} from './values.js';
+import { bytesLiteral, floatLiteral, textLiteral } from './leaf-literal.js';
+import { type DictItems, literalShapeOf } from './literal-shape.js';
+import { PyByteArray, PyExternal, PyFloat, PyGlobal, PyStr, type PyValue } from './values.js';
 
-export interface LiteralOptions {
-  /** Longer texts are cut and end in `...`. Default 200 characters. */
-  maxLength?: number;
+export interface LeafOptions {
   /** How to show leaves that are not pickle values. Default: the name of their class in angle brackets. */
   external?: (value: PyExternal) => string;
+  /** A text to show in place of a value and of all that it holds; undefined for what is to be shown as it is. */
+  replace?: (value: PyValue) => string | undefined;
+}
+
+export interface LiteralOptions extends LeafOptions {
+  /** Longer texts are cut and end in `...`. Default 200 characters. */
+  maxLength?: number;
 }
 
 /** Containers deeper than this are shown as `...`. */
-const MAX_DEPTH = 100;
+export const MAX_LITERAL_DEPTH = 100;
 
 /**
  * A value as Python's `repr` would show it: `{'lr': 0.001, 'betas': (0.9, 0.999)}`. Objects are shown as calls
@@ -32,207 +23,88 @@ const MAX_DEPTH = 100;
  */
 export function toPythonLiteral(value: PyValue, options: LiteralOptions = {}): string {
   const maxLength = options.maxLength ?? 200;
+  return literalWithin(value, maxLength, options) ?? cutLiteral(value, maxLength, options);
+}
+
+/** The literal on one line if it has at most `maxLength` characters. Longer ones are given up soon. */
+export function literalWithin(
+  value: PyValue | DictItems,
+  maxLength: number,
+  options: LeafOptions = {},
+): string | undefined {
   const printer = new Printer(maxLength, options);
   printer.value(value);
-  if (printer.text.length <= maxLength) return printer.text;
+  return printer.text.length <= maxLength ? printer.text : undefined;
+}
+
+function cutLiteral(value: PyValue, maxLength: number, options: LeafOptions): string {
+  const printer = new Printer(maxLength, options);
+  printer.value(value);
   // No half of a surrogate pair is left behind.
   return `${printer.text.slice(0, Math.max(0, maxLength - 3)).replace(/[\ud800-\udbff]$/, '')}...`;
 }
 
+/** The text of a value that holds no others; of long data the first `maxLength` characters or bytes. */
+export function leafLiteral(
+  value: PyValue | DictItems,
+  maxLength: number,
+  options: LeafOptions = {},
+): string | undefined {
+  if (value === null) return 'None';
+  if (typeof value === 'boolean') return value ? 'True' : 'False';
+  if (typeof value === 'number' || typeof value === 'bigint') return String(value);
+  if (typeof value === 'string') return textLiteral(value.slice(0, maxLength));
+  if (value instanceof PyStr) return textLiteral(value.text.slice(0, maxLength));
+  if (value instanceof PyFloat) return floatLiteral(value.value);
+  if (value instanceof Uint8Array) return bytesLiteral(value.subarray(0, maxLength));
+  if (value instanceof PyByteArray) return `bytearray(${bytesLiteral(value.bytes.subarray(0, maxLength))})`;
+  if (value instanceof PyGlobal) return value.module === 'builtins' ? value.name : value.path;
+  if (value instanceof PyExternal) return options.external?.(value) ?? `<${value.constructor.name}>`;
+  return undefined;
+}
+
 class Printer {
   text = '';
-  private readonly open = new Set<PyValue>();
+  private readonly open = new Set<PyValue | DictItems>();
 
   constructor(
     private readonly maxLength: number,
-    private readonly options: LiteralOptions,
+    private readonly options: LeafOptions,
   ) {}
 
-  value(value: PyValue): void {
-    if (value === null) this.text += 'None';
-    else if (typeof value === 'boolean') this.text += value ? 'True' : 'False';
-    else if (typeof value === 'number' || typeof value === 'bigint') this.text += String(value);
-    else if (typeof value === 'string') this.text += textLiteral(this.part(value));
-    else if (value instanceof PyStr) this.text += textLiteral(this.part(value.text));
-    else if (value instanceof PyFloat) this.text += floatLiteral(value.value);
-    else if (value instanceof Uint8Array) this.text += this.bytes(value);
-    else if (value instanceof PyByteArray) this.text += `bytearray(${this.bytes(value.bytes)})`;
-    else if (value instanceof PyGlobal) this.text += globalName(value);
-    else if (value instanceof PyExternal)
-      this.text += this.options.external?.(value) ?? `<${value.constructor.name}>`;
+  value(value: PyValue | DictItems): void {
+    const leaf = leafLiteral(value, this.maxLength, this.options);
+    if (leaf !== undefined) this.text += leaf;
     else this.container(value);
   }
 
-  private container(
-    value: PyTuple | PyList | PyDict | PySet | PyFrozenSet | PyObject | PyPersistentId,
-  ): void {
-    const isAgain = this.open.has(value) || this.open.size >= MAX_DEPTH;
+  private container(value: PyValue | DictItems): void {
+    const { head, open, close, parts, isTuple } = literalShapeOf(value)!;
+    const replaced = this.options.replace?.(value as PyValue);
+    if (replaced !== undefined) {
+      this.text += replaced;
+      return;
+    }
+    if (this.open.has(value) || this.open.size >= MAX_LITERAL_DEPTH) {
+      this.text += head === undefined ? `${open}...${close}` : '...';
+      return;
+    }
     this.open.add(value);
-    const inside = (body: () => void): void => {
-      if (isAgain) this.text += '...';
-      else body();
-    };
-    if (value instanceof PyTuple) {
-      this.text += '(';
-      inside(() => this.items(value.items));
-      this.text += value.items.length === 1 && !isAgain ? ',)' : ')';
-    } else if (value instanceof PyList) {
-      this.text += '[';
-      inside(() => this.items(value.items));
-      this.text += ']';
-    } else if (value instanceof PyDict) {
-      this.text += '{';
-      inside(() => this.pairs(value.entries()));
-      this.text += '}';
-    } else if (value instanceof PyPersistentId) {
-      this.text += '<persistent id ';
-      inside(() => this.value(value.id));
-      this.text += '>';
-    } else if (value instanceof PyObject) {
-      inside(() => this.object(value));
-    } else {
-      const [start, end] = value instanceof PySet ? ['{', '}'] : ['frozenset({', '})'];
-      if (value.items.length === 0) {
-        this.text += value instanceof PySet ? 'set()' : 'frozenset()';
-      } else {
-        this.text += start;
-        inside(() => this.items(value.items));
-        this.text += end;
+    if (head !== undefined) this.value(head);
+    this.text += open;
+    let count = 0;
+    for (const { key, name, value: part } of parts) {
+      // There is no use in going on where the text is too long already.
+      if (this.text.length > this.maxLength) break;
+      if (count++ > 0) this.text += ', ';
+      if (name !== undefined) this.text += `${name}=`;
+      if (key !== undefined) {
+        this.value(key);
+        this.text += ': ';
       }
+      this.value(part);
     }
-    if (!isAgain) this.open.delete(value);
+    this.text += (isTuple && count === 1 ? ',' : '') + close;
+    this.open.delete(value);
   }
-
-  /** Whether there is no use in going on. */
-  private get isFull(): boolean {
-    return this.text.length > this.maxLength;
-  }
-
-  private items(items: readonly PyValue[]): void {
-    this.separated(items, item => this.value(item));
-  }
-
-  private pairs(pairs: Iterable<readonly [PyValue, PyValue]>): void {
-    this.separated(pairs, ([key, value]) => {
-      this.value(key);
-      this.text += ': ';
-      this.value(value);
-    });
-  }
-
-  private separated<T>(parts: Iterable<T>, print: (part: T) => void): void {
-    let isFirst = true;
-    for (const part of parts) {
-      if (this.isFull) return;
-      if (!isFirst) this.text += ', ';
-      isFirst = false;
-      print(part);
-    }
-  }
-
-  /** A call: arguments, then items as a list or dict, then the state as keyword arguments. */
-  private object(object: PyObject): void {
-    const { callable, args, kwargs, listItems, dictItems, state } = object;
-    this.value(callable);
-    const shown = args.items.slice(0, this.maxLength);
-    const parts: (() => void)[] = shown.map(item => () => this.value(item));
-    parts.push(...keywords(kwargs).map(keyword => () => this.keyword(keyword)));
-    if (listItems !== undefined) parts.push(() => this.value(new PyList(listItems)));
-    if (dictItems !== undefined) parts.push(() => this.dictItems(dictItems));
-    for (const keyword of stateKeywords(state)) parts.push(() => this.keyword(keyword));
-    this.text += '(';
-    this.separated(parts, print => print());
-    this.text += ')';
-  }
-
-  private dictItems(pairs: readonly [PyValue, PyValue][]): void {
-    this.text += '{';
-    this.pairs(pairs);
-    this.text += '}';
-  }
-
-  private keyword([name, value]: readonly [string, PyValue]): void {
-    this.text += `${name}=`;
-    this.value(value);
-  }
-
-  /** As much of a long text as can be shown. */
-  private part(text: string): string {
-    return text.length > this.maxLength ? text.slice(0, this.maxLength) : text;
-  }
-
-  private bytes(bytes: Uint8Array): string {
-    const shown = bytes.subarray(0, Math.min(bytes.length, this.maxLength));
-    return `b${quote(decodeLatin1(shown), /[^\x20-\x7e]/g)}`;
-  }
-}
-
-const NAME = /^[A-Za-z_]\w*$/;
-
-/** More attributes than this are shown as a dict. */
-const MAX_KEYWORDS = 100;
-
-/** A dict whose keys are all names, as keyword arguments; none for any other. */
-function keywords(dict: PyDict | undefined): [string, PyValue][] {
-  if (dict !== undefined && dict.size > MAX_KEYWORDS) return [];
-  const pairs: [string, PyValue][] = [];
-  for (const [key, value] of dict?.entries() ?? []) pairs.push([textOf(key) ?? '', value]);
-  return pairs.every(([name]) => NAME.test(name)) ? pairs : [];
-}
-
-/** State as keyword arguments: a dict of attributes, or (attributes or None, slots); any other as `state=`. */
-function stateKeywords(state: PyValue | undefined): [string, PyValue][] {
-  if (state === undefined) return [];
-  const parts = state instanceof PyTuple && state.items.length === 2 ? state.items.filter(Boolean) : [state];
-  const pairs: [string, PyValue][] = [];
-  for (const part of parts) {
-    if (!(part instanceof PyDict)) return [['state', state]];
-    const named = keywords(part);
-    if (named.length !== part.size) return [['state', state]];
-    pairs.push(...named);
-  }
-  return pairs;
-}
-
-function globalName(global: PyGlobal): string {
-  return global.module === 'builtins' ? global.name : global.path;
-}
-
-/** `repr` of a float: the shortest digits that give it back, with an exponent below 1e-4 and from 1e16. */
-/** Python's `repr` of a float. */
-export function floatLiteral(value: number): string {
-  if (!Number.isFinite(value)) return Number.isNaN(value) ? 'nan' : value < 0 ? '-inf' : 'inf';
-  if (Object.is(value, -0)) return '-0.0';
-  const [digits, exponentText] = value.toExponential().split('e') as [string, string];
-  const exponent = Number(exponentText);
-  if (value !== 0 && (exponent < -4 || exponent >= 16)) {
-    const sign = exponent < 0 ? '-' : '+';
-    return `${digits}e${sign}${String(Math.abs(exponent)).padStart(2, '0')}`;
-  }
-  const text = String(value);
-  return text.includes('.') ? text : `${text}.0`;
-}
-
-/** What `repr` of a str does not show as it is: controls, separators other than the space, unassigned, surrogates. */
-const UNPRINTABLE = /[\p{C}\p{Zl}\p{Zp}]|(?! )\p{Zs}/gu;
-
-function textLiteral(text: string): string {
-  return quote(text, UNPRINTABLE);
-}
-
-const ESCAPES: Readonly<Record<string, string>> = { '\t': '\\t', '\n': '\\n', '\r': '\\r' };
-
-function quote(text: string, unprintable: RegExp): string {
-  const mark = text.includes("'") && !text.includes('"') ? '"' : "'";
-  const escaped = text
-    .replaceAll('\\', '\\\\')
-    .replaceAll(mark, `\\${mark}`)
-    .replace(unprintable, character => ESCAPES[character] ?? escapeOf(character.codePointAt(0)!));
-  return mark + escaped + mark;
-}
-
-function escapeOf(codePoint: number): string {
-  const digits = codePoint.toString(16);
-  if (codePoint <= 0xff) return `\\x${digits.padStart(2, '0')}`;
-  return codePoint <= 0xffff ? `\\u${digits.padStart(4, '0')}` : `\\U${digits.padStart(8, '0')}`;
 }

@@ -132,3 +132,6 @@ export const OPCODE_BY_CODE: readonly (Opcode | undefined)[] = (() => {
 export function opcodeName(code: number): string {
   return OPCODE_BY_CODE[code]?.name ?? `0x${code.toString(16).padStart(2, '0')}`;
 }
+
+/** The first byte of every pickle of protocol 2 and later; the protocol's number is behind it. */
+export const PROTO_CODE = 0x80;

@@ -211,8 +211,8 @@ export interface EncodedHeader<T extends WrittenTensor> {
 /**
  * Lays a file out as the reference implementation does: tensors by type (the last of its list first), then by the
  * bytes of their names; compact JSON, padded with blanks to 8 bytes. `metadata` keeps its order.
- * @throws LimitError for a header that no reader accepts, FormatError for a name that JSON cannot hold or that the
- * format keeps for itself.
+ * @throws LimitError for a header that no reader accepts, FormatError for a name or metadata that JSON cannot hold,
+ * or a name that the format keeps for itself.
  */
 export function encodeHeader<T extends WrittenTensor>(
   tensors: readonly T[],
@@ -230,6 +230,12 @@ export function encodeHeader<T extends WrittenTensor>(
   placed.sort((a, b) => b.type.rank - a.type.rank || Buffer.compare(a.name, b.name));
   const members: string[] = [];
   if (metadata.size > 0) {
+    const inPairs = [...metadata].find(([key, value]) => /\p{Surrogate}/u.test(key + value));
+    if (inPairs !== undefined) {
+      throw new FormatError('A safetensors header cannot hold half a surrogate pair in its metadata', {
+        found: inPairs.map(text => JSON.stringify(text)).join(': '),
+      });
+    }
     const texts = [...metadata].map(([key, value]) => `${JSON.stringify(key)}:${JSON.stringify(value)}`);
     members.push(`"${METADATA_KEY}":{${texts.join(',')}}`);
   }

@@ -1,3 +1,4 @@
+import { PROTO_CODE } from '../pickle/opcodes.js';
 import type { PyValue } from '../pickle/values.js';
 import type { ArchiveRecord } from '../zip/archive.js';
 
@@ -23,7 +24,5 @@ export type InflateRecord = (record: ArchiveRecord) => Promise<{ file: number; b
 
 /** What the opcode PROTO says; pickles of protocols 0 and 1 have none. */
 export function pickleProtocolOf(pickle: Uint8Array, start = 0): number {
-  return pickle[start] === PROTO ? pickle[start + 1]! : 0;
+  return pickle[start] === PROTO_CODE ? pickle[start + 1]! : 0;
 }
-
-const PROTO = 0x80;

@@ -1,5 +1,6 @@
 import { DcpError } from '../errors.js';
 import { decodePickle } from '../pickle/decode.js';
+import { PROTO_CODE } from '../pickle/opcodes.js';
 
 /** What the container of a torch.save file is recognised by; docs/formats/torch-save.md, "The containers". */
 
@@ -7,7 +8,6 @@ import { decodePickle } from '../pickle/decode.js';
 const LEGACY_MAGIC = 0x1950a86a20f9469cfc6cn;
 /** Under any pickle protocol the first pickle is shorter than this. */
 const MAGIC_PICKLE_BYTE_LENGTH = 64;
-const PROTO = 0x80;
 const LONG = 0x4c;
 
 /** Enough of the first bytes for everything here. */
@@ -23,7 +23,7 @@ export function isGzip(head: Uint8Array): boolean {
 
 /** Whether the first pickle is torch's number, whatever `pickle_protocol` it was saved with. */
 export function isLegacyTorch(head: Uint8Array): boolean {
-  if (head[0] !== PROTO && head[0] !== LONG) return false;
+  if (head[0] !== PROTO_CODE && head[0] !== LONG) return false;
   try {
     return decodePickle(head.subarray(0, MAGIC_PICKLE_BYTE_LENGTH)).value === LEGACY_MAGIC;
   } catch (error) {

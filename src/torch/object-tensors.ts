@@ -1,7 +1,8 @@
 import { type Checkpoint, type ObjectEntry, TensorEntry } from '../checkpoint/checkpoint.js';
-import { ChunkTable } from '../checkpoint/chunks.js';
+import type { ChunkView } from '../checkpoint/chunks.js';
 import type { TensorSource } from '../checkpoint/gather.js';
 import { StorageReference } from '../checkpoint/storage.js';
+import { viewChunks } from '../checkpoint/view-chunks.js';
 import { withContext } from '../errors.js';
 import type { PyValue } from '../pickle/values.js';
 import { walkValue } from '../pickle/walk.js';
@@ -57,7 +58,8 @@ export function tensorSourceOf(
   { storages, files }: TensorSource,
   found: readonly { entry: TensorEntry; tensor: StridedTensor }[],
 ): TensorSource {
-  return { chunks: chunkTable(found), storages, files };
+  const views = found.map(({ entry, tensor }) => ({ entry, view: viewOf(tensor) }));
+  return { chunks: viewChunks(views, storages), storages, files };
 }
 
 /** The tensor that a value is, if it is a strided one. */
@@ -80,22 +82,7 @@ function wholeStorageOf(value: PyValue): StridedTensor | undefined {
   };
 }
 
-/** One chunk a tensor: the view of its storage. */
-function chunkTable(found: readonly { entry: TensorEntry; tensor: StridedTensor }[]): ChunkTable {
-  const dimensionTotal = found.reduce((sum, { entry }) => sum + entry.shape.length, 0);
-  const chunks = new ChunkTable(found.length, dimensionTotal);
-  let dimensionBase = 0;
-  for (const [chunk, { entry, tensor }] of found.entries()) {
-    chunks.setBox(chunk, dimensionBase, { offsets: tensor.size.map(() => 0), sizes: tensor.size });
-    chunks.setView(chunk, {
-      storage: tensor.storage.storage,
-      storageOffset: tensor.storageOffset,
-      stride: tensor.stride,
-      flags: tensor.flags,
-    });
-    entry.firstChunk = chunk;
-    entry.chunkCount = 1;
-    dimensionBase += tensor.size.length;
-  }
-  return chunks;
+/** A tensor of a pickle as a view of its storage. */
+export function viewOf({ storage, storageOffset, stride, flags }: StridedTensor): ChunkView {
+  return { storage: storage.storage, storageOffset, stride, flags };
 }

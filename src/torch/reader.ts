@@ -1,3 +1,4 @@
+import { hexOf } from '../bytes.js';
 import {
   type Checkpoint,
   type Entry,
@@ -6,10 +7,11 @@ import {
   type SourceFile,
   TensorEntry,
 } from '../checkpoint/checkpoint.js';
-import { ChunkTable } from '../checkpoint/chunks.js';
+import type { ChunkTable } from '../checkpoint/chunks.js';
 import { type Leaf, leavesOf } from '../checkpoint/flatten.js';
 import { StorageTable } from '../checkpoint/storage.js';
 import { Turns } from '../checkpoint/turns.js';
+import { viewChunks } from '../checkpoint/view-chunks.js';
 import { FormatError, withContext, withContextAsync } from '../errors.js';
 import { type FileSnapshot, takeSnapshot } from '../io/snapshot.js';
 import { type ByteSource, FileSource, readRange } from '../io/source.js';
@@ -18,10 +20,12 @@ import type { PyValue } from '../pickle/values.js';
 import type { ArchiveRecord } from '../zip/archive.js';
 import { gunzipPieces } from '../zip/inflate.js';
 import { readPieces, streamRecord } from '../zip/reader.js';
+import { readTorchArchive } from './archive.js';
 import type { TorchContainer } from './container.js';
 import { globalsBeyondTorch } from './globals.js';
-import { openLegacyContainer } from './legacy.js';
+import { openLegacyContainer, readPickles } from './legacy.js';
 import { HEAD_BYTE_LENGTH, isGzip, isLegacyTorch, isZip } from './magic.js';
+import { stridedTensorOf, viewOf } from './object-tensors.js';
 import { type StridedTensor, tensorFormOf } from './tensors.js';
 import { openZipContainer } from './zip-container.js';
 
@@ -47,6 +51,47 @@ export async function openTorchFile(path: string): Promise<Checkpoint> {
     file.close();
     throw error;
   }
+}
+
+/** A pickle of a file, as it lies there. */
+export interface StoredPickle {
+  /** Its record, or what it is among several. */
+  name: string;
+  bytes: Uint8Array;
+  /** Where in `bytes` it begins. */
+  start: number;
+}
+
+/** What the pickles are that a file in the container from before torch 1.6 begins with. */
+const LEGACY_NAMES = ['magic number', 'version', 'system', 'object', 'storage keys'];
+
+/**
+ * The pickles of a torch.save file or TorchScript archive, unread: of damaged and hostile files too, as far as their
+ * container can be followed.
+ * @throws as {@link openTorchFile} does for the container.
+ */
+export async function readStoredPickles(path: string): Promise<StoredPickle[]> {
+  const file = new TorchFile(path);
+  try {
+    return await withContextAsync({ path }, async () => {
+      await file.uncompress();
+      const { source } = file;
+      if (!isLegacyTorch(await readHead(source))) return await readArchivePickles(source);
+      const { bytes, starts } = await readPickles(source, LEGACY_NAMES.length);
+      return starts.map((start, i) => ({ name: LEGACY_NAMES[i]!, bytes, start }));
+    });
+  } finally {
+    file.close();
+  }
+}
+
+/** The same of an archive, which may be an item of a DCP data file. */
+export async function readArchivePickles(source: ByteSource): Promise<StoredPickle[]> {
+  const { pickle, constants } = await readTorchArchive(source, undefined, true);
+  return [
+    { name: 'data.pkl', bytes: pickle, start: 0 },
+    ...(constants === undefined ? [] : [{ name: 'constants.pkl', bytes: constants, start: 0 }]),
+  ];
 }
 
 function readHead(source: ByteSource): Promise<Uint8Array> {
@@ -119,13 +164,9 @@ class TorchFile {
 function requireContainer(head: Uint8Array): void {
   if (isZip(head) || isLegacyTorch(head)) return;
   throw new FormatError('The gzip file holds no torch.save file', {
-    found: head.length === 0 ? 'nothing' : `bytes that begin with ${hex(head.subarray(0, 8))}`,
+    found: head.length === 0 ? 'nothing' : `bytes that begin with ${hexOf(head.subarray(0, 8))}`,
     hint: 'Uncompress it and look at what is in it: gunzip.',
   });
-}
-
-function hex(bytes: Uint8Array): string {
-  return Array.from(bytes, byte => byte.toString(16).padStart(2, '0')).join(' ');
 }
 
 class TorchCheckpoint implements Checkpoint {
@@ -152,7 +193,10 @@ class TorchCheckpoint implements Checkpoint {
     this.provenance = { torchEra, globals: globalsBeyondTorch(globals), pickleProtocol };
     const views = this.collectEntries();
     if (this.entries.length === 1 && this.entries[0]!.path.length === 0) this.tree = this.entries[0]!;
-    this.chunks = this.chunkTable(views);
+    this.chunks = viewChunks(
+      [...views].map(([entry, tensor]) => ({ entry, view: viewOf(tensor) })),
+      storages,
+    );
   }
 
   /** Names every leaf of the tree, puts the entry in its place, and tells the view of each tensor. */
@@ -179,29 +223,6 @@ class TorchCheckpoint implements Checkpoint {
     return views;
   }
 
-  /** One chunk a tensor: the view of its storage. */
-  private chunkTable(views: ReadonlyMap<TensorEntry, StridedTensor>): ChunkTable {
-    let dimensionTotal = 0;
-    for (const { size } of views.values()) dimensionTotal += size.length;
-    const chunks = new ChunkTable(views.size, dimensionTotal);
-    let chunk = 0;
-    let dimensionBase = 0;
-    for (const [entry, view] of views) {
-      chunks.setBox(chunk, dimensionBase, { offsets: view.size.map(() => 0), sizes: view.size });
-      chunks.itemByteLength[chunk] = this.storages.at(view.storage.storage).byteLength;
-      chunks.setView(chunk, {
-        storage: view.storage.storage,
-        storageOffset: view.storageOffset,
-        stride: view.stride,
-        flags: view.flags,
-      });
-      entry.firstChunk = chunk++;
-      entry.chunkCount = 1;
-      dimensionBase += view.size.length;
-    }
-    return chunks;
-  }
-
   /** Views are known from the pickle; what is left to find is where the bytes of each storage begin. */
   resolve(): Promise<void> {
     return this.turns.take(async () => {
@@ -219,11 +240,6 @@ class TorchCheckpoint implements Checkpoint {
   close(): void {
     this.file.close();
   }
-}
-
-function stridedTensorOf(value: PyValue): StridedTensor | undefined {
-  const form = tensorFormOf(value);
-  return form.kind === 'strided' ? form.tensor : undefined;
 }
 
 function tensorEntry(fqn: string, path: EntryPath, tensor: StridedTensor): TensorEntry {

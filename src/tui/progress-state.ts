@@ -46,7 +46,9 @@ export function progressReducer(state: ProgressState, action: ProgressAction): P
       const { progress } = action;
       if (!('byteCount' in progress)) return { ...state, phase: progress.phase, at };
       const { byteCount, byteTotal } = progress;
-      const samples = sample(progress.phase === state.phase ? state.samples : [], byteCount, at);
+      // The same phase may begin again with something else.
+      const goesOn = progress.phase === state.phase && byteCount >= state.byteCount;
+      const samples = sample(goesOn ? state.samples : [], byteCount, at);
       return { ...state, phase: progress.phase, byteCount, byteTotal, at, samples };
     }
   }

@@ -1,3 +1,4 @@
+import { hexOf } from '../bytes.js';
 import { CorruptDataError, FormatError, LimitError } from '../errors.js';
 import { type ByteSource, readRange } from '../io/source.js';
 
@@ -60,7 +61,7 @@ export function decodeFrameHeader(bytes: Uint8Array): {
   if (bytes.length < 6 || view.getUint32(0, true) !== MAGIC) {
     throw new FormatError('The bytes are not a zstd frame', {
       expected: 'a frame that begins with 28 b5 2f fd',
-      found: bytes.length < 6 ? `${bytes.length} bytes` : hex(bytes.subarray(0, 4)),
+      found: bytes.length < 6 ? `${bytes.length} bytes` : hexOf(bytes.subarray(0, 4)),
     });
   }
   const descriptor = bytes[4]!;
@@ -113,8 +114,4 @@ function cutShort(expected: number, found: number): CorruptDataError {
     expected: `${expected} bytes at least`,
     found: `${found} bytes`,
   });
-}
-
-function hex(bytes: Uint8Array): string {
-  return Array.from(bytes, byte => byte.toString(16).padStart(2, '0')).join(' ');
 }

@@ -11,6 +11,7 @@ const CONVERT = {
   source: 'a',
   destination: 'b',
   force: false,
+  resume: false,
   skipExisting: false,
   dryRun: false,
   strict: false,
@@ -44,6 +45,7 @@ const CONVERT = {
   workers: undefined,
   readsInFlight: undefined,
   quiet: false,
+  progress: undefined,
   json: false,
 };
 const WAITING: [string, number][] = [
@@ -57,9 +59,18 @@ const WAITING: [string, number][] = [
 const INSPECT = {
   command: 'inspect',
   path: 'a',
+  fqn: undefined,
+  slice: undefined,
+  all: false,
+  sort: undefined,
+  files: false,
+  objects: false,
+  pickle: false,
   keys: undefined,
   chunks: false,
   latestComplete: false,
+  html: undefined,
+  force: false,
   layout: undefined,
   json: false,
 };
@@ -75,6 +86,7 @@ const DIFF = {
   device: 'cpu',
   workers: undefined,
   quiet: false,
+  progress: undefined,
   json: false,
 };
 const EXTRACT = {
@@ -90,6 +102,7 @@ const EXTRACT = {
   rawBits: false,
   force: false,
   workers: undefined,
+  progress: undefined,
   json: false,
 };
 const LAYOUT = { mesh: '2x4', placements: 'Shard(0),Replicate()' };
@@ -175,6 +188,11 @@ const GOOD: [line: string, request: object][] = [
     { ...EXTRACT, layout: LAYOUT, rank: 3 },
   ],
   ['extract a -o o -- -w', { ...EXTRACT, fqns: ['-w'] }],
+  ['inspect a w --slice 5000', { ...INSPECT, fqn: 'w', slice: '5000' }],
+  ['inspect a --all --sort size', { ...INSPECT, all: true, sort: 'size' }],
+  ['inspect a --html r.html --force', { ...INSPECT, html: 'r.html', force: true }],
+  ['inspect a --pickle --all', { ...INSPECT, pickle: true, all: true }],
+  ['inspect a --files --objects', { ...INSPECT, files: true, objects: true }],
   ['inspect a --chunks --json', { ...INSPECT, chunks: true, json: true }],
   ['inspect a --keys *.weight', { ...INSPECT, keys: ['*.weight'] }],
   ['inspect --keys w --keys=-b* a', { ...INSPECT, keys: ['w', '-b*'] }],
@@ -189,6 +207,8 @@ const BAD: [line: string, message: RegExp, hint: RegExp][] = [
   ['convert dcp_to_torch a b --wait 10x', /--wait is no time/, /^$/],
   ['convert dcp_to_torch a b --wait 31d', /--wait is no time/, /^$/],
   ['convert dcp_to_torch a b --salvage --no-crc', /needs checksums/, /^$/],
+  ['convert dcp_to_torch a b --resume --no-crc', /--resume needs checksums/, /^$/],
+  ['convert dcp_to_torch a - --resume', /--resume does not go with stdout/, /stdout carries the file/],
   ['inspect a --latest-complete --chunks', /--latest-complete prints a path/, /another dcp inspect/],
   ['convert dcp_to_torch a b --device cpu', /--device is for --check/, /needs no device/],
   ['convert dcp_to_torch a - --check', /--check does not go with stdout/, /stdout carries/],
@@ -212,8 +232,14 @@ const BAD: [line: string, message: RegExp, hint: RegExp][] = [
   ['convert a', /<dst> is missing/, /^Usage/],
   ['convert dcp_to_torch a', /<dst> is missing/, /^Usage/],
   ['convert dcp_to_torch a b c', /The argument c is one too many/, /^Usage/],
-  ['inspect', /<path> is missing/, /^Usage: dcp inspect <path>$/],
-  ['inspect a b', /The argument b is one too many/, /^Usage/],
+  ['inspect', /<path> is missing/, /^Usage: dcp inspect <path> \[fqn\]$/],
+  ['inspect a b c', /The argument c is one too many/, /^Usage/],
+  ['inspect a --pickle --files', /--pickle shows pickles/, /^$/],
+  ['inspect a --force', /--force is for --html/, /^$/],
+  ['inspect a --html -', /--html needs the name of a file/, /^$/],
+  ['inspect a --slice 5', /--slice is of one tensor/, /dcp inspect CKPT/],
+  ['inspect a --sort sise', /--sort does not know sise/, /Did you mean size\?/],
+  ['inspect a w --latest-complete', /--latest-complete prints a path/, /another dcp inspect/],
   [
     'convert dcp-to-torch a b',
     /Unknown mode dcp-to-torch .*FROM_to_TO of dcp, torch, safetensors/,
@@ -229,7 +255,7 @@ const BAD: [line: string, message: RegExp, hint: RegExp][] = [
   ['inspect -5', /Unknown option -5/, /goes after --/],
   ['inspect --constructor a', /Unknown option --constructor/, /dcp --help/],
   ['inspect --__proto__ a', /Unknown option --__proto__/, /dcp --help/],
-  ['inspect a --force', /dcp inspect has no option --force/, /It belongs to dcp convert/],
+  ['inspect a --strict', /dcp inspect has no option --strict/, /It belongs to dcp convert/],
   ['convert dcp_to_torch a b --chunks', /dcp convert has no option --chunks/, /It belongs to dcp inspect/],
   ['convert torch_to_dcp a b --restore-int-keys', /--restore-int-keys is for torch\.save/, /convert back/],
   ['convert a -', /stdout does not tell/, /^$/],
@@ -242,7 +268,7 @@ const BAD: [line: string, message: RegExp, hint: RegExp][] = [
   ],
   ['convert dcp_to_torch a b --copy-assets c', /--copy-assets is for directories of safetensors/, /^$/],
   ['convert torch_to_safetensors a b --max-shard-size big', /--max-shard-size is not a size/, /^$/],
-  ['convert a b --part weights', /--part has no value weights .*model, optim, all/, /^$/],
+  ['convert a b --part weights', /--part does not know weights .*model, optim, all/, /^$/],
   ['convert dcp_to_torch a b --force --skip-existing', /contradict/, /replaces/],
   ['convert dcp_to_torch a b --workers', /--workers needs a value/, /dcp --help/],
   ['inspect a --keys', /--keys needs a value/, /dcp --help/],
@@ -351,12 +377,11 @@ suite('commands', ({ each, test }) => {
   each(
     COMMANDS,
     ({ name }) => name,
-    ({ options, positionals }) => {
+    ({ name: command, options, positionals }) => {
       is(new Set(options.map(({ name }) => name)).size, options.length, 'an option twice');
-      ok(
-        options.some(({ name }) => name === 'json'),
-        'every command has --json',
-      );
+      const hasJson = options.some(({ name }) => name === 'json');
+      // The explorer prints nothing, and what completion prints is for a shell.
+      is(hasJson, !['explore', 'completion'].includes(command), 'every command has --json');
       for (const [i, { kind }] of positionals.entries()) ok(kind !== 'many' || i === positionals.length - 1);
     },
   );

@@ -15,7 +15,7 @@ function startLong(directory: string, ...options: string[]) {
   const copying = async (): Promise<void> => {
     while (run.child.exitCode === null) {
       const temporary = readdirSync(directory).find(name => name.startsWith('.out.dcp-tmp-'));
-      if (temporary !== undefined && readdirSync(join(directory, temporary)).length === 2) return;
+      if (temporary !== undefined && readdirSync(join(directory, temporary)).length >= 2) return;
       await setTimeout(2);
     }
     throw new Error(`the conversion was over too soon: ${(await run.ended).stderr}`);

@@ -2,9 +2,10 @@ import { PassThrough } from 'node:stream';
 import { setTimeout } from 'node:timers/promises';
 import { openProgress } from '../../src/cli/progress.js';
 import { terminalOf } from '../../src/cli/terminal.js';
-import { is, match, ok, suite } from '../suite.js';
+import type { ProgressEvent } from '../../src/tui/progress-event.js';
+import { equal, is, match, ok, suite } from '../suite.js';
 
-const FAST = { screenAfter: 1, screenInterval: 5, lineInterval: 20 };
+const FAST = { screenAfter: 1, screenInterval: 5, lineInterval: 20, eventInterval: 20 };
 
 const TERMINAL = terminalOf({ isTTY: true, columns: 80, rows: 25 }, { TERM: 'xterm', LANG: 'C.UTF-8' });
 
@@ -52,6 +53,42 @@ suite('progress', ({ test }) => {
     await setTimeout(30);
     is(text(), drawn, 'nothing is drawn after closing');
     ok(drawn.lastIndexOf('\u001b[2K') > drawn.lastIndexOf('25 %'), 'the line is erased');
+  });
+
+  test('events: each phase, its end, and one an interval between', async () => {
+    const { stream, text } = fakeStderr();
+    const progress = openProgress('events', stream, TERMINAL, { ...FAST, eventInterval: 1e6 });
+    const bytes = (byteCount: number) => ({ phase: 'copy', byteCount, byteTotal: 100 }) as const;
+    progress.onProgress({ phase: 'open' });
+    progress.onProgress({ phase: 'plan' });
+    for (let byteCount = 0; byteCount <= 100; byteCount += 10) progress.onProgress(bytes(byteCount));
+    progress.onProgress({ phase: 'finish' });
+    progress.onInterrupt();
+    progress.close();
+    const events = text()
+      .trimEnd()
+      .split('\n')
+      .map(line => JSON.parse(line) as ProgressEvent)
+      .map(({ phase, byte_count, interrupted }) => [phase, byte_count, interrupted]);
+    equal(events, [
+      ['open', undefined, undefined],
+      ['plan', undefined, undefined],
+      ['copy', 0, undefined],
+      ['copy', 100, undefined],
+      ['finish', undefined, undefined],
+      ['finish', undefined, true],
+    ]);
+  });
+
+  test('events between', async () => {
+    const { stream, text } = fakeStderr();
+    const progress = openProgress('events', stream, TERMINAL, { ...FAST, eventInterval: 5 });
+    for (let i = 0; i < 200 && text().split('\n').length < 5; i++) await setTimeout(5);
+    progress.close();
+    ok(text().split('\n').length >= 5);
+    const written = text();
+    await setTimeout(20);
+    is(text(), written, 'nothing after closing');
   });
 
   test('none', async () => {

@@ -64,7 +64,10 @@ suite('dcp stats', ({ each, test }) => {
   test('--keys that match no tensor are a mistake, not health: 2, and what was meant', async () => {
     const { code, stdout, stderr } = await dcp(['stats', FSDP2, '--keys', 'app.model.net1.wieght']);
     equal([code, stdout], [2, '']);
-    match(stderr, /--keys app\.model\.net1\.wieght matches nothing[^]*There is app\.model\.net1\.weight\./);
+    match(
+      stderr,
+      /--keys app\.model\.net1\.wieght matches nothing[\s\S]*There is app\.model\.net1\.weight\./,
+    );
   });
 
   test('threads and the main thread print the same numbers', async () => {

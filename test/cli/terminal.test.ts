@@ -3,7 +3,17 @@ import { equal, suite } from '../suite.js';
 
 const TTY = { isTTY: true, columns: 120, rows: 40 };
 const XTERM = { TERM: 'xterm-256color', LANG: 'en_US.UTF-8' };
-const FULL = { isTty: true, columns: 120, colors: true, animates: true, unicode: true };
+const FULL = {
+  isTty: true,
+  columns: 120,
+  colors: true,
+  animates: true,
+  unicode: true,
+  has256Colors: true,
+  isSmart: true,
+};
+/** Of what no cursor can be moved on. */
+const PLAIN = { colors: false, animates: false, has256Colors: false, isSmart: false };
 
 suite('terminal', ({ each }) => {
   each(
@@ -13,7 +23,7 @@ suite('terminal', ({ each }) => {
         what: 'a pipe',
         stream: {},
         env: XTERM,
-        expected: { ...FULL, isTty: false, columns: undefined, colors: false, animates: false },
+        expected: { ...FULL, ...PLAIN, isTty: false, columns: undefined },
       },
       {
         what: 'no size known yet',
@@ -44,19 +54,24 @@ suite('terminal', ({ each }) => {
         what: 'TERM=dumb',
         stream: TTY,
         env: { ...XTERM, TERM: 'dumb' },
-        expected: { ...FULL, colors: false, animates: false },
+        expected: { ...FULL, ...PLAIN },
       },
       {
         what: 'no TERM',
         stream: TTY,
         env: { LANG: 'C.UTF-8' },
-        expected: { ...FULL, colors: false, animates: false },
+        expected: { ...FULL, ...PLAIN },
       },
       { what: 'CI=1', stream: TTY, env: { ...XTERM, CI: '1' }, expected: { ...FULL, animates: false } },
       { what: 'CI=true', stream: TTY, env: { ...XTERM, CI: 'true' }, expected: { ...FULL, animates: false } },
       { what: 'CI=false', stream: TTY, env: { ...XTERM, CI: 'false' }, expected: FULL },
       { what: 'LANG=C', stream: TTY, env: { ...XTERM, LANG: 'C' }, expected: { ...FULL, unicode: false } },
-      { what: 'no locale', stream: TTY, env: { TERM: 'xterm' }, expected: { ...FULL, unicode: false } },
+      {
+        what: 'no locale',
+        stream: TTY,
+        env: { TERM: 'xterm' },
+        expected: { ...FULL, unicode: false, has256Colors: false },
+      },
       {
         what: 'LC_ALL over LANG',
         stream: TTY,
@@ -67,7 +82,7 @@ suite('terminal', ({ each }) => {
         what: 'LC_CTYPE over LANG',
         stream: TTY,
         env: { TERM: 'xterm', LANG: 'C', LC_CTYPE: 'de_DE.utf8' },
-        expected: FULL,
+        expected: { ...FULL, has256Colors: false },
       },
     ],
     row => row.what,

@@ -9,6 +9,7 @@ import { equal, is, ok, suite, throws } from '../suite.js';
 /** Sources and outputs in memory. Counts the bytes read, to prove that none is read twice. */
 class MemoryIo implements TileIo {
   bytesRead = 0;
+  readCount = 0;
 
   constructor(
     readonly sources: readonly Uint8Array[],
@@ -20,6 +21,7 @@ class MemoryIo implements TileIo {
     if (bytes.length !== target.length) throw new Error('read past the end');
     target.set(bytes);
     this.bytesRead += bytes.length;
+    this.readCount++;
   }
 
   write(output: number, bytes: Uint8Array, byteOffset: number): void {
@@ -190,6 +192,75 @@ suite('copy engine', ({ test, each }) => {
       }
     }
   });
+
+  const shardings = [
+    { rows: 5000, widths: [3, 64, 1, 40] },
+    { rows: 300_000, widths: [7, 9, 4] },
+    { rows: 40, widths: [30_000, 41, 30_000] },
+    { rows: 90, widths: [40_000, 1] },
+  ];
+  each(
+    shardings,
+    ({ rows, widths }) =>
+      `a source of ${rows} rows cut into columns of ${widths}: few reads, and its CRC is proved`,
+    ({ rows, widths }) => {
+      const width = widths.reduce((sum, each) => sum + each, 0);
+      const builder = new CopyPlanBuilder();
+      const output = builder.addOutput({ name: 'o', byteLength: rows * width * 2 });
+      const source = new Random(rows).bytes(rows * width * 2);
+      const storage = builder.addStorage({
+        source: builder.addSource('s'),
+        byteOffset: 0,
+        byteLength: source.length,
+        crc32: crc32(source),
+        label: 'w',
+      });
+      let column = 0;
+      const expected: Uint8Array[] = [];
+      for (const shard of widths) {
+        builder.beginRecord(output, column * rows * 2, rows * shard * 2);
+        builder.addPiece(storage, column * 2, 0, shard * 2, [
+          { count: rows, sourceStep: width * 2, recordStep: shard * 2 },
+        ]);
+        for (let row = 0; row < rows; row++) {
+          const at = (row * width + column) * 2;
+          expected.push(source.subarray(at, at + shard * 2));
+        }
+        column += shard;
+      }
+      const plan = builder.build();
+      for (const tileByteLength of [1 << 16, 1 << 20, 1 << 24]) {
+        const { io, ledger } = copyAll(plan, [source], tilesOf(plan, tileByteLength));
+        ok(Buffer.concat(expected).equals(io.outputs[0]!));
+        equal(ledger.checkStorages(), { checked: 1, partlyRead: 0, withoutCrc: 0 });
+        // A read a row only where rows are long.
+        const isLong = width * 2 > 64 << 10;
+        ok(io.readCount < (isLong ? rows * widths.length * 3 : 1000), `${io.readCount} reads`);
+      }
+    },
+  );
+
+  each(
+    [
+      [200_000, 32],
+      [1000, 1000],
+      [3000, 300],
+    ] as const,
+    ([rows, columns]) => `a transposed source of ${rows} × ${columns}: its CRC is proved, and few reads`,
+    ([rows, columns]) => {
+      const { plan, source, expected } = planOf({
+        elementSize: 4,
+        sizes: [columns, rows],
+        sourceOrder: [1, 0],
+      });
+      for (const tileByteLength of [1 << 18, 1 << 24]) {
+        const { io, ledger } = copyAll(plan, [source], tilesOf(plan, tileByteLength));
+        ok(Buffer.from(expected).equals(io.outputs[0]!));
+        equal(ledger.checkStorages(), { checked: 1, partlyRead: 0, withoutCrc: 0 });
+        ok(io.readCount < 2000, `${io.readCount} reads`);
+      }
+    },
+  );
 
   test('a flipped bit anywhere in a source is found and named', () => {
     const random = new Random(99);

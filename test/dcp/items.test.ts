@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { StorageTable } from '../../src/checkpoint/storage.js';
 import { ItemReader } from '../../src/dcp/item-window.js';
-import { readItemPickle, readTensorItem } from '../../src/dcp/items.js';
+import { parseTensorItem, readItemPickle } from '../../src/dcp/items.js';
 import { decodeMetadata } from '../../src/dcp/metadata.js';
 import { MemorySource, readRange } from '../../src/io/source.js';
 import { fixturePath } from '../fixtures.js';
@@ -85,7 +85,7 @@ suite('reading items', ({ test, each }) => {
     const { item, own } = itemOf('small_transformer_dcp', 'norm.weight');
     const source = new CountingSource(own);
     const reader = new ItemReader(source, [{ byteOffset: 0, byteLength: own.length }]);
-    await readTensorItem(await reader.open(0), item, 0, new StorageTable());
+    await parseTensorItem(await reader.open(0), item, 0, new StorageTable());
     is(source.readCount, 1);
   });
 
@@ -113,7 +113,9 @@ suite('what items hold', ({ test, each }) => {
   test('a storage is placed in the file, not in the item', async () => {
     const { item, bytes, own } = itemOf('small_transformer_dcp', 'norm.weight');
     const storages = new StorageTable();
-    const { storage, dtype, size } = await readTensorItem(new MemorySource(own), item, 3, storages);
+    const {
+      tensor: { storage, dtype, size },
+    } = await parseTensorItem(new MemorySource(own), item, 3, storages);
     equal([dtype.name, size], ['float32', [16]]);
     const { file, byteOffset, byteLength, crc32 } = storages.at(storage.storage);
     is(file, 3);
@@ -141,7 +143,7 @@ suite('what items hold', ({ test, each }) => {
     ([fixture, fqn]) => `no tensor: ${fqn} of ${fixture}`,
     async ([fixture, fqn, code, message]) => {
       const { item, own } = itemOf(fixture, fqn);
-      await rejects(() => readTensorItem(new MemorySource(own), item, 0, new StorageTable()), {
+      await rejects(() => parseTensorItem(new MemorySource(own), item, 0, new StorageTable()), {
         code,
         message,
       });
@@ -159,7 +161,7 @@ suite('what items hold', ({ test, each }) => {
     async ([, start, end]) => {
       const { item, own } = itemOf('small_transformer_dcp', 'norm.weight');
       const rest = new MemorySource(own.subarray(start, end));
-      await rejects(() => readTensorItem(rest, item, 0, new StorageTable()), { code: 'format' });
+      await rejects(() => parseTensorItem(rest, item, 0, new StorageTable()), { code: 'format' });
     },
   );
 });

@@ -1,5 +1,5 @@
 /** Watches, fails or stops at the n-th file-system call of the code under test. */
-import { fileCalls } from '../../src/io/file-calls.js';
+import { fileCalls, READ_AT_ONCE } from '../../src/io/file-calls.js';
 
 export type CallName = keyof typeof fileCalls;
 
@@ -50,7 +50,7 @@ export function systemError(code: string): NodeJS.ErrnoException {
 
 /** Whether a call changes what is on disk, or what is sure to stay there. */
 export function isChange({ name, args }: Call): boolean {
-  if (name === 'open') return args[1] !== 'r';
+  if (name === 'open') return args[1] !== 'r' && args[1] !== READ_AT_ONCE;
   return [
     'write',
     'truncate',

@@ -1,9 +1,9 @@
 import { execFileSync } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { readFreeByteLength } from '../../src/io/listing.js';
 import { OutputDirectory } from '../../src/io/output-directory.js';
 import { OutputFile } from '../../src/io/output-file.js';
+import { readFreeByteLength } from '../../src/io/room.js';
 import type { WritableFile } from '../../src/io/temporary-file.js';
 import { equal, ok, suite, throws } from '../suite.js';
 import { dcpNames } from './scenarios.js';
@@ -51,10 +51,10 @@ suite('io/output on a full disk', ({ test, skip }) => {
 
   test('a file: the old one stays, the space comes back', () => {
     const tree = readTree(root);
-    const free = readFreeByteLength(root);
+    const free = readFreeByteLength(root)!;
     const output = OutputFile.create(join(root, 'm.pth'), { force: true });
     throws(() => overfill(output), expected.error);
-    ok(readFreeByteLength(root) < 65_536);
+    ok(readFreeByteLength(root)! < 65_536);
     equal(output.discard(), []);
     equal(readTree(root), tree);
     equal(readFreeByteLength(root), free);
@@ -62,7 +62,7 @@ suite('io/output on a full disk', ({ test, skip }) => {
 
   test('a directory: the old one stays, the space comes back', () => {
     const tree = readTree(root);
-    const free = readFreeByteLength(root);
+    const free = readFreeByteLength(root)!;
     const output = OutputDirectory.create(join(root, 'ckpt'), { ...dcpNames, force: true });
     output.createFile('.metadata');
     throws(() => overfill(output.createFile('__0_0.distcp')), expected.error);

@@ -1,25 +1,13 @@
-import { mkdirSync, readdirSync, renameSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { findLeftovers, removeLeftover } from '../../src/io/leftovers.js';
 import { OutputDirectory } from '../../src/io/output-directory.js';
 import { OutputFile } from '../../src/io/output-file.js';
-import { parseTemporaryName } from '../../src/io/temporary-name.js';
 import { equal, is, ok, suite, throws } from '../suite.js';
+import { bury } from './bury.js';
 import { isChange, systemError, watchingCalls } from './faults.js';
 import { checkRecovery, dcpNames, scenarios } from './scenarios.js';
 import { bytesOf, readTree, scratch, writeTree } from './scratch.js';
-
-/** Makes this process's temporaries those of a process that is gone: another start time. */
-function bury(root: string, session?: string): void {
-  for (const entry of readdirSync(root, { recursive: true, withFileTypes: true })) {
-    if (parseTemporaryName(entry.name) === undefined) continue;
-    const dead = entry.name.replace(
-      /-([0-9a-f]{8})-(\d+)-\d+-(\w+)$/,
-      (_, own, pid, random) => `-${session ?? own}-${pid}-1-${random}`,
-    );
-    renameSync(join(entry.parentPath, entry.name), join(entry.parentPath, dead));
-  }
-}
 
 const stops = scenarios.flatMap(scenario =>
   [true, false].flatMap(hardLinks => [true, false].map(undone => ({ scenario, hardLinks, undone }))),

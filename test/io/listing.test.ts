@@ -2,7 +2,8 @@ import { execFileSync } from 'node:child_process';
 import { symlinkSync, utimesSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
-import { listDirectory, type PathKind, pathKind, readFreeByteLength } from '../../src/io/listing.js';
+import { listDirectory, type PathKind, pathKind } from '../../src/io/listing.js';
+import { readFreeByteLength } from '../../src/io/room.js';
 import { equal, is, ok, suite, throws } from '../suite.js';
 import { watchingCalls } from './faults.js';
 import { scratch, writeTree } from './scratch.js';
@@ -110,8 +111,8 @@ suite('io/listing', ({ test, each, skip }) => {
 
   test('free space, also for what does not exist yet', () => {
     const root = scratch();
-    ok(readFreeByteLength(root) > 0);
-    const below = readFreeByteLength(join(root, 'a/b/c'));
+    ok(readFreeByteLength(root)! > 0);
+    const below = readFreeByteLength(join(root, 'a/b/c'))!;
     ok(Number.isSafeInteger(below) && below > 0);
   });
 });

@@ -191,9 +191,7 @@ suite('io/output-directory: a directory that exists', ({ test, each }) => {
     const first = OutputDirectory.create(root, dcpNames);
     throws(() => OutputDirectory.create(root, dcpNames), {
       code: 'usage',
-      message: new RegExp(
-        `Another conversion is writing into the directory \\(found process ${process.pid} on`,
-      ),
+      message: new RegExp(`Another conversion is making this output \\(found process ${process.pid} on`),
     });
     is(readdirSync(root).length, 1);
     first.discard();

@@ -1,6 +1,6 @@
-import { linkSync, mkdirSync, realpathSync, symlinkSync } from 'node:fs';
+import { linkSync, realpathSync, symlinkSync } from 'node:fs';
 import { join, relative } from 'node:path';
-import { isInside, isSameFile, resolvePath } from '../../src/io/paths.js';
+import { resolvePath } from '../../src/io/paths.js';
 import { is, suite, throws } from '../suite.js';
 import { scratch, writeTree } from './scratch.js';
 
@@ -34,21 +34,6 @@ const resolved: [path: string, expected: string][] = [
   ['real/', 'real'],
 ];
 
-const insides: [child: string, parent: string, expected: boolean][] = [
-  ['real/file', 'real', true],
-  ['real', 'real', true],
-  ['real', 'real/file', false],
-  ['real/deep/file', 'link', true],
-  ['link/deep/not/yet', 'real', true],
-  ['deep-link/file', 'real', true],
-  ['hard-link', 'real/file', true],
-  ['hard-link', 'real', false],
-  ['other/file', 'real', false],
-  ['real-not', 'real', false],
-  ['absent/below', 'absent', true],
-  ['absent', 'absent/below', false],
-];
-
 suite('io/paths', ({ test, each }) => {
   each(
     resolved,
@@ -57,15 +42,6 @@ suite('io/paths', ({ test, each }) => {
       const root = prepared();
       // Not `join`, which would collapse the `..`.
       is(resolvePath(`${root}/${path}`), join(root, expected));
-    },
-  );
-
-  each(
-    insides,
-    ([child, parent, expected]) => `${child} is ${expected ? '' : 'not '}inside ${parent}`,
-    ([child, parent, expected]) => {
-      const root = prepared();
-      is(isInside(join(root, child), join(root, parent)), expected);
     },
   );
 
@@ -87,13 +63,5 @@ suite('io/paths', ({ test, each }) => {
   test('a file where a directory must be', () => {
     const root = prepared();
     throws(() => resolvePath(join(root, 'real/file/x')), { code: 'file', message: /is not a directory/ });
-  });
-
-  test('one file by two names', () => {
-    const root = prepared();
-    mkdirSync(join(root, 'empty'));
-    is(isSameFile(join(root, 'hard-link'), join(root, 'file-link')), true);
-    is(isSameFile(join(root, 'real/file'), join(root, 'other/file')), false);
-    is(isSameFile(join(root, 'none'), join(root, 'none')), false);
   });
 });

@@ -26,6 +26,12 @@ export function scratch({ inMemory = false } = {}): string {
   return path;
 }
 
+/** Removes it now: for those who make thousands. */
+export function removeTree(path: string): void {
+  rmSync(path, { recursive: true, force: true });
+  made.splice(made.indexOf(path), 1);
+}
+
 /** Paths below a directory: a file's text, `<directory>`, `-> target`, or `<other>`. */
 export type Tree = Record<string, string>;
 

@@ -9,7 +9,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { findChanges, requireUnchanged, takeSnapshot, takeSnapshots } from '../../src/io/snapshot.js';
+import { findChanges, requireUnchanged, takeSnapshot } from '../../src/io/snapshot.js';
 import { equal, is, suite, throws } from '../suite.js';
 import { scratch, writeTree } from './scratch.js';
 
@@ -68,7 +68,7 @@ suite('io/snapshot', ({ test, each }) => {
       const path = join(root, 'file');
       // A time in whole seconds can be set back exactly.
       utimesSync(path, 1_000_000, 1_000_000);
-      const before = takeSnapshots([join(root, 'other'), path]);
+      const before = [join(root, 'other'), path].map(takeSnapshot);
       change(path);
       const found = findChanges(before);
       equal(
@@ -102,7 +102,7 @@ suite('io/snapshot', ({ test, each }) => {
     const root = scratch();
     writeTree(root, { a: 'x', b: 'y', c: 'z' });
     utimesSync(join(root, 'a'), 0, 0);
-    const before = takeSnapshots(['a', 'b', 'c'].map(name => join(root, name)));
+    const before = ['a', 'b', 'c'].map(name => takeSnapshot(join(root, name)));
     appendFileSync(join(root, 'a'), 'xx');
     utimesSync(join(root, 'a'), 60, 60);
     unlinkSync(join(root, 'c'));

@@ -224,6 +224,24 @@ suite('diff', ({ each, test }) => {
     equal(notes, [{ kind: 'requires_grad', a: 'true', b: 'false', count: 1, first: 'w' }]);
   });
 
+  test('strict looks only at the keys that are asked for, under the names of the second', async () => {
+    const a = file(dict({ module: dict({ w: tensor(), none: dict({}) }), optim: dict({ state: dict({}) }) }));
+    const b = file(dict({ w: tensor(), none: dict({}) }));
+    const options = { rename: ['s/^module\\.//'], strict: true };
+    const { notes } = await diff(a, b, options);
+    equal(
+      notes.map(({ kind, first }) => [kind, first]),
+      [
+        ['nesting', 'w'],
+        ['empty_container', 'optim.state'],
+      ],
+    );
+    const c = file(dict({ w: tensor(), other: dict({ state: dict({}) }) }));
+    const d = file(dict({ w: tensor() }));
+    is((await diff(c, d, { strict: true })).equal, false);
+    is((await diff(c, d, { strict: true, keys: ['w'] })).equal, true);
+  });
+
   each(
     [
       ['the gap as torch fills it', [null, 1], []],

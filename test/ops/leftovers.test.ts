@@ -24,7 +24,7 @@ suite('ops/leftovers', ({ test }) => {
     const temporary = join(directory, nameOf(DEAD));
     mkdirSync(temporary);
     writeFileSync(join(temporary, '__0_0.distcp'), 'half');
-    equal(clearDeadRuns(join(directory, 'out'), INDEX), []);
+    equal(clearDeadRuns(join(directory, 'out'), INDEX, {}), { warnings: [] });
     equal(readdirSync(directory), []);
   });
 
@@ -32,7 +32,7 @@ suite('ops/leftovers', ({ test }) => {
     const directory = scratch();
     const name = nameOf(ELSEWHERE);
     writeFileSync(join(directory, name), 'half');
-    const warnings = clearDeadRuns(join(directory, 'out'), INDEX);
+    const { warnings } = clearDeadRuns(join(directory, 'out'), INDEX, {});
     equal(
       warnings.map(({ kind, message }) => [
         kind,
@@ -46,7 +46,7 @@ suite('ops/leftovers', ({ test }) => {
   test('a run that lives is in the way', () => {
     const directory = scratch();
     writeFileSync(join(directory, nameOf({})), 'half');
-    throws(() => clearDeadRuns(join(directory, 'out'), INDEX), {
+    throws(() => clearDeadRuns(join(directory, 'out'), INDEX, {}), {
       code: 'usage',
       message: /Another conversion is making this output .*process \d+/,
     });
@@ -55,7 +55,7 @@ suite('ops/leftovers', ({ test }) => {
   test('what belongs to another destination is left alone', () => {
     const directory = scratch();
     writeFileSync(join(directory, temporaryName('other')), 'half');
-    equal(clearDeadRuns(join(directory, 'out'), INDEX), []);
+    equal(clearDeadRuns(join(directory, 'out'), INDEX, {}), { warnings: [] });
     equal(readdirSync(directory).length, 1);
   });
 });

@@ -19,6 +19,8 @@ suite('renaming', ({ each }) => {
       [['s/^/model./'], 'w', 'model.w'],
       [['s/a/b/', 's/b/c/'], 'ab', 'cb'],
       [['s/(a)|(b)/<\\2>/'], 'a', '<>'],
+      [['s/(?<name>a)(b)/\\2\\1/'], 'ab', 'ba'],
+      [['s/(a)/\\9&/'], 'a', 'a'],
       [[], 'w', 'w'],
     ] as const,
     ([rules, name]) => `${rules.join(' ')} of ${name}`,

@@ -178,6 +178,7 @@ suite('assets', ({ test }) => {
     // None of these is a config or a tokenizer.
     [INDEX]: '{}',
     'state.json': '{}',
+    'pytorch_model.bin.index.json': '{}',
     'model.safetensors': 'x',
     '.hidden.json': '{}',
     'README.md': '#',
@@ -269,6 +270,14 @@ suite('safetensors as a stream', ({ test }) => {
       to: 'safetensors',
     });
     ok(Buffer.concat(pieces).equals(readFileSync(path)));
+  });
+
+  test('cannot be read back', async () => {
+    const options = { to: 'torch', check: true } as const;
+    await rejects(() => convertToStream(fixturePath('fsdp2_adam'), async () => {}, options), {
+      code: 'usage',
+      message: /check does not go with this destination/,
+    });
   });
 
   test('is not whole before the source has been checked', async () => {

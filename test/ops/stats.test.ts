@@ -1,7 +1,8 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { checkpointStats, problemCount, type StatsEntry } from '../../src/ops/stats.js';
+import { checkpointStats, type StatsEntry } from '../../src/ops/stats.js';
 import { type StatsOrder, sortStats } from '../../src/ops/stats-order.js';
+import { problemCount } from '../../src/ops/stats-problems.js';
 import { statsFixtures, statsGolden } from '../device/stats-golden.js';
 import { copyFixture, fixturePath, golden } from '../fixtures.js';
 import { scratch } from '../io/scratch.js';

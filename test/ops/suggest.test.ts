@@ -25,4 +25,17 @@ suite('suggestions', ({ each }) => {
     ([given, meant]) => `${given || 'nothing'} means ${meant ?? 'nothing known'}`,
     ([given, meant]) => is(suggest(given, KNOWN), meant),
   );
+
+  each(
+    [
+      ['model.layers.1.wieght', 'model.layers.1.weight'],
+      ['model.layers.19999.weights', 'model.layers.19999.weight'],
+      ['nothing like it', undefined],
+    ] as const,
+    ([given]) => `${given} among many names`,
+    ([given, meant]) => {
+      const names = Array.from({ length: 20_000 }, (_, i) => `model.layers.${i}.weight`);
+      is(suggest(given, names), meant);
+    },
+  );
 });

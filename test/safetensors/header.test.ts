@@ -190,6 +190,19 @@ suite('safetensors/header', ({ test, each }) => {
     match(Buffer.from(bytes).toString(), /\{"__metadata__":\{"b":"1","1":"2","__proto__":"3"\}\}/);
   });
 
+  each(
+    [
+      ['a', '\ud800'],
+      ['\udc00', 'a'],
+    ] as const,
+    ([key]) => `metadata with half a surrogate pair, under ${JSON.stringify(key)}`,
+    ([key, value]) =>
+      void throws(() => encodeHeader([], new Map([[key, value]])), {
+        code: 'format',
+        message: /surrogate pair in its metadata.*\\ud[8c]00/,
+      }),
+  );
+
   test('a header over the limit is not written', () => {
     const name = 'x'.repeat(1_000_000);
     const tensors = Array.from({ length: 101 }, (_, i) => ({ fqn: `${name}${i}`, dtype: uint8, shape: [0] }));

@@ -7,9 +7,13 @@ import { millisecondsOf } from '../duration.js';
 import { MAP_OPTIONS, mapOf } from '../map-options.js';
 import { RESHARD_OPTIONS, type ReshardRequest, reshardOf } from '../reshard-options.js';
 import {
+  choiceIn,
   DEVICE_OF_COMPARISON_OPTION,
   deviceOf,
   JSON_OPTION,
+  PROGRESS_OPTION,
+  type ProgressChoice,
+  progressOf,
   READS_IN_FLIGHT_OPTION,
   readsInFlightOf,
   requireNotStdin,
@@ -17,13 +21,15 @@ import {
   WORKERS_OPTION,
   workersOf,
 } from '../shared-options.js';
-import { oneOf, STEP_OPTIONS, type StepRequest, stepsOf } from '../step-options.js';
+import { STEP_OPTIONS, type StepRequest, stepsOf } from '../step-options.js';
 
 const FORMATS = ['dcp', 'torch', 'safetensors'] as const;
 type Format = (typeof FORMATS)[number];
 
 /** `dcp_to_torch`, `torch_to_dcp`, …: from every format to every one. */
 const MODES: readonly string[] = FORMATS.flatMap(from => FORMATS.map(to => `${from}_to_${to}`));
+
+const TIES: readonly TiePolicy[] = ['drop', 'copy', 'refuse'];
 
 /** `dcp convert`, asked for. */
 export interface ConvertRequest extends StepRequest, ReshardRequest {
@@ -34,6 +40,7 @@ export interface ConvertRequest extends StepRequest, ReshardRequest {
   source: string;
   destination: string;
   force: boolean;
+  resume: boolean;
   skipExisting: boolean;
   dryRun: boolean;
   strict: boolean;
@@ -52,15 +59,22 @@ export interface ConvertRequest extends StepRequest, ReshardRequest {
   workers: number | undefined;
   readsInFlight: number | undefined;
   quiet: boolean;
+  progress: ProgressChoice | undefined;
   json: boolean;
 }
 
 export const convertCommand: Command = {
   name: 'convert',
   summary: 'Convert between DCP, torch.save and safetensors',
-  positionals: [{ name: 'mode', kind: 'optional' }, { name: 'src' }, { name: 'dst' }],
+  positionals: [{ name: 'mode', kind: 'optional', choices: MODES }, { name: 'src' }, { name: 'dst' }],
   options: [
     { name: 'force', kind: 'flag', describe: 'Replace a destination that exists' },
+    {
+      name: 'resume',
+      kind: 'flag',
+      describe:
+        'Finish a conversion that ended in the middle: what it has done is proved and kept. If this one is interrupted, what is done stays for the next --resume',
+    },
     {
       name: 'skip-existing',
       kind: 'flag',
@@ -97,12 +111,14 @@ export const convertCommand: Command = {
       name: 'copy-assets',
       kind: 'value',
       valueName: 'DIR',
+      completes: 'path',
       describe: 'To a directory of safetensors: copy the config and tokenizer files of DIR into it',
     },
     {
       name: 'ties',
       kind: 'value',
       valueName: 'HOW',
+      choices: TIES,
       describe:
         'To safetensors, of tensors with one memory: drop all but the first (the default), copy each, or refuse',
     },
@@ -139,6 +155,7 @@ export const convertCommand: Command = {
       kind: 'flag',
       describe: 'Print nothing on success, warnings included (--strict makes those errors)',
     },
+    PROGRESS_OPTION,
     JSON_OPTION,
   ],
   intro: [
@@ -186,6 +203,10 @@ export const convertCommand: Command = {
       'dcp convert dcp_to_torch step-1000/ model.pth --wait 10m',
     ],
     [
+      'A large one that may be stopped, and goes on where it was',
+      'dcp convert dcp_to_torch step-1000/ model.pth --resume',
+    ],
+    [
       'What is left of a checkpoint after a disk failed',
       'dcp convert dcp_to_torch step-1000/ rest.pth --salvage --json',
     ],
@@ -217,6 +238,7 @@ function convertRequest(given: GivenArguments): ConvertRequest {
     source,
     destination,
     force: flag('force'),
+    resume: flag('resume'),
     skipExisting: flag('skip-existing'),
     dryRun: flag('dry-run'),
     strict: flag('strict'),
@@ -229,7 +251,7 @@ function convertRequest(given: GivenArguments): ConvertRequest {
     ...reshardOf(given),
     maxShardByteLength:
       maxShardSize === undefined ? undefined : parseByteSize(maxShardSize, 'max-shard-size'),
-    ties: oneOf(value('ties'), 'ties', ['drop', 'copy', 'refuse']),
+    ties: choiceIn(given, 'ties', TIES),
     copyAssets: value('copy-assets'),
     check: flag('check'),
     device: deviceOf(given, 'cpu'),
@@ -238,10 +260,13 @@ function convertRequest(given: GivenArguments): ConvertRequest {
     workers: workersOf(given),
     readsInFlight: readsInFlightOf(given),
     quiet: flag('quiet'),
+    progress: progressOf(given),
     json: flag('json'),
   };
   if (request.salvage && !request.crc)
     throw new UsageError(`--salvage needs checksums: without them nothing is proved`);
+  if (request.resume && !request.crc)
+    throw new UsageError('--resume needs checksums: without them nothing is proved');
   if (given.value('device') !== undefined && !request.check) {
     throw new UsageError('--device is for --check', { hint: 'Copying needs no device.' });
   }
@@ -308,9 +333,11 @@ function requireStreamable(request: ConvertRequest): void {
       ? 'json'
       : request.force
         ? 'force'
-        : request.skipExisting
-          ? 'skip-existing'
-          : undefined;
+        : request.resume
+          ? 'resume'
+          : request.skipExisting
+            ? 'skip-existing'
+            : undefined;
   if (clash !== undefined) {
     throw new UsageError(`--${clash} does not go with stdout as destination`, {
       hint: 'stdout carries the file itself; what is said goes to stderr.',

@@ -6,6 +6,9 @@ import {
   deviceOf,
   JSON_OPTION,
   KEYS_OPTION,
+  PROGRESS_OPTION,
+  type ProgressChoice,
+  progressOf,
   requireNotStdin,
   WORKERS_OPTION,
   workersOf,
@@ -24,6 +27,7 @@ export interface DiffRequest {
   device: DeviceChoice;
   workers: number | undefined;
   quiet: boolean;
+  progress: ProgressChoice | undefined;
   json: boolean;
 }
 
@@ -62,6 +66,7 @@ export const diffCommand: Command = {
     DEVICE_OF_COMPARISON_OPTION,
     WORKERS_OPTION,
     { name: 'quiet', kind: 'flag', describe: 'Print nothing: the exit code tells' },
+    PROGRESS_OPTION,
     JSON_OPTION,
   ],
   intro: [
@@ -103,6 +108,7 @@ function diffRequest(given: GivenArguments): DiffRequest {
     device: deviceOf(given, 'cpu'),
     workers: workersOf(given),
     quiet: flag('quiet'),
+    progress: progressOf(given),
     json: flag('json'),
   };
 }

@@ -6,6 +6,9 @@ import {
   choiceOf,
   JSON_OPTION,
   layoutOf,
+  PROGRESS_OPTION,
+  type ProgressChoice,
+  progressOf,
   requireNotStdin,
   SHARD_OPTIONS,
   STDOUT,
@@ -31,25 +34,28 @@ export interface ExtractRequest {
   rawBits: boolean;
   force: boolean;
   workers: number | undefined;
+  progress: ProgressChoice | undefined;
   json: boolean;
 }
 
 export const extractCommand: Command = {
   name: 'extract',
   summary: 'Copy tensors, or parts of them, out for numpy',
-  positionals: [{ name: 'path' }, { name: 'fqn', kind: 'many' }],
+  positionals: [{ name: 'path' }, { name: 'fqn', kind: 'many', completes: 'fqn' }],
   options: [
     {
       name: 'output',
       short: 'o',
       kind: 'value',
       valueName: 'FILE',
+      completes: 'path',
       describe: 'Where it goes; - is stdout. Text goes to stdout without it',
     },
     {
       name: 'format',
       kind: 'value',
       valueName: 'FORMAT',
+      choices: FORMATS,
       describe:
         'npy, npz, raw (the elements alone) or text. Default: by the name of the file, else npz for several tensors, npy for one',
     },
@@ -79,6 +85,7 @@ export const extractCommand: Command = {
     },
     { name: 'force', kind: 'flag', describe: 'Replace a file that exists' },
     WORKERS_OPTION,
+    PROGRESS_OPTION,
     JSON_OPTION,
   ],
   intro: [
@@ -131,6 +138,7 @@ function extractRequest(given: GivenArguments): ExtractRequest {
     rawBits: flag('raw-bits'),
     force: flag('force'),
     workers: workersOf(given),
+    progress: progressOf(given),
     json: flag('json'),
   };
   if ((request.layout === undefined) !== (request.rank === undefined)) {

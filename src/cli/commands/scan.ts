@@ -1,11 +1,18 @@
 import type { Command } from '../command.js';
-import { JSON_OPTION, requireNotStdin } from '../shared-options.js';
+import {
+  JSON_OPTION,
+  PROGRESS_OPTION,
+  type ProgressChoice,
+  progressOf,
+  requireNotStdin,
+} from '../shared-options.js';
 
 /** `dcp scan`, asked for. */
 export interface ScanRequest {
   command: 'scan';
   path: string;
   allow: readonly string[];
+  progress: ProgressChoice | undefined;
   quiet: boolean;
   json: boolean;
 }
@@ -21,6 +28,7 @@ export const scanCommand: Command = {
       valueName: 'GLOB',
       describe: 'Take names that match as known, such as my_model.*: your own classes. May be repeated',
     },
+    PROGRESS_OPTION,
     { name: 'quiet', kind: 'flag', describe: 'Print nothing: the exit code tells' },
     JSON_OPTION,
   ],
@@ -36,13 +44,15 @@ export const scanCommand: Command = {
     ['Everything that was downloaded', 'dcp scan ~/models/ --json'],
     ['A checkpoint with classes of your own', "dcp scan step-1000/ --allow 'my_project.config.*'"],
   ],
-  prepare({ words, flag, values }) {
+  prepare(given) {
+    const { words, flag, values } = given;
     const [path = ''] = words;
     requireNotStdin(path);
     const request: ScanRequest = {
       command: 'scan',
       path,
       allow: values('allow') ?? [],
+      progress: progressOf(given),
       quiet: flag('quiet'),
       json: flag('json'),
     };

@@ -2,11 +2,15 @@ import { UsageError } from '../../errors.js';
 import type { DeviceChoice, StatsOrder } from '../../index.js';
 import type { Command, GivenArguments } from '../command.js';
 import {
+  choiceIn,
   choiceOf,
   DEVICE_OPTION,
   deviceOf,
   JSON_OPTION,
   KEYS_OPTION,
+  PROGRESS_OPTION,
+  type ProgressChoice,
+  progressOf,
   requireNotStdin,
   WORKERS_OPTION,
   workersOf,
@@ -38,6 +42,7 @@ export interface StatsRequest {
   workers: number | undefined;
   crc: boolean;
   histogram: boolean;
+  progress: ProgressChoice | undefined;
   json: boolean;
 }
 
@@ -54,12 +59,14 @@ export const statsCommand: Command = {
       name: 'sort',
       kind: 'value',
       valueName: 'ORDER',
+      choices: ORDERS,
       describe: `By ${ORDERS.slice(0, -1).join(', ')} or ${ORDERS.at(-1)}: what is largest first, of min the least, names from A to Z. Default: as in the checkpoint`,
     },
     {
       name: 'fail-on',
       kind: 'values',
       valueName: 'LIST',
+      choices: FAILURES,
       describe: `End with 1 where a tensor has any of these: ${FAILURES.join(', ')}. Separated by commas`,
     },
     DEVICE_OPTION,
@@ -70,6 +77,7 @@ export const statsCommand: Command = {
       kind: 'flag',
       describe: 'With --json: how often each bit pattern of floats of up to 16 bits occurs',
     },
+    PROGRESS_OPTION,
     JSON_OPTION,
   ],
   intro: [
@@ -97,15 +105,14 @@ export const statsCommand: Command = {
 };
 
 function statsRequest(given: GivenArguments): StatsRequest {
-  const { words, flag, value, values } = given;
+  const { words, flag, values } = given;
   const [path = ''] = words;
   requireNotStdin(path);
-  const sort = value('sort');
   const request: StatsRequest = {
     command: 'stats',
     path,
     keys: values('keys'),
-    sort: sort === undefined ? undefined : choiceOf('sort', sort, ORDERS),
+    sort: choiceIn(given, 'sort', ORDERS),
     failOn: (values('fail-on') ?? []).flatMap(list =>
       list.split(',').map(word => choiceOf('fail-on', word, FAILURES)),
     ),
@@ -113,6 +120,7 @@ function statsRequest(given: GivenArguments): StatsRequest {
     workers: workersOf(given),
     crc: !flag('no-crc'),
     histogram: flag('histogram'),
+    progress: progressOf(given),
     json: flag('json'),
   };
   if (request.histogram && !request.json) {

@@ -2,7 +2,16 @@ import { UsageError } from '../../errors.js';
 import type { FindingRule } from '../../index.js';
 import { FINDING_RULES } from '../../ops/verify/finding.js';
 import type { Command, GivenArguments } from '../command.js';
-import { choiceOf, JSON_OPTION, requireNotStdin, WORKERS_OPTION, workersOf } from '../shared-options.js';
+import {
+  choiceOf,
+  JSON_OPTION,
+  PROGRESS_OPTION,
+  type ProgressChoice,
+  progressOf,
+  requireNotStdin,
+  WORKERS_OPTION,
+  workersOf,
+} from '../shared-options.js';
 
 /** `dcp verify`, asked for. */
 export interface VerifyRequest {
@@ -15,6 +24,7 @@ export interface VerifyRequest {
   against: string | undefined;
   ignore: readonly FindingRule[];
   workers: number | undefined;
+  progress: ProgressChoice | undefined;
   quiet: boolean;
   json: boolean;
 }
@@ -58,6 +68,7 @@ export const verifyCommand: Command = {
       describe: 'Leave findings of a rule out, such as orphan_file. May be repeated',
     },
     { ...WORKERS_OPTION, describe: 'Threads that read; 0 reads on the main thread. Default: what suits' },
+    PROGRESS_OPTION,
     { name: 'quiet', kind: 'flag', describe: 'Print nothing: the exit code tells' },
     JSON_OPTION,
   ],
@@ -106,6 +117,7 @@ function verifyRequest(given: GivenArguments): VerifyRequest {
     against: value('against'),
     ignore: (values('ignore') ?? []).map(word => choiceOf('ignore', word, FINDING_RULES)),
     workers: workersOf(given),
+    progress: progressOf(given),
     quiet: flag('quiet'),
     json: flag('json'),
   };

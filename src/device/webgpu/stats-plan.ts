@@ -1,6 +1,6 @@
-import { dtypeOf } from '../../dtype.js';
+import { type DTypeInfo, dtypeOf } from '../../dtype.js';
 import { type NumberFormat, numberCountOf, numberFormatOf } from '../../numbers.js';
-import { counterFor } from '../number-counter.js';
+import { counterFor, type NumberCounter } from '../number-counter.js';
 import { statsOfCounts } from '../pattern-stats.js';
 import type { RecordTensor } from '../records.js';
 import type { PartialNumbers, PartialStats } from '../tensor-stats.js';
@@ -48,6 +48,12 @@ export function planTileStats(
   settings: StatsSettings,
 ): TileStats {
   const tables = new Map<string, JobTable>();
+  const counters = new Map<DTypeInfo, NumberCounter>();
+  const counterOf = (dtype: DTypeInfo): NumberCounter => {
+    let counter = counters.get(dtype);
+    if (counter === undefined) counters.set(dtype, (counter = counterFor(dtype, settings.histogram)));
+    return counter;
+  };
   const copies: TileWork['copies'][number][] = [];
   const decoders: ((words: Uint32Array) => PartialStats)[] = [];
   let resultWord = 0;
@@ -65,7 +71,7 @@ export function planTileStats(
       });
       resultWord += alignUp(segment.byteLength, 4) / 4;
       decoders.push(words => {
-        const counter = counterFor(dtype, settings.histogram);
+        const counter = counterOf(dtype);
         // Counters look at whole elements at their own alignment.
         const bytes = new Uint8Array(words.slice(first, resultWordAfter(first, segment)).buffer);
         counter.begin(segment.byteLength);

@@ -1,14 +1,14 @@
 import { type Box, contiguousStride, elementCountOf, intersection } from '../../checkpoint/box.js';
 import type { Checkpoint, TensorEntry } from '../../checkpoint/checkpoint.js';
-import { TensorGatherer, type TensorSource } from '../../checkpoint/gather.js';
-import type { LocalShard } from '../../checkpoint/local-shard.js';
-import { selectionOfBox } from '../../checkpoint/slice.js';
-import { canCast } from '../../copy/cast.js';
+import { UNRESOLVED } from '../../checkpoint/chunks.js';
+import { Gatherers, type TensorSource } from '../../checkpoint/gather.js';
+import { type LocalShard, selectionsOf } from '../../checkpoint/local-shard.js';
+import { requireCast } from '../../copy/cast.js';
 import { type CopyProgress, copyToMemory } from '../../copy/copy.js';
 import type { CrcReport } from '../../copy/ledger.js';
 import { CopyPlanBuilder } from '../../copy/plan.js';
-import { type DTypeInfo, dtypeOf } from '../../dtype.js';
-import { UsageError } from '../../errors.js';
+import { dtypeOf } from '../../dtype.js';
+import { withContext } from '../../errors.js';
 import { requireDataAtHand, requireSameCheckpoint } from '../reading.js';
 
 export interface ReadOptions {
@@ -43,7 +43,9 @@ export async function readTensors(
   options: ReadOptions = {},
 ): Promise<CrcReport> {
   requireDataAtHand(checkpoint);
-  for (const { entry, dtype } of reads) requireCast(entry, dtypeOf(dtype));
+  for (const { entry, dtype } of reads) {
+    withContext({ fqn: entry.fqn }, () => requireCast(entry.dtype, dtypeOf(dtype)));
+  }
   const wanted = new Map<TensorEntry, Box[]>();
   for (const { entry, source, shard } of reads) {
     if (source !== undefined) continue;
@@ -60,12 +62,10 @@ export async function readTensors(
     wanted.get(entry)!.some(box => intersection(box, stored) !== undefined),
   );
   const plan = new CopyPlanBuilder();
-  const gatherers = new Map<TensorSource, TensorGatherer>();
+  const gatherers = new Gatherers(plan);
   const buffers: Uint8Array[] = [];
   for (const { entry, source = checkpoint, shard, dtype, target } of inFileOrder(checkpoint, reads)) {
     if (shard.boxes.length === 0) continue;
-    let gatherer = gatherers.get(source);
-    if (gatherer === undefined) gatherers.set(source, (gatherer = new TensorGatherer(source, plan)));
     const to = dtypeOf(dtype);
     const byteLength = elementCountOf(shard.shape) * to.itemSize;
     if (target.length !== byteLength)
@@ -74,9 +74,8 @@ export async function readTensors(
     buffers.push(target);
     plan.beginRecord(output, 0, byteLength, { from: entry.dtype, to });
     const stride = contiguousStride(shard.shape);
-    for (const { box, localOffsets } of shard.boxes) {
-      const offset = localOffsets.reduce((sum, at, d) => sum + at * stride[d]!, 0);
-      gatherer.addSelection(entry, selectionOfBox(box), stride, offset);
+    for (const { selection, recordOffset } of selectionsOf(shard)) {
+      gatherers.of(source).addSelection(entry, selection, stride, recordOffset);
     }
   }
   const built = plan.build();
@@ -85,21 +84,15 @@ export async function readTensors(
   return crc;
 }
 
-function requireCast({ fqn, dtype }: TensorEntry, to: DTypeInfo): void {
-  if (canCast(dtype, to)) return;
-  throw new UsageError('Torch has no conversion between these element types', {
-    expected: dtype.name,
-    found: to.name,
-    fqn,
-  });
-}
-
 /** By where their first bytes are: files are then read from front to back. */
-function inFileOrder({ chunks }: Checkpoint, reads: readonly TensorRead[]): TensorRead[] {
-  const place = ({ entry, source }: TensorRead): [number, number] =>
-    source === undefined && entry.chunkCount > 0
-      ? [chunks.itemFile[entry.firstChunk]!, chunks.itemByteOffset[entry.firstChunk]!]
-      : [Number.POSITIVE_INFINITY, 0];
+function inFileOrder(checkpoint: Checkpoint, reads: readonly TensorRead[]): TensorRead[] {
+  const place = ({ entry, source = checkpoint }: TensorRead): [number, number] => {
+    const { chunks, storages } = source;
+    const row = entry.chunkCount === 0 ? UNRESOLVED : chunks.storage[entry.firstChunk]!;
+    if (row === UNRESOLVED) return [Number.POSITIVE_INFINITY, 0];
+    const { file, byteOffset } = storages.at(row);
+    return [file, byteOffset + chunks.storageOffset[entry.firstChunk]! * entry.storedDtype.itemSize];
+  };
   return reads
     .map(read => ({ read, at: place(read) }))
     .sort((a, b) => (a.at[0] === b.at[0] ? a.at[1] - b.at[1] : a.at[0] - b.at[0]))

@@ -7,8 +7,8 @@ import {
   type SourceFile,
   TensorEntry,
 } from '../../checkpoint/checkpoint.js';
-import { ChunkTable } from '../../checkpoint/chunks.js';
 import { StorageTable } from '../../checkpoint/storage.js';
+import { viewChunks } from '../../checkpoint/view-chunks.js';
 import { dtypeOf } from '../../dtype.js';
 import { UnsupportedError, UsageError, withContext, withContextAsync } from '../../errors.js';
 import type { PyValue } from '../../pickle/values.js';
@@ -132,20 +132,14 @@ function elementsOf(tensor: TensorLike): FoundTensor['elements'] {
 
 /** One storage a tensor, one file an arena. */
 function checkpointOf(entries: Entry[], found: readonly FoundTensor[], area: StagingArea): Checkpoint {
-  const dimensionTotal = found.reduce((sum, { entry }) => sum + entry.shape.length, 0);
-  const chunks = new ChunkTable(found.length, dimensionTotal);
   const storages = new StorageTable();
-  let dimensionBase = 0;
-  for (const [chunk, { entry }] of found.entries()) {
-    const { arena, byteOffset } = area.places[chunk]!;
+  const views = found.map(({ entry }, i) => {
+    const { arena, byteOffset } = area.places[i]!;
     const byteLength = byteLengthOf(entry);
-    chunks.setBox(chunk, dimensionBase, { offsets: entry.shape.map(() => 0), sizes: entry.shape });
     const storage = storages.add({ file: arena, byteOffset, byteLength, crc32: undefined });
-    chunks.setView(chunk, { storage, storageOffset: 0, stride: contiguousStride(entry.shape), flags: 0 });
-    entry.firstChunk = chunk;
-    entry.chunkCount = 1;
-    dimensionBase += entry.shape.length;
-  }
+    return { entry, view: { storage, storageOffset: 0, stride: contiguousStride(entry.shape), flags: 0 } };
+  });
+  const chunks = viewChunks(views, storages);
   const files = area.arenas.map((bytes, arena): SourceFile => {
     const name = `staged state dict ${arena}`;
     return { path: name, name, byteLength: bytes.length, memory: { label: name, bytes } };

@@ -1,0 +1,123 @@
+import { render } from 'ink';
+import { InterruptedError } from '../../errors.js';
+import type { Explorer } from '../../ops/explore/explorer.js';
+import { ExplorerView } from './explorer-view.js';
+import { FrameStream } from './frame-stream.js';
+import { actionOf } from './keys.js';
+import { LoadRunner } from './load-runner.js';
+import type { ColorDepth } from './palette.js';
+import { type ExplorerEvent, explorerReducer } from './reducer.js';
+import { initialState } from './state.js';
+import { buildTree } from './tree-model.js';
+
+export interface ExplorerScreenOptions {
+  stdin: NodeJS.ReadStream;
+  stdout: NodeJS.WriteStream;
+  depth: ColorDepth;
+  unicode: boolean;
+  /** Ends it, as the key `q` does. */
+  signal: AbortSignal;
+}
+
+const ENTER = '\u001b[?1049h\u001b[?25l';
+const LEAVE = '\u001b[?2026l\u001b[0m\u001b[?25h\u001b[?1049l';
+const SUSPEND = 'ctrl-z';
+
+/**
+ * Shows a checkpoint until the user quits. The terminal is given back as it was, whatever happens.
+ * @throws InterruptedError where the signal ended it; what the view throws.
+ */
+export async function runExplorerScreen(
+  explorer: Explorer,
+  { stdin, stdout, depth, unicode, signal }: ExplorerScreenOptions,
+): Promise<void> {
+  const { checkpoint } = explorer;
+  const name = /([^/]+)\/*$/.exec(checkpoint.path)?.[1] ?? checkpoint.path;
+  const frames = new FrameStream(stdout);
+  let state = initialState(checkpoint, buildTree(checkpoint.entries, name), {
+    columns: frames.columns,
+    lines: frames.rows,
+  });
+  let finish: () => void = () => {};
+  let fail: (error: unknown) => void = () => {};
+  const ended = new Promise<void>((resolve, reject) => {
+    finish = resolve;
+    fail = reject;
+  });
+
+  const loads = new LoadRunner(explorer, event => dispatch(event));
+  let isDrawQueued = false;
+  const dispatch = (event: ExplorerEvent): void => {
+    state = explorerReducer(state, event);
+    loads.follow(state);
+    if (state.isDone) {
+      finish();
+      return;
+    }
+    // Keys that came together are drawn together.
+    if (isDrawQueued) return;
+    isDrawQueued = true;
+    setImmediate(draw);
+  };
+  const onKeys = (keys: readonly string[]): void => {
+    for (const key of keys) {
+      if (key === SUSPEND && state.prompt === undefined) suspend();
+      const action = actionOf(key, state.prompt !== undefined);
+      if (action !== undefined) dispatch(action);
+    }
+  };
+  const view = () => <ExplorerView state={state} depth={depth} unicode={unicode} onKeys={onKeys} />;
+  let ink: ReturnType<typeof render> | undefined;
+  const draw = (): void => {
+    isDrawQueued = false;
+    ink?.rerender(view());
+  };
+
+  const restore = (): void => {
+    frames.close();
+    stdout.write(LEAVE);
+  };
+  const onResize = (): void => {
+    frames.forget();
+    dispatch({ type: 'resize', columns: frames.columns, lines: frames.rows });
+  };
+  const suspend = (): void => {
+    stdin.setRawMode(false);
+    stdout.write(LEAVE);
+    process.once('SIGCONT', () => {
+      stdin.setRawMode(true);
+      stdout.write(ENTER);
+      onResize();
+    });
+    process.kill(process.pid, 'SIGTSTP');
+  };
+  const onAbort = (): void => fail(new InterruptedError('Interrupted'));
+
+  stdout.write(ENTER);
+  // An error that nobody catches is told on a terminal that can be read.
+  process.prependListener('uncaughtException', restore);
+  process.on('exit', restore);
+  stdout.on('resize', onResize);
+  signal.addEventListener('abort', onAbort);
+  try {
+    ink = render(view(), {
+      stdout: frames as unknown as NodeJS.WriteStream,
+      stdin,
+      debug: true,
+      exitOnCtrlC: false,
+      patchConsole: false,
+    });
+    ink.waitUntilExit().catch(fail);
+    loads.follow(state);
+    await ended;
+  } finally {
+    frames.close();
+    loads.close();
+    signal.removeEventListener('abort', onAbort);
+    stdout.off('resize', onResize);
+    ink?.unmount();
+    restore();
+    process.off('exit', restore);
+    process.off('uncaughtException', restore);
+  }
+}
