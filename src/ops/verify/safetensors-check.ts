@@ -1,5 +1,5 @@
 import { listDirectory, pathKind } from '../../io/listing.js';
-import { INDEX_PATTERN } from '../../safetensors/index-file.js';
+import { INDEX_NAME, INDEX_PATTERN } from '../../safetensors/index-file.js';
 import { openSafetensors, readShardNames, type SafetensorsCheckpoint } from '../../safetensors/reader.js';
 import { STATE_NAME, stateFileOf, withState } from '../state-file.js';
 import { attempt, type CheckContext, type CheckedCheckpoint } from './context.js';
@@ -49,7 +49,15 @@ export async function checkSafetensors(path: string, context: CheckContext): Pro
 
 /** Files that the index names and that are not there, and such of another model. Returns how many are missing. */
 async function checkNames(directory: string, { findings }: CheckContext): Promise<number> {
-  const named = await readShardNames(directory);
+  if (pathKind(`${directory}/${INDEX_NAME}`) !== 'file') return 0;
+  let named: readonly string[] = [];
+  // What is wrong with the index itself is told when all is opened.
+  await attempt(
+    async () => {
+      named = await readShardNames(directory);
+    },
+    () => {},
+  );
   if (named.length === 0) return 0;
   const present = listDirectory(directory);
   const isThere = (name: string): boolean =>
