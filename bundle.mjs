@@ -24,6 +24,7 @@ await build({
   entryPoints: {
     main: 'src/cli/main.ts',
     worker: 'src/copy/worker.ts',
+    'digest-worker': 'src/copy/digest-worker.ts',
     'cpu-worker': 'src/device/cpu-worker.ts',
     'webgpu-child': 'src/device/webgpu/webgpu-child.ts',
   },

@@ -144,6 +144,8 @@ export {
   type SaveResult,
   save,
 } from './ops/save/save.js';
+export type { SaveState } from './ops/save-state.js';
+export { type ScanOptions, scan } from './ops/scan.js';
 export type { SelectionOptions } from './ops/selection.js';
 export type { MeshLayout, ReshardOptions } from './ops/sharding.js';
 export type { FileShare, PartShare, RankShare } from './ops/shares.js';
@@ -170,8 +172,25 @@ export { type StatsOrder, sortStats } from './ops/stats-order.js';
 export { problemCount } from './ops/stats-problems.js';
 export type { StepOptions } from './ops/steps.js';
 export type { TreeNote } from './ops/tree-notes.js';
+export type {
+  ByteCounts,
+  ByteProof,
+  VerifiedFile,
+  VerifiedRange,
+} from './ops/verify/byte-account.js';
+export { FINDING_RULES, type Finding, type FindingRule } from './ops/verify/finding.js';
+export { type VerifyOptions, type VerifyReport, verify } from './ops/verify/verify.js';
 export { type WaitOptions, waitForCheckpoint } from './ops/wait.js';
 export type { Warning, WarningKind } from './ops/warnings.js';
 export { PyDict } from './pickle/dict.js';
 export { type DisassembleOptions, type Disassembly, disassemble } from './pickle/disassemble.js';
 export * from './pickle/values.js';
+export {
+  type GlobalVerdict,
+  SCAN_RULES,
+  type ScanFinding,
+  type ScannedGlobal,
+  type ScanPlace,
+  type ScanReport,
+  type ScanRule,
+} from './scan/report.js';

@@ -3,7 +3,17 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { COMMAND_NAMES } from '../src/cli/commands.js';
 import { EXIT_DONE, EXIT_FAILED, EXIT_OF_SIGNAL } from '../src/cli/exit-codes.js';
-import type { Completeness, ConvertResult, ErrorCode, LossKind, WarningKind } from '../src/index.js';
+import {
+  type Completeness,
+  type ConvertResult,
+  type ErrorCode,
+  FINDING_RULES,
+  type LossKind,
+  type SaveState,
+  SCAN_RULES,
+  type WarningKind,
+} from '../src/index.js';
+import { PROOFS } from '../src/ops/verify/byte-account.js';
 import {
   blocksOf,
   codesOf,
@@ -134,6 +144,15 @@ suite('commands.md: JSON fields', ({ each }) => {
         `diff ${F}/int_keys.pth ${F}/int_keys_dcp`,
       ],
     ],
+    [
+      '### verify',
+      [
+        `verify ${F}/torn_overwrite --ignore orphan_file`,
+        `verify ${F}/tied_dcp --crc --replicas --against ${F}/tied_dcp`,
+        `verify ${F}/scalars_dcp --sha256 --write`,
+      ],
+    ],
+    ['### scan', [`scan ${F}/calls_os_system.pth --allow my.*`]],
     ['### extract', [`extract ${F}/all_dtypes_dcp bfloat16 -o weight.npy`]],
     ['### A failure', [`inspect ${F}/cyclic.pth`]],
   ];
@@ -216,6 +235,28 @@ suite('commands.md: names', ({ each }) => {
     files_short: true,
     index_only: true,
   };
+  const states: Record<SaveState, true> = {
+    complete: true,
+    saving: true,
+    dead: true,
+    torn: true,
+    partly_copied: true,
+    unreadable: true,
+  };
+  const rows: readonly (readonly [command: string, head: string, names: readonly string[]])[] = [
+    ['verify', 'Rule', FINDING_RULES],
+    ['verify', 'State', Object.keys(states)],
+    ['verify', 'Count', PROOFS],
+    ['scan', 'Rule', SCAN_RULES],
+    ['scan', 'Verdict', ['weights_only', 'known', 'unknown', 'dangerous']],
+  ];
+  each(
+    rows,
+    ([command, head]) => `${head} of ${command}`,
+    ([command, head, names]) =>
+      equal(column(sectionOf(commands, `## dcp ${command}`), head).flatMap(codesOf), [...names]),
+  );
+
   const fields: readonly (readonly [field: string, heading: string, values: object])[] = [
     ['`status`', '### convert', statuses],
     ['`completeness`', '### inspect', completeness],

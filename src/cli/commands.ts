@@ -6,7 +6,9 @@ import { diffCommand } from './commands/diff.js';
 import { exploreCommand } from './commands/explore.js';
 import { extractCommand } from './commands/extract.js';
 import { inspectCommand } from './commands/inspect.js';
+import { scanCommand } from './commands/scan.js';
 import { statsCommand } from './commands/stats.js';
+import { verifyCommand } from './commands/verify.js';
 
 /** All commands, in the order of the help. */
 export const COMMANDS: readonly Command[] = [
@@ -15,6 +17,8 @@ export const COMMANDS: readonly Command[] = [
   exploreCommand,
   statsCommand,
   diffCommand,
+  verifyCommand,
+  scanCommand,
   extractCommand,
   devicesCommand,
   completionCommand,

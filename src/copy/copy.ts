@@ -315,8 +315,11 @@ class Flusher {
   }
 }
 
-/** @throws UsageError where an option is out of range. */
-function workersFor(byteLength: number, { workers, readsInFlight }: CopyOptions): number {
+/**
+ * How many threads so many bytes are worth: those that are asked for, or as many as pay off on this machine.
+ * @throws UsageError where an option is out of range.
+ */
+export function workersFor(byteLength: number, { workers, readsInFlight }: CopyOptions): number {
   requireWorkers(workers);
   requireReadsInFlight(readsInFlight);
   if (workers !== undefined) return workers;

@@ -21,7 +21,9 @@ export type TileTarget =
   /** Into shared memory, for a stream: each tile into the slot that it is given. */
   | { kind: 'slots'; slots: readonly SharedArrayBuffer[] }
   /** Into memory, one buffer an output; those of threads must be shared memory. */
-  | { kind: 'memory'; buffers: readonly Uint8Array[] };
+  | { kind: 'memory'; buffers: readonly Uint8Array[] }
+  /** Nowhere: the sources are read and compared with their CRCs, and that is all. */
+  | { kind: 'nowhere' };
 
 /** What a thread needs to copy tiles. The columns of the plan are shared memory, not copies. */
 export interface RunnerSetup {
@@ -62,7 +64,9 @@ export class TileWork implements Work<TileRequest, TileResult> {
   private targetIo(): TileIo {
     const { target } = this.setup;
     if (target.kind === 'files') return this.io;
-    return target.kind === 'slots' ? this.slotIo : new MemoryTileIo(this.io, target.buffers);
+    if (target.kind === 'slots') return this.slotIo;
+    if (target.kind === 'memory') return new MemoryTileIo(this.io, target.buffers);
+    return { read: (source, bytes, byteOffset) => this.io.read(source, bytes, byteOffset), write: () => {} };
   }
 
   run({ tile, slot, noted }: TileRequest): TileResult {
@@ -81,8 +85,8 @@ export class TileWork implements Work<TileRequest, TileResult> {
   }
 }
 
-/** Nobody asks for the CRC of what was put into memory. */
+/** Nobody asks for the CRC of what was put into memory, or nowhere. */
 function crcScopeOf({ withCrc, target }: RunnerSetup): CrcScope {
   if (!withCrc) return 'none';
-  return target.kind === 'memory' ? 'storages' : 'all';
+  return target.kind === 'memory' || target.kind === 'nowhere' ? 'storages' : 'all';
 }

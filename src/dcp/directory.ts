@@ -4,13 +4,22 @@ import { dateOf } from '../io/snapshot.js';
 
 /** The index of a finished checkpoint, and what torch calls it while it writes it. */
 export const METADATA_NAME = '.metadata';
-const METADATA_TEMPORARY_NAME = '.metadata.tmp';
+export const METADATA_TEMPORARY_NAME = '.metadata.tmp';
 /** The index of one rank, where each saved its own. */
 export const RANK_METADATA = /^__(0|[1-9]\d*)\.metadata$/;
 export const DATA_FILE = /^__(0|[1-9]\d*)_(\d+)\.distcp$/;
 
 /** A data file that changed so recently belongs to a save that may still run. */
 const RECENT_SECONDS = 120;
+
+/** Whether a file of this time may belong to a save that still runs. */
+export function isRecent(mtimeNs: bigint, nowMs: number): boolean {
+  return secondsSince(mtimeNs, nowMs) <= RECENT_SECONDS;
+}
+
+function secondsSince(mtimeNs: bigint, nowMs: number): number {
+  return Math.max(0, Math.round((nowMs - Number(mtimeNs / 1_000_000n)) / 1000));
+}
 
 /** What the names and times in a directory say about a checkpoint in it. */
 export type DirectoryState =
@@ -32,9 +41,9 @@ export function stateOfDirectory(entries: readonly DirectoryEntry[], nowMs: numb
   const data = entries.filter(entry => DATA_FILE.test(entry.name) || entry.name === METADATA_TEMPORARY_NAME);
   if (data.length === 0) return { kind: 'none' };
   const newest = data.reduce((a, b) => (a.mtimeNs > b.mtimeNs ? a : b));
-  const seconds = Math.max(0, Math.round((nowMs - Number(newest.mtimeNs / 1_000_000n)) / 1000));
+  const seconds = secondsSince(newest.mtimeNs, nowMs);
   const detail = `${data.length} files of a save without ${METADATA_NAME}; the last one written is ${newest.name}, ${seconds} s ago`;
-  return seconds <= RECENT_SECONDS ? { kind: 'saving', detail } : { kind: 'dead', detail };
+  return isRecent(newest.mtimeNs, nowMs) ? { kind: 'saving', detail } : { kind: 'dead', detail };
 }
 
 /**

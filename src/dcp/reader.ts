@@ -220,6 +220,13 @@ export class DcpCheckpoint implements Checkpoint {
     return this.objectItems.get(entry);
   }
 
+  /** Whether an item went through a stream transform, so that its archive is not in the file as it is. */
+  isTransformed(of: number | ObjectEntry): boolean {
+    return typeof of === 'number'
+      ? this.transformedChunks.has(of)
+      : this.objectItems.get(of)?.isTransformed === true;
+  }
+
   /** Lets a chunk lie where another one of the same box lies. */
   takeReplica(chunk: number, replica: number): void {
     const { itemFile, itemByteOffset, itemByteLength, storage } = this.chunks;

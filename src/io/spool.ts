@@ -4,7 +4,7 @@ import { LimitError } from '../errors.js';
 import { fileCalls } from './file-calls.js';
 import { listNames } from './listing.js';
 import { removeDirectory } from './merging.js';
-import { closeQuietly, fileError } from './source.js';
+import { closeQuietly, FileSource, fileError } from './source.js';
 import { tryTo } from './temporary-file.js';
 import { abandonTemporary, ownerState, parseTemporaryName, temporaryName } from './temporary-name.js';
 import { writeFully } from './write.js';
@@ -79,6 +79,11 @@ export class Spool {
     this.expect(bytes.length);
     writeFully(this.fd, bytes, this.length, this.path);
     this.length += bytes.length;
+  }
+
+  /** What has been written so far, to be read. The caller closes it. */
+  open(): FileSource {
+    return FileSource.open(this.path);
   }
 
   /** Throws nothing: what cannot be removed, a later run removes. */

@@ -4,4 +4,4 @@ export type Progress =
   | { phase: BytePhase; byteCount: number; byteTotal: number };
 
 /** What is done with the bytes. */
-export type BytePhase = 'copy' | 'count' | 'compare';
+export type BytePhase = 'copy' | 'count' | 'compare' | 'verify';

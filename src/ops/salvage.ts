@@ -66,7 +66,8 @@ export async function salvage(
       entryOfRange.push(entry);
     }
   }
-  for (const [position, error] of await findDamaged(ranges, options)) lose(entryOfRange[position]!, error);
+  for (const [position, error] of await findDamagedStorages(ranges, options))
+    lose(entryOfRange[position]!, error);
   if (lost.size === checkpoint.entries.length && lost.size > 0) {
     throw new CorruptDataError('Nothing of the checkpoint is whole', {
       expected: 'one tensor or object at least',
@@ -126,29 +127,6 @@ function requireItem(files: readonly SourceFile[], { file, byteOffset, byteLengt
     found: `${found} bytes`,
     path,
   });
-}
-
-/** In one go; where a file cannot be read, one by one, so that what can be read is not lost with it. */
-async function findDamaged(
-  ranges: readonly StoredRange[],
-  options: { signal?: AbortSignal },
-): Promise<Map<number, DcpError>> {
-  try {
-    return await findDamagedStorages(ranges, options);
-  } catch (error) {
-    if (!(error instanceof FileError)) throw error;
-  }
-  const damaged = new Map<number, DcpError>();
-  for (const [position, range] of ranges.entries()) {
-    try {
-      for (const found of (await findDamagedStorages([range], options)).values())
-        damaged.set(position, found);
-    } catch (error) {
-      if (!(error instanceof FileError)) throw error;
-      damaged.set(position, error);
-    }
-  }
-  return damaged;
 }
 
 function attempt(entry: Entry, lose: (entry: Entry, error: DcpError) => void, action: () => void): void {

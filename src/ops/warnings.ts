@@ -1,7 +1,7 @@
 import type { Checkpoint } from '../checkpoint/checkpoint.js';
-import { findTornOverwrite } from '../dcp/directory.js';
 import { DcpCheckpoint } from '../dcp/reader.js';
 import { CorruptDataError } from '../errors.js';
+import { tornOverwriteOf } from './save-state.js';
 
 export type WarningKind = 'torn_overwrite' | 'leftover' | 'descended' | 'other_type' | 'reshaped';
 
@@ -15,15 +15,8 @@ export interface Warning {
  * @throws CorruptDataError with `strict`.
  */
 export function tornWarning(checkpoint: DcpCheckpoint, strict: boolean): Warning[] {
-  const files = checkpoint.fileSnapshots.flatMap((snapshot, file) =>
-    snapshot === undefined ? [] : [{ name: checkpoint.files[file]!.name, mtimeNs: snapshot.mtimeNs }],
-  );
-  // Ranks that save their own indexes end at different times: the last of these counts.
-  const indexTimeNs = checkpoint.indexSnapshots.reduce(
-    (last, { mtimeNs }) => (mtimeNs > last ? mtimeNs : last),
-    0n,
-  );
-  const torn = findTornOverwrite(indexTimeNs, files);
+  const files = checkpoint.fileSnapshots.filter(snapshot => snapshot !== undefined);
+  const torn = tornOverwriteOf(checkpoint);
   if (torn === undefined) return [];
   const newest = torn.newer[0]!;
   const times = `${newest.name} is of ${newest.time.toISOString()}, .metadata of ${torn.indexTime.toISOString()}`;

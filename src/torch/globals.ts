@@ -58,47 +58,56 @@ export function loadsWithWeightsOnly(path: string): boolean {
 
 /** Modules that run commands, load code or reach the system, with all below them: no checkpoint has a use for them. */
 const DANGEROUS_MODULES: readonly string[] = [
-  'os',
-  'posix',
-  'nt',
-  'sys',
-  'subprocess',
-  'shutil',
-  'socket',
-  'ssl',
-  'pty',
-  'runpy',
-  'importlib',
-  'ctypes',
-  '_ctypes',
-  'code',
-  'codeop',
-  'commands',
-  'webbrowser',
-  'pdb',
-  'bdb',
-  'timeit',
-  'multiprocessing',
-  'pickle',
-  '_pickle',
-  'marshal',
-  'requests',
-  'httplib',
-  'aiohttp',
-  'urllib.request',
-  'http.client',
-  'http.server',
-  'pip',
-  'ftplib',
-  'smtplib',
-  'telnetlib',
-  'asyncio.subprocess',
-  'trace',
-  'profile',
-  'cProfile',
-  'ensurepip',
-  'venv',
-  'distutils',
+  ...['os', 'posix', 'nt', 'sys', 'subprocess', '_posixsubprocess', 'shutil', 'pty', 'commands', 'signal'],
+  ...['socket', '_socket', 'ssl', 'socketserver', 'requests', 'httplib', 'aiohttp', 'urllib2'],
+  ...[
+    'urllib.request',
+    'http.client',
+    'http.server',
+    'ftplib',
+    'smtplib',
+    'telnetlib',
+    'xmlrpc',
+    'webbrowser',
+  ],
+  ...['runpy', 'importlib', 'imp', 'pkgutil', 'zipimport', 'site', 'pip', 'ensurepip', 'venv', 'distutils'],
+  ...[
+    'setuptools',
+    'code',
+    'codeop',
+    'pdb',
+    'bdb',
+    'timeit',
+    'trace',
+    'profile',
+    'cProfile',
+    'doctest',
+    'pydoc',
+  ],
+  ...['ctypes', '_ctypes', 'cffi', 'mmap', 'multiprocessing', '_multiprocessing', 'concurrent', 'threading'],
+  ...[
+    '_thread',
+    'asyncio',
+    'sched',
+    'pickle',
+    '_pickle',
+    'dill',
+    'cloudpickle',
+    'shelve',
+    'marshal',
+    'joblib',
+  ],
+  ...[
+    'idlelib',
+    'lib2to3',
+    'turtledemo',
+    'logging.config',
+    'torch.hub',
+    'torch.package',
+    'torch.utils.cpp_extension',
+  ],
+  ...['torch.utils.bottleneck', 'torch.utils._config_module'],
+  ...['numpy.testing', 'numpy.f2py', 'numpy.distutils', 'numpy.ctypeslib', 'numpy._pytesttester'],
 ];
 
 /** How `getattr` of a value, or of a private name, is listed: it can lead from a harmless function to any other. */
@@ -119,19 +128,61 @@ const DANGEROUS_GLOBALS: ReadonlySet<string> = new Set([
     'globals',
     'locals',
     'vars',
+    'setattr',
+    'delattr',
+    '__build_class__',
   ].map(name => `builtins.${name}`),
   ...['CodeType', 'FunctionType', 'MethodType'].map(name => `types.${name}`),
-  'operator.attrgetter',
-  'operator.methodcaller',
+  ...['attrgetter', 'methodcaller', 'call'].flatMap(name => [`operator.${name}`, `_operator.${name}`]),
+  'io.open',
+  '_io.open',
+  'io.FileIO',
+  '_io.FileIO',
+  'io.open_code',
+  '_io.open_code',
+  'codecs.open',
   'torch.load',
-  'torch.hub.load',
+  'torch.serialization.load',
+  'torch.storage._load_from_bytes',
   'torch.jit.load',
   'numpy.load',
+  'numpy.lib.npyio.load',
+  'numpy.lib._npyio_impl.load',
+  'numpy.fromfile',
+  'pandas.read_pickle',
+  'pandas.io.pickle.read_pickle',
+  'pandas.eval',
+  'pandas.core.computation.eval.eval',
 ]);
+
+const MODULES_THAT_LEAD_ON =
+  'os|sys|posix|nt|subprocess|builtins|importlib|shutil|socket|ctypes|pty|runpy|pickle';
+
+/**
+ * Attributes on the way to others: modules that a module has imported (`os.system` of `torch`), and what leads from any
+ * value to all of Python (`print.__class__.__base__` of `builtins`). Since protocol 4 names with dots are followed.
+ */
+const LEADS_ON = new RegExp(`(^|\\.)(${MODULES_THAT_LEAD_ON}|__(?!newobj(_ex)?__$)\\w+__)(\\.|$)`);
+
+/** The same in modules that are known not to have such a submodule. */
+const KNOWN_TO_LEAD_ON = new RegExp(
+  `^(torch|numpy|builtins|collections|functools|random|json|logging|pathlib|types|copyreg)\\.(.*\\.)?(${MODULES_THAT_LEAD_ON})(\\.|$)`,
+);
+const SPECIAL_ATTRIBUTE = /\.__(?!newobj(_ex)?__$)\w+__(\.|$)/;
+
+/** Whether a name inside a module is a way out of it. */
+export function leadsAstray(name: string): boolean {
+  return LEADS_ON.test(name);
+}
 
 /** Whether unpickling this global elsewhere could run commands or code. We never run it ourselves. */
 export function isDangerousGlobal(path: string): boolean {
-  return DANGEROUS_GLOBALS.has(path) || DANGEROUS_MODULES.some(module => path.startsWith(`${module}.`));
+  return (
+    DANGEROUS_GLOBALS.has(path) ||
+    KNOWN_TO_LEAD_ON.test(path) ||
+    SPECIAL_ATTRIBUTE.test(path) ||
+    DANGEROUS_MODULES.some(module => path.startsWith(`${module}.`))
+  );
 }
 
 /** The globals, sorted, that `weights_only` does not accept. */

@@ -66,7 +66,7 @@ function sample(
   return [...recent, { at, byteCount }];
 }
 
-const BYTE_PHASES: readonly string[] = ['copy', 'count', 'compare'] satisfies BytePhase[];
+const BYTE_PHASES: readonly string[] = ['copy', 'count', 'compare', 'verify'] satisfies BytePhase[];
 
 /** Whether the phase is one in which bytes are counted. */
 export function countsBytes({ phase }: ProgressState): boolean {

@@ -8,6 +8,7 @@ const PHASES: Record<ProgressState['phase'], string> = {
   copy: 'copying',
   count: 'counting',
   compare: 'comparing',
+  verify: 'verifying',
   finish: 'flushing to the disk',
 };
 

@@ -1,5 +1,5 @@
 import { pipeline, Readable, type Transform } from 'node:stream';
-import { createGunzip, createInflateRaw } from 'node:zlib';
+import { createGunzip, createInflate, createInflateRaw } from 'node:zlib';
 import { CorruptDataError, type ErrorContext } from '../errors.js';
 
 /** What is inflated at a time, and so what a hostile stream costs in memory. */
@@ -68,4 +68,17 @@ function wrongLength(byteLength: number, found: string, context: ErrorContext): 
     found,
     ...context,
   });
+}
+
+/**
+ * Inflates a deflate stream, raw or in the frame of zlib (RFC 1950), that nothing vouches for: how long it becomes, and
+ * where it ends, only it says. What was handed out before an error is what a reader without care would have taken.
+ */
+export function inflateBlindly(
+  deflated: AsyncIterable<Uint8Array>,
+  context: ErrorContext,
+  frame: 'raw' | 'zlib' = 'raw',
+): AsyncGenerator<Uint8Array> {
+  const make = frame === 'raw' ? createInflateRaw : createInflate;
+  return through(deflated, make({ chunkSize: CHUNK_BYTE_LENGTH }), 'The deflated data are damaged', context);
 }

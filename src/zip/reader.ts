@@ -3,7 +3,7 @@ import { CorruptDataError, type ErrorContext, LimitError, withContext, withConte
 import { type ByteSource, readRange } from '../io/source.js';
 import type { Archive, ArchiveRecord } from './archive.js';
 import { decodeDirectory } from './directory.js';
-import { decodeEndRecord, MAX_TAIL_BYTE_LENGTH } from './end-record.js';
+import { decodeEndRecord, type EndRecord, MAX_TAIL_BYTE_LENGTH } from './end-record.js';
 import { inflatePieces } from './inflate.js';
 import { decodeDataByteOffset, localHeaderByteLength } from './local-header.js';
 
@@ -22,16 +22,27 @@ const PIECE_BYTE_LENGTH = 1024 * 1024;
  * @throws FormatError, UnsupportedError as {@link decodeEndRecord} and {@link decodeDirectory} do.
  * @throws LimitError for a central directory above 256 MiB.
  */
-export function readArchive(source: ByteSource, tailByteLength = MAX_TAIL_BYTE_LENGTH): Promise<Archive> {
+export async function readArchive(
+  source: ByteSource,
+  tailByteLength = MAX_TAIL_BYTE_LENGTH,
+): Promise<Archive> {
+  return (await readDirectory(source, tailByteLength)).archive;
+}
+
+/** {@link readArchive}, with where its directory lies. */
+export function readDirectory(
+  source: ByteSource,
+  tailByteLength = MAX_TAIL_BYTE_LENGTH,
+): Promise<{ archive: Archive; end: EndRecord }> {
   return withContextAsync({ path: source.name }, async () => {
     const tailByteOffset = Math.max(0, source.byteLength - tailByteLength);
     const tail = await readRange(source, tailByteOffset, source.byteLength - tailByteOffset);
     const end = decodeEndRecord(tail, source.byteLength);
-    if (end === undefined) return readArchive(source);
+    if (end === undefined) return readDirectory(source);
     const { directoryByteOffset: start, directoryByteLength } = end;
     if (start >= tailByteOffset) {
       const from = start - tailByteOffset;
-      return decodeDirectory(tail.subarray(from, from + directoryByteLength), end);
+      return { archive: decodeDirectory(tail.subarray(from, from + directoryByteLength), end), end };
     }
     if (directoryByteLength > MAX_DIRECTORY_BYTE_LENGTH) {
       throw new LimitError('The central directory of the archive is too large', {
@@ -39,7 +50,7 @@ export function readArchive(source: ByteSource, tailByteLength = MAX_TAIL_BYTE_L
         found: `${directoryByteLength} bytes`,
       });
     }
-    return decodeDirectory(await readRange(source, start, directoryByteLength), end);
+    return { archive: decodeDirectory(await readRange(source, start, directoryByteLength), end), end };
   });
 }
 
