@@ -1,5 +1,5 @@
 /**
- * torch-dcp as a library: PyTorch Distributed Checkpoints and torch.save files as data, without Python.
+ * torch-dcp as a library: PyTorch Distributed Checkpoints, torch.save files and safetensors as data, without Python.
  *
  * Nothing here prints, exits or installs signal handlers; long work takes an `AbortSignal` and `onProgress`; what
  * is thrown is a {@link DcpError}.
@@ -89,6 +89,7 @@ export type {
   OneSidedDifference,
   ValuesDifference,
 } from './ops/diff-report.js';
+export type { EntryOrder } from './ops/entry-order.js';
 export {
   type ExtractedArray,
   type ExtractFormat,
@@ -99,6 +100,7 @@ export {
   extractToStream,
   type PartOptions,
 } from './ops/extract.js';
+export { type HtmlReport, type HtmlReportOptions, writeHtmlReport } from './ops/html-report.js';
 export {
   type Completeness,
   type InspectedChunk,
@@ -119,8 +121,16 @@ export { type LoadResult, type LoadStateDictOptions, loadStateDict } from './ops
 export type { ReadOptions } from './ops/load/read-tensors.js';
 export type { Loss, LossKind } from './ops/losses.js';
 export type { MapOptions } from './ops/mapping.js';
+export type { ObjectDetail } from './ops/object-text.js';
 export { openCheckpoint } from './ops/open.js';
-export type { Part } from './ops/parts.js';
+export type { EntryPart, Part } from './ops/parts.js';
+export {
+  type InspectedPickle,
+  inspectPickle,
+  type PickleGlobal,
+  readPicklesOf,
+  type StoredPickle,
+} from './ops/pickles.js';
 export type { BytePhase, Progress } from './ops/progress.js';
 export type { LayoutReport, RankBox, RankTotal } from './ops/rank-boxes.js';
 export type { DroppedTie, TiePolicy } from './ops/safetensors-save.js';
@@ -136,6 +146,7 @@ export {
 } from './ops/save/save.js';
 export type { SelectionOptions } from './ops/selection.js';
 export type { MeshLayout, ReshardOptions } from './ops/sharding.js';
+export type { FileShare, PartShare, RankShare } from './ops/shares.js';
 export type { StateDict } from './ops/state-dict/leaves.js';
 export type { Stateful } from './ops/state-dict/stateful.js';
 export {
@@ -162,4 +173,5 @@ export type { TreeNote } from './ops/tree-notes.js';
 export { type WaitOptions, waitForCheckpoint } from './ops/wait.js';
 export type { Warning, WarningKind } from './ops/warnings.js';
 export { PyDict } from './pickle/dict.js';
+export { type DisassembleOptions, type Disassembly, disassemble } from './pickle/disassemble.js';
 export * from './pickle/values.js';

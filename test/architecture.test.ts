@@ -10,6 +10,7 @@ import { equal, ok, suite } from './suite.js';
 const MAY_IMPORT: Record<string, readonly string[]> = {
   cli: ['tui', 'ops', 'index'],
   tui: ['ops', 'index', 'checkpoint'],
+  page: ['tui', 'ops'],
   index: ['ops', 'device', 'checkpoint', 'copy', 'pickle'],
   ops: ['device', 'npy', 'dcp', 'torch', 'safetensors', 'mapping', 'checkpoint', 'copy', 'pickle', 'io'],
   device: ['checkpoint', 'copy', 'io'],

@@ -108,6 +108,10 @@ suite('commands.md: JSON fields', ({ each }) => {
       [
         `inspect ${F}/fsdp2_adam --keys *net2.bias --keys *.lr --chunks`,
         `inspect ${F}/torn_overwrite`,
+        `inspect ${F}/fsdp2_adam app.model.net1.weight --slice 5`,
+        `inspect ${F}/fsdp2_adam app.optim.param_groups.0.lr`,
+        `inspect ${F}/tied_dcp --html report.html`,
+        `inspect ${F}/calls_os_system.pth --pickle`,
         `inspect ${F}/fsdp2_adam --keys *net2.bias --mesh 2 --placements Shard(0)`,
         `inspect ${F}/vanished_class_dcp`,
       ],

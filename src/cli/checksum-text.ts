@@ -1,9 +1,9 @@
 import type { CrcReport } from '../index.js';
 import { formatCount } from '../tui/units.js';
 
-/** How the checksums of a source came out, for people; undefined: none were looked at. */
-export function checksumText(crc: CrcReport | undefined): string {
-  if (crc === undefined) return 'not checked (--no-crc)';
+/** How the checksums of a source came out, for people; undefined: none were looked at, for this reason. */
+export function checksumText(crc: CrcReport | undefined, whyNot = '--no-crc'): string {
+  if (crc === undefined) return `not checked (${whyNot})`;
   const { checked, partlyRead, withoutCrc } = crc;
   const parts: string[] = [];
   if (checked > 0) parts.push(`${formatCount(checked, 'storage')} checked, all good`);

@@ -6,10 +6,10 @@ import {
   type ValuesDifference,
 } from '../ops/diff-report.js';
 import type { TreeNote } from '../ops/tree-notes.js';
+import { FORMAT_NAMES } from '../tui/format-names.js';
 import { printableDeep } from '../tui/printable.js';
 import { shortenMiddle } from '../tui/text-width.js';
 import { formatCount, formatDuration, formatExactBytes, formatNumber, formatRate } from '../tui/units.js';
-import { FORMATS } from './inspect-text.js';
 import type { Style } from './style.js';
 import { type Column, columnWidths, labelled, tableLine, widthBeforeLast } from './table.js';
 
@@ -88,7 +88,7 @@ function headRows(report: DiffReport, seconds: number): [string, string][] {
 }
 
 function checkpointText({ path, format, tensors, objects }: ComparedCheckpoint): string {
-  return `${path}: ${FORMATS[format]}, ${formatCount(tensors, 'tensor')}, ${formatCount(objects, 'object')}`;
+  return `${path}: ${FORMAT_NAMES[format]}, ${formatCount(tensors, 'tensor')}, ${formatCount(objects, 'object')}`;
 }
 
 const NOTES: Record<TreeNote['kind'], string> = {

@@ -4,6 +4,8 @@ import type { PieceDimension } from './plan.js';
  * Copies runs between two buffers: `dimensions` are the loops, outermost first. Short runs, which
  * column shards of narrow tensors and transposed tensors consist of, go word by word. Words are integers: a
  * float would not carry the payload of a NaN.
+ *
+ * @param runs kept by who copies tile after tile.
  */
 export function scatter(
   source: Uint8Array,
@@ -12,6 +14,7 @@ export function scatter(
   targetByteOffset: number,
   runByteLength: number,
   dimensions: readonly PieceDimension[],
+  runs = new RunViews(),
 ): void {
   if (dimensions.length === 0) {
     target.set(source.subarray(sourceByteOffset, sourceByteOffset + runByteLength), targetByteOffset);
@@ -27,13 +30,14 @@ export function scatter(
         targetByteOffset + i * outer.recordStep,
         runByteLength,
         inner,
+        runs,
       );
     }
     return;
   }
   const word = wordSize(source, sourceByteOffset, target, targetByteOffset, runByteLength, outer);
   if (runByteLength > MAX_WORD_RUN_BYTE_LENGTH[word]) {
-    copyBlocks(source, sourceByteOffset, target, targetByteOffset, runByteLength, outer);
+    copyBlocks(source, sourceByteOffset, target, targetByteOffset, runByteLength, outer, runs);
   } else {
     copyRunsByWord(source, sourceByteOffset, target, targetByteOffset, runByteLength, outer);
   }
@@ -50,46 +54,47 @@ export function copyBlocks(
   targetByteOffset: number,
   runByteLength: number,
   { count, sourceStep, recordStep }: PieceDimension,
+  runs = new RunViews(),
 ): void {
-  const runs = runsOf(source, sourceByteOffset, runByteLength, count, sourceStep);
-  for (let i = 0; i < count; i++) target.set(runs[i]!, targetByteOffset + i * recordStep);
+  const views = runs.of(source, sourceByteOffset, runByteLength, count, sourceStep);
+  for (let i = 0; i < count; i++) target.set(views[i]!, targetByteOffset + i * recordStep);
 }
 
-/** The runs of a buffer as they were needed last, and where they are. */
-interface Runs {
-  buffer: ArrayBufferLike;
-  start: number;
-  runByteLength: number;
-  step: number;
-  views: Uint8Array[];
-}
-
-let lastRuns: Runs | undefined;
+/** More views than this are not kept: some megabytes. */
+const MAX_KEPT_VIEWS = 1 << 14;
 
 /**
- * Views of at least `count` runs. Tile after tile is read into one buffer and cut in one way, and making a view takes
- * as long as copying a run of 1 KiB.
+ * Views of runs of a buffer, kept as they were needed last. Tile after tile is read into one buffer and cut in one way,
+ * and making a view takes as long as copying a run of 1 KiB.
  */
-function runsOf(
-  source: Uint8Array,
-  byteOffset: number,
-  runByteLength: number,
-  count: number,
-  step: number,
-): readonly Uint8Array[] {
-  const { buffer } = source;
-  const start = source.byteOffset + byteOffset;
-  const isKnown =
-    lastRuns !== undefined &&
-    lastRuns.buffer === buffer &&
-    lastRuns.start === start &&
-    lastRuns.runByteLength === runByteLength &&
-    lastRuns.step === step;
-  if (!isKnown) lastRuns = { buffer, start, runByteLength, step, views: [] };
-  const { views } = lastRuns!;
-  for (let i = views.length; i < count; i++)
-    views.push(new Uint8Array(buffer, start + i * step, runByteLength));
-  return views;
+export class RunViews {
+  private last:
+    | { buffer: ArrayBufferLike; start: number; runByteLength: number; step: number; views: Uint8Array[] }
+    | undefined;
+
+  /** At least the first `count` runs. */
+  of(
+    source: Uint8Array,
+    byteOffset: number,
+    runByteLength: number,
+    count: number,
+    step: number,
+  ): readonly Uint8Array[] {
+    const { buffer } = source;
+    const start = source.byteOffset + byteOffset;
+    const { last } = this;
+    const isKnown =
+      last !== undefined &&
+      last.buffer === buffer &&
+      last.start === start &&
+      last.runByteLength === runByteLength &&
+      last.step === step;
+    const views = isKnown ? last.views : [];
+    this.last = count > MAX_KEPT_VIEWS ? undefined : { buffer, start, runByteLength, step, views };
+    for (let i = views.length; i < count; i++)
+      views.push(new Uint8Array(buffer, start + i * step, runByteLength));
+    return views;
+  }
 }
 
 /** Copies the runs of one dimension by the largest words that lengths and places allow. */

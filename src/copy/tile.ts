@@ -4,7 +4,7 @@ import { combineCrc32, crc32 } from './crc32.js';
 import { overflowsOf } from './overflow.js';
 import { type CopyPlan, uncastByteLength } from './plan.js';
 import { forEachIndex, gappedStep, MAX_READ_BYTE_LENGTH, readShape, windowsOf } from './read-shape.js';
-import { scatter } from './scatter.js';
+import { RunViews, scatter } from './scatter.js';
 import { applyTransform } from './transform.js';
 
 /** Where a tile's bytes come from and go to. Both are synchronous: this runs in workers. */
@@ -95,6 +95,7 @@ export class TileCopier {
   private block: Uint8Array = new Uint8Array(0);
   private converted: Uint8Array = new Uint8Array(0);
   private scratch: Uint8Array = new Uint8Array(0);
+  private readonly runs = new RunViews();
 
   constructor(
     private readonly plan: CopyPlan,
@@ -220,7 +221,7 @@ export class TileCopier {
         const start = window.sourceByteOffset + sourceStep;
         const bytes = this.readRows(storage, start, span, rowStep, part.dimensions.length === 0, result);
         if (transform !== 0) applyTransform(bytes, transforms[transform]!);
-        scatter(bytes, 0, block, place + recordStep, part.runByteLength, covered);
+        scatter(bytes, 0, block, place + recordStep, part.runByteLength, covered, this.runs);
       });
     }
     return undefined;

@@ -1,7 +1,7 @@
-import { LimitError, withContext } from '../errors.js';
-import { listNames, pathKind } from '../io/listing.js';
+import { withContext } from '../errors.js';
+import { listNames, pathKind, withoutLastSlash } from '../io/listing.js';
 import { type FileSnapshot, takeSnapshot } from '../io/snapshot.js';
-import { FileSource, readRange } from '../io/source.js';
+import { readWholeFile } from '../io/source.js';
 import { DATA_FILE, METADATA_NAME, RANK_METADATA } from './directory.js';
 import { type DcpMetadata, decodeMetadata, MAX_METADATA_BYTE_LENGTH } from './metadata.js';
 import { mergeRankMetadata, type RankMetadata } from './rank-metadata.js';
@@ -28,7 +28,7 @@ export interface RankIndexes {
  */
 export async function readIndexFiles(path: string): Promise<IndexFiles> {
   if (pathKind(path) !== 'directory') return readOneIndex(path);
-  const directory = path.replace(/(?<=.)\/+$/, '');
+  const directory = withoutLastSlash(path);
   const names = listNames(directory);
   if (names.includes(METADATA_NAME)) return readOneIndex(`${directory}/${METADATA_NAME}`);
   const present = ranksOf(names, RANK_METADATA);
@@ -60,22 +60,6 @@ function ranksOf(names: readonly string[], pattern: RegExp): number[] {
 
 async function readOneIndex(path: string): Promise<IndexFiles> {
   const snapshot = takeSnapshot(path);
-  const bytes = await readWhole(path);
+  const bytes = await readWholeFile(path, MAX_METADATA_BYTE_LENGTH, 'The index is too large');
   return { metadata: withContext({ path }, () => decodeMetadata(bytes)), snapshots: [snapshot] };
-}
-
-async function readWhole(path: string): Promise<Uint8Array> {
-  const source = FileSource.open(path);
-  try {
-    if (source.byteLength > MAX_METADATA_BYTE_LENGTH) {
-      throw new LimitError('The index is too large', {
-        expected: `${MAX_METADATA_BYTE_LENGTH} bytes at most`,
-        found: `${source.byteLength} bytes`,
-        path,
-      });
-    }
-    return await readRange(source, 0, source.byteLength);
-  } finally {
-    source.close();
-  }
 }

@@ -2,7 +2,7 @@ import { type Entry, ObjectEntry, type SourceFile } from '../checkpoint/checkpoi
 import { keyText } from '../checkpoint/flatten.js';
 import type { StorageTable } from '../checkpoint/storage.js';
 import { FormatError, UnsupportedError, withContextAsync } from '../errors.js';
-import { pathKind } from '../io/listing.js';
+import { pathKind, withoutLastSlash } from '../io/listing.js';
 import { type FileSnapshot, takeSnapshot } from '../io/snapshot.js';
 import { FileSource, readRange } from '../io/source.js';
 import { PyDict } from '../pickle/dict.js';
@@ -36,7 +36,7 @@ export async function readMegatronCommon(
   file: number,
   storages: StorageTable,
 ): Promise<MegatronCommon | undefined> {
-  const base = directory.replace(/(?<=.)\/+$/, '');
+  const base = withoutLastSlash(directory);
   const backend = await readBackend(`${base}/${CONFIG_NAME}`);
   if (backend === undefined) return undefined;
   if (backend !== 'torch_dist') {

@@ -160,7 +160,8 @@ export function takeOver(leftover: Leftover, mode: number): string | undefined {
   try {
     fileCalls.rename(journalPath, `${ours}${JOURNAL_SUFFIX}`);
   } catch (error) {
-    if (!removeFile(ours)) abandonTemporary(ours);
+    // Without its journal it is worth nothing.
+    abandonTemporary(ours);
     throw fileError('rename', journalPath, error);
   }
   return ours;

@@ -84,3 +84,8 @@ function isLink(path: string): boolean {
     throw fileError('look at', path, error);
   }
 }
+
+/** A directory's path without slashes at its end, so that a name can follow: the root stays. */
+export function withoutLastSlash(path: string): string {
+  return path.replace(/(?<=.)\/+$/, '');
+}

@@ -76,7 +76,7 @@ export class OutputFile implements WritableFile {
     const file =
       taken === undefined
         ? TemporaryFile.create(temporaryPath, path, mode)
-        : TemporaryFile.continue(temporaryPath, path);
+        : continueOrLeave(temporaryPath, path);
     const earlier = taken === undefined ? undefined : unfinished?.journal;
     const output = new OutputFile(path, finalPath, force, sync, file, earlier);
     try {
@@ -189,6 +189,16 @@ export class OutputFile implements WritableFile {
     if (gone) return [];
     abandonTemporary(this.temporaryPath);
     return [this.temporaryPath];
+  }
+}
+
+/** Opens what was taken over; where that fails it is left to the next run. */
+function continueOrLeave(temporaryPath: string, path: string): TemporaryFile {
+  try {
+    return TemporaryFile.continue(temporaryPath, path);
+  } catch (error) {
+    abandonTemporary(temporaryPath);
+    throw error;
   }
 }
 

@@ -1,6 +1,5 @@
-import { FileError } from '../errors.js';
 import { errorCode, fileCalls } from './file-calls.js';
-import { closeQuietly, fileError } from './source.js';
+import { closeQuietly, endsTooEarly, fileError } from './source.js';
 
 /** Reads are cut into pieces of this size, which the threads of libuv's pool share. */
 const PIECE_BYTE_LENGTH = 4 << 20;
@@ -97,13 +96,7 @@ async function readFully(fd: number, target: Uint8Array, byteOffset: number, pat
     } catch (error) {
       throw fileError('read', path, error).addContext({ byteOffset: byteOffset + done });
     }
-    if (count === 0) {
-      throw new FileError('The file ends too early', {
-        expected: `${byteOffset + target.length} bytes at least`,
-        found: `${byteOffset + done} bytes`,
-        path,
-      });
-    }
+    if (count === 0) throw endsTooEarly(path, byteOffset + target.length, byteOffset + done);
     done += count;
   }
 }

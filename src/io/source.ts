@@ -1,4 +1,4 @@
-import { FileError } from '../errors.js';
+import { FileError, LimitError } from '../errors.js';
 import { fileCalls, READ_AT_ONCE, type Status } from './file-calls.js';
 
 /** Bytes that can be read at any place: a local file, memory, a bounded part of either. */
@@ -66,14 +66,40 @@ export function readFully(fd: number, target: Uint8Array, byteOffset: number, pa
     } catch (error) {
       throw fileError('read', path, error).addContext({ byteOffset: byteOffset + done });
     }
-    if (count === 0) {
-      throw new FileError('The file ends too early', {
-        expected: `${byteOffset + target.length} bytes at least`,
-        found: `${byteOffset + done} bytes`,
-        path,
-      });
-    }
+    if (count === 0) throw endsTooEarly(path, byteOffset + target.length, byteOffset + done);
     done += count;
+  }
+}
+
+/** For a file that holds `found` bytes and should hold `expected`. */
+export function endsTooEarly(path: string, expected: number, found: number): FileError {
+  return new FileError('The file ends too early', {
+    expected: `${expected} bytes at least`,
+    found: `${found} bytes`,
+    path,
+  });
+}
+
+/**
+ * All of a small file.
+ * @throws LimitError, in the words of `tooLarge`, where it is longer than `maxByteLength`; FileError.
+ */
+export async function readWholeFile(
+  path: string,
+  maxByteLength: number,
+  tooLarge: string,
+): Promise<Uint8Array> {
+  const source = FileSource.open(path);
+  try {
+    const { byteLength } = source;
+    if (byteLength <= maxByteLength) return await readRange(source, 0, byteLength);
+    throw new LimitError(tooLarge, {
+      expected: `${maxByteLength} bytes at most`,
+      found: `${byteLength} bytes`,
+      path,
+    });
+  } finally {
+    source.close();
   }
 }
 

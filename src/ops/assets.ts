@@ -1,6 +1,6 @@
 import type { CopyPlanBuilder } from '../copy/plan.js';
 import { LimitError, UsageError } from '../errors.js';
-import { listDirectory, pathKind } from '../io/listing.js';
+import { listDirectory, pathKind, withoutLastSlash } from '../io/listing.js';
 import { type FileSnapshot, takeSnapshot } from '../io/snapshot.js';
 import { FileSource, readRange } from '../io/source.js';
 import { STATE_JSON_NAME } from './state-file.js';
@@ -41,8 +41,7 @@ export async function readAssets(directory: string): Promise<Asset[]> {
     });
   }
   const assets: Asset[] = [];
-  for (const name of names)
-    assets.push(await readAsset(`${directory.replace(/(?<=.)\/+$/, '')}/${name}`, name));
+  for (const name of names) assets.push(await readAsset(`${withoutLastSlash(directory)}/${name}`, name));
   return assets;
 }
 

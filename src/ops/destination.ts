@@ -7,7 +7,7 @@ import { readFileNames } from '../dcp/reader.js';
 import { UsageError } from '../errors.js';
 import type { JournalFile } from '../io/journal-file.js';
 import type { Leftover } from '../io/leftovers.js';
-import { listNames, pathKind } from '../io/listing.js';
+import { listNames, pathKind, withoutLastSlash } from '../io/listing.js';
 import type { IndexNames } from '../io/merging.js';
 import { OutputDirectory } from '../io/output-directory.js';
 import { OutputFile } from '../io/output-file.js';
@@ -94,7 +94,7 @@ export function fileDestination(path: string, options: DestinationOptions): Dest
   const { warnings, unfinished }: Cleared =
     options.dryRun === true ? { warnings: [] } : clearDeadRuns(path, DCP_LAYOUT, options);
   const exists = (): boolean => pathKind(path) === 'file';
-  if (exists() && options.force !== true && options.skipExisting !== true) throw alreadyThere(path);
+  if (exists() && options.force !== true && options.skipExisting !== true) throw alreadyThere(path, options);
   return {
     kind: 'file',
     path,
@@ -110,10 +110,7 @@ export function fileDestination(path: string, options: DestinationOptions): Dest
         sync: options.sync ?? true,
         unfinished,
       });
-      preallocateOrDiscard(
-        () => file.preallocate(plan.outputs[0]!.byteLength),
-        () => file.discard(),
-      );
+      preparing(file, () => file.preallocate(plan.outputs[0]!.byteLength));
       const output: PendingOutput = {
         path: file.temporaryPath,
         temporaryPaths: [file.temporaryPath],
@@ -135,11 +132,11 @@ export function directoryDestination(
   layout: DirectoryLayout,
   options: DestinationOptions,
 ): Destination {
-  const base = path.replace(/(?<=.)\/+$/, '');
+  const base = withoutLastSlash(path);
   const { warnings, unfinished }: Cleared =
     options.dryRun === true ? { warnings: [] } : clearDeadRuns(base, layout, options);
   const exists = (): boolean => pathKind(`${base}/${layout.indexName}`) === 'file';
-  if (exists() && options.force !== true && options.skipExisting !== true) throw alreadyThere(path);
+  if (exists() && options.force !== true && options.skipExisting !== true) throw alreadyThere(path, options);
   const oldIndexes = (): string[] =>
     pathKind(base) === 'directory' ? listNames(base).filter(layout.isIndex) : [];
   const oldNames = async (): Promise<string[]> => (exists() ? await layout.readOldNames(base) : []);
@@ -165,16 +162,13 @@ export function directoryDestination(
         unfinished,
       });
       const files: WritableFile[] = [];
-      preallocateOrDiscard(
-        () => {
-          for (const { name, byteLength } of plan.outputs) {
-            const file = directory.createFile(name);
-            file.preallocate(byteLength);
-            files.push(file);
-          }
-        },
-        () => directory.discard(),
-      );
+      preparing(directory, () => {
+        for (const { name, byteLength } of plan.outputs) {
+          const file = directory.createFile(name);
+          file.preallocate(byteLength);
+          files.push(file);
+        }
+      });
       const output: PendingOutput = {
         path: directory.temporaryPath,
         temporaryPaths: files.map(file => file.temporaryPath),
@@ -292,18 +286,22 @@ export const SAFETENSORS_LAYOUT: DirectoryLayout = {
   readOldNames: async directory => [...(await readShardNames(directory)), STATE_NAME, STATE_JSON_NAME],
 };
 
-function preallocateOrDiscard(action: () => void, discard: () => void): void {
+/** What was there before stays for another try; what is new goes. */
+function preparing(output: OutputFile | OutputDirectory, action: () => void): void {
   try {
     action();
   } catch (error) {
-    discard();
+    if (output.isContinued && isWorthResuming(error)) output.suspend();
+    else output.discard();
     throw error;
   }
 }
 
-function alreadyThere(path: string): UsageError {
+function alreadyThere(path: string, { skipExisting }: DestinationOptions): UsageError {
+  // Only a conversion can be asked to accept what is there.
+  const other = ', or --skip-existing to accept it if it is this source converted';
   return new UsageError('The destination exists already', {
     path,
-    hint: 'Use --force to replace it, or --skip-existing to accept it if it is this source converted.',
+    hint: `Use --force to replace it${skipExisting === undefined ? '' : other}.`,
   });
 }

@@ -26,8 +26,8 @@ export async function findEntry(checkpoint: Checkpoint, fqn: string): Promise<Fo
   }
   const holder = checkpoint.entries.find(candidate => fqn.startsWith(`${candidate.fqn}!`));
   if (holder?.kind !== 'object') {
-    throw notFound(
-      checkpoint,
+    throw nothingOfThisName(
+      checkpoint.path,
       fqn,
       checkpoint.entries.map(candidate => candidate.fqn),
     );
@@ -37,8 +37,8 @@ export async function findEntry(checkpoint: Checkpoint, fqn: string): Promise<Fo
   const tensors = tensorsInObjects(checkpoint, [holder]);
   const inner = tensors.entries.find(candidate => candidate.fqn === fqn);
   if (inner !== undefined) return { kind: 'tensor', entry: inner, source: tensors };
-  throw notFound(
-    checkpoint,
+  throw nothingOfThisName(
+    checkpoint.path,
     fqn,
     tensors.entries.map(candidate => candidate.fqn),
   );
@@ -46,18 +46,20 @@ export async function findEntry(checkpoint: Checkpoint, fqn: string): Promise<Fo
 
 const MAX_SHOWN = 3;
 
-function notFound(checkpoint: Checkpoint, fqn: string, known: readonly string[]): UsageError {
-  const below = known.filter(name => name.startsWith(`${fqn}.`));
+/** Whether a name is below another one: `model.norm.weight` is below `model.norm`. */
+export function isBelow(above: string, fqn: string): boolean {
+  return fqn.startsWith(`${above}.`);
+}
+
+/** The error where nothing has a name, with what was most likely meant. */
+export function nothingOfThisName(path: string, fqn: string, known: readonly string[]): UsageError {
+  const below = known.filter(name => isBelow(fqn, name));
   const nearest = suggest(fqn, known);
   const hint =
     below.length > 0
       ? `${below.length} names begin with it: ${below.slice(0, MAX_SHOWN).join(', ')}${below.length > MAX_SHOWN ? ', …' : ''}`
       : nearest !== undefined
         ? `Did you mean ${nearest}?`
-        : 'dcp inspect lists all names.';
-  return new UsageError('The checkpoint has nothing of this name', {
-    found: fqn,
-    path: checkpoint.path,
-    hint,
-  });
+        : 'dcp inspect --all lists all names.';
+  return new UsageError('The checkpoint has nothing of this name', { found: fqn, path, hint });
 }

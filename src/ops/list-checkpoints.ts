@@ -1,7 +1,7 @@
 import { stateOfDirectory } from '../dcp/directory.js';
 import { DcpCheckpoint } from '../dcp/reader.js';
 import { DcpError, FileError } from '../errors.js';
-import { listDirectory, pathKind } from '../io/listing.js';
+import { listDirectory, pathKind, withoutLastSlash } from '../io/listing.js';
 import { dateOf } from '../io/snapshot.js';
 import { type Completeness, completenessOf } from './completeness.js';
 import { type FoundCheckpoint, findCheckpoints } from './locate.js';
@@ -44,7 +44,7 @@ export function holdsSeveral(path: string): boolean {
  * @throws FileError where the directory cannot be read, or holds none.
  */
 export async function listCheckpoints(path: string, nowMs = Date.now()): Promise<CheckpointList> {
-  const base = path.replace(/(?<=.)\/+$/, '');
+  const base = withoutLastSlash(path);
   listDirectory(path);
   const checkpoints: ListedCheckpoint[] = [];
   for (const found of findCheckpoints(path)) checkpoints.push(await describe(found, base, nowMs));

@@ -1,6 +1,6 @@
 import { METADATA_NAME, stateOfDirectory } from '../dcp/directory.js';
 import { DcpError, FileError, UnsupportedError } from '../errors.js';
-import { type DirectoryEntry, listDirectory, pathKind } from '../io/listing.js';
+import { type DirectoryEntry, listDirectory, pathKind, withoutLastSlash } from '../io/listing.js';
 import { resolvePath } from '../io/paths.js';
 import { isSafetensorsName } from '../safetensors/reader.js';
 import { findDirectoryForm } from './directory-forms.js';
@@ -30,11 +30,14 @@ export function locateCheckpoint(path: string): string {
   const found = findCheckpoints(path);
   if (found.length === 1) return found[0]!.path;
   if (found.length > 1) throw severalCheckpoints(path, found);
-  const form = findDirectoryForm({ path: trimmed(path), entries });
+  const form = findDirectoryForm({ path: withoutLastSlash(path), entries });
   if (form !== undefined)
-    throw new UnsupportedError(form.what, { path, hint: form.hint({ path: trimmed(path), entries }) });
+    throw new UnsupportedError(form.what, {
+      path,
+      hint: form.hint({ path: withoutLastSlash(path), entries }),
+    });
   const files = entries.filter(({ kind, name }) => kind === 'file' && TORCH_FILE_NAME.test(name));
-  if (files.length === 1) return `${trimmed(path)}/${files[0]!.name}`;
+  if (files.length === 1) return `${withoutLastSlash(path)}/${files[0]!.name}`;
   const inside = knownFormInside(path, entries);
   if (inside !== undefined) throw inside;
   throw new FileError('The directory holds no checkpoint', {
@@ -54,7 +57,7 @@ export function locateCheckpoint(path: string): string {
 
 /** Says that something below the given path was taken. Empty where it is the path itself. */
 export function descendedWarning(given: string, taken: string): Warning[] {
-  if (trimmed(given) === trimmed(taken)) return [];
+  if (withoutLastSlash(given) === withoutLastSlash(taken)) return [];
   return [{ kind: 'descended', message: `The only checkpoint in ${given} is taken: ${taken}` }];
 }
 
@@ -78,7 +81,7 @@ export function findCheckpoints(path: string): FoundCheckpoint[] {
       if (kind === 'directory' && !name.startsWith('.')) visit(`${directory}/${name}`, depth + 1);
     }
   };
-  const base = trimmed(path);
+  const base = withoutLastSlash(path);
   visit(base, 0);
   const resolvedBase = resolvePath(base);
   const isLink = ({ path: at, resolved }: (typeof found)[number]): boolean =>
@@ -98,7 +101,7 @@ export function formatOfDirectory(entries: readonly DirectoryEntry[]): FoundChec
 }
 
 function severalCheckpoints(path: string, found: readonly FoundCheckpoint[]): FileError {
-  const base = trimmed(path);
+  const base = withoutLastSlash(path);
   return new FileError('The directory holds several checkpoints', {
     expected: 'one',
     found: `${found.length}: ${named(
@@ -114,7 +117,7 @@ function severalCheckpoints(path: string, found: readonly FoundCheckpoint[]): Fi
 function knownFormInside(path: string, entries: readonly DirectoryEntry[]): UnsupportedError | undefined {
   for (const { kind, name } of entries) {
     if (kind !== 'directory') continue;
-    const inside = { path: `${trimmed(path)}/${name}`, entries: listIfPossible(`${path}/${name}`) };
+    const inside = { path: `${withoutLastSlash(path)}/${name}`, entries: listIfPossible(`${path}/${name}`) };
     const form = findDirectoryForm(inside);
     if (form !== undefined)
       return new UnsupportedError(form.what, { path: inside.path, hint: form.hint(inside) });
@@ -132,10 +135,8 @@ function listIfPossible(path: string): DirectoryEntry[] {
 }
 
 function named(base: string, names: readonly string[]): string {
-  const shown = names.slice(0, MAX_NAMED).map(name => (base === '' ? name : `${trimmed(base)}/${name}`));
+  const shown = names
+    .slice(0, MAX_NAMED)
+    .map(name => (base === '' ? name : `${withoutLastSlash(base)}/${name}`));
   return names.length > MAX_NAMED ? `${shown.join(', ')}, …` : shown.join(', ');
-}
-
-function trimmed(path: string): string {
-  return path.replace(/(?<=.)\/+$/, '');
 }

@@ -1,9 +1,9 @@
 import { createRequire } from 'node:module';
 import { decodeUtf8 } from '../bytes.js';
 import type { Checkpoint } from '../checkpoint/checkpoint.js';
-import { FileError, FormatError, LimitError, UsageError, withContext } from '../errors.js';
+import { FileError, FormatError, UsageError, withContext } from '../errors.js';
 import { listNames, pathKind } from '../io/listing.js';
-import { FileSource, readRange } from '../io/source.js';
+import { readWholeFile } from '../io/source.js';
 import { decodeKeyMap } from '../mapping/decode-key-map.js';
 import { type MappedCheckpoint, mapCheckpoint } from '../mapping/mapped-checkpoint.js';
 import { type ParameterSources, Parameters } from '../mapping/parameters.js';
@@ -91,17 +91,6 @@ async function readText(path: string): Promise<string> {
   if (pathKind(path) !== 'file') {
     throw new FileError(`There is no such file`, { expected: 'a JSON file', found: pathKind(path), path });
   }
-  const source = FileSource.open(path);
-  try {
-    if (source.byteLength > MAX_JSON_BYTE_LENGTH) {
-      throw new LimitError('The file is too large for a map or a config', {
-        expected: `${MAX_JSON_BYTE_LENGTH} bytes at most`,
-        found: `${source.byteLength} bytes`,
-        path,
-      });
-    }
-    return decodeUtf8(await readRange(source, 0, source.byteLength));
-  } finally {
-    source.close();
-  }
+  const tooLarge = 'The file is too large for a map or a config';
+  return decodeUtf8(await readWholeFile(path, MAX_JSON_BYTE_LENGTH, tooLarge));
 }

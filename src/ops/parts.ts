@@ -5,6 +5,9 @@ import { UsageError } from '../errors.js';
 /** Which entries of a training state: the weights, the optimizer's state, or everything. */
 export type Part = 'model' | 'optim' | 'all';
 
+/** What an entry is part of. `other` is neither: schedulers, data loaders, random states, and what is unnamed. */
+export type EntryPart = 'model' | 'optim' | 'other';
+
 /** Keys under which trainers keep an optimizer: torch's tutorials, torchtitan, accelerate, Lightning, Megatron, … */
 const OPTIM_KEY = /^optim(izer)?s?(_states?)?(_dict)?$/i;
 const MODEL_KEY = /^(model(_state)?(_dict)?|module|state_dict)$/i;
@@ -15,27 +18,16 @@ const OTHER_KEY =
 const OPTIM_STATE_KEYS = ['state', 'param_groups'] as const;
 
 /**
- * The wanted part of a checkpoint, told by the first keys of each path: that of a model or an optimizer is the first
- * one, or the second (`{"app": {"model": …}}`). Where no key says "model", the model is every tensor that is neither of
- * an optimizer nor of anything else that trainers keep. Where there is nothing of these either, it is every tensor: of a
- * bare state dict only some names begin with "model" (`model.layers.0…` beside `lm_head.weight`).
+ * The wanted part of a checkpoint, as {@link entryParts} tells.
  * @throws UsageError where there is nothing of the part.
  */
 export function selectPart(checkpoint: Checkpoint, part: Part): Checkpoint {
   if (part === 'all') return checkpoint;
   const { entries } = checkpoint;
-  const roots = new Set(entries.map(entry => stepsOf(entry)[0]));
-  const isOptimizerAlone = OPTIM_STATE_KEYS.every(key => roots.has(key));
-  const kinds = new Map(entries.map(entry => [entry, isOptimizerAlone ? 'optim' : kindOf(entry)]));
-  const present = new Set(kinds.values());
-  const isTrainingState = present.has('optim') || present.has('other');
-  const takesUnnamed = part === 'model' && !(present.has('model') && isTrainingState);
-  const isWanted = (entry: Entry): boolean => {
-    const kind = kinds.get(entry);
-    return kind === part || (takesUnnamed && kind === 'unnamed' && entry.kind === 'tensor');
-  };
-  const selected = selectEntries(checkpoint, isWanted);
+  const partOf = entryParts(entries);
+  const selected = selectEntries(checkpoint, entry => partOf(entry) === part);
   if (selected.entries.length > 0) return selected;
+  const roots = rootsOf(entries);
   const found = [...roots].slice(0, 8).join(', ') + (roots.size > 8 ? ', …' : '');
   throw new UsageError(`The checkpoint has no part "${part}"`, {
     expected:
@@ -43,6 +35,25 @@ export function selectPart(checkpoint: Checkpoint, part: Part): Checkpoint {
     found: found === '' ? 'no entries' : found,
     path: checkpoint.path,
   });
+}
+
+/**
+ * What each entry of a state dict is part of, told by the first keys of its path: that of a model or an optimizer is
+ * the first one, or the second (`{"app": {"model": …}}`). Where no key says "model", the model is every tensor that is
+ * neither of an optimizer nor of anything else that trainers keep. Where there is nothing of these either, it is every
+ * tensor: of a bare state dict only some names begin with "model" (`model.layers.0…` beside `lm_head.weight`).
+ */
+export function entryParts(entries: readonly Entry[]): (entry: Entry) => EntryPart {
+  const roots = rootsOf(entries);
+  if (OPTIM_STATE_KEYS.every(key => roots.has(key))) return () => 'optim';
+  const present = new Set(entries.map(kindOf));
+  const isTrainingState = present.has('optim') || present.has('other');
+  const isUnnamedModel = !(present.has('model') && isTrainingState);
+  return entry => {
+    const kind = kindOf(entry);
+    if (kind !== 'unnamed') return kind;
+    return isUnnamedModel && entry.kind === 'tensor' ? 'model' : 'other';
+  };
 }
 
 /**
@@ -66,8 +77,12 @@ export function modelTensors(checkpoint: Checkpoint): { entry: TensorEntry; name
   });
 }
 
-function kindOf(entry: Entry): 'model' | 'optim' | 'other' | 'unnamed' {
-  for (const step of stepsOf(entry).slice(0, 2)) {
+function rootsOf(entries: readonly Entry[]): Set<string> {
+  return new Set(entries.map(entry => stepsOf(entry)[0]!));
+}
+
+function kindOf(entry: Entry): EntryPart | 'unnamed' {
+  for (const step of stepsOf(entry)) {
     if (OPTIM_KEY.test(step)) return 'optim';
     if (MODEL_KEY.test(step)) return 'model';
     if (OTHER_KEY.test(step)) return 'other';
@@ -75,7 +90,7 @@ function kindOf(entry: Entry): 'model' | 'optim' | 'other' | 'unnamed' {
   return 'unnamed';
 }
 
-/** Names of safetensors and of flat checkpoints hold the path in one text. */
+/** The first two. Names of safetensors and of flat checkpoints hold the path in one text. */
 function stepsOf({ fqn }: Entry): string[] {
   return fqn.split('.', 2);
 }

@@ -3,7 +3,7 @@ import { ChunkTable } from '../checkpoint/chunks.js';
 import { isMapping } from '../checkpoint/flatten.js';
 import { TreeJoiner } from '../checkpoint/rejoin.js';
 import { FormatError } from '../errors.js';
-import { pathKind } from '../io/listing.js';
+import { pathKind, withoutLastSlash } from '../io/listing.js';
 import type { SafetensorsCheckpoint } from '../safetensors/reader.js';
 import { openTorchFile } from '../torch/reader.js';
 
@@ -14,7 +14,7 @@ export const STATE_JSON_NAME = 'state.json';
 
 /** The state file in a directory of safetensors, where there is one. */
 export function stateFileOf(directory: string): string | undefined {
-  const path = `${directory.replace(/(?<=.)\/+$/, '')}/${STATE_NAME}`;
+  const path = `${withoutLastSlash(directory)}/${STATE_NAME}`;
   return pathKind(path) === 'file' ? path : undefined;
 }
 

@@ -78,7 +78,8 @@ function comparePair(pair: Pair, met: Meetings, options: EqualOptions): string |
     if (meeting !== 'first') return meeting === 'again' ? [] : meeting;
   }
   if (a instanceof PySet || a instanceof PyFrozenSet) {
-    return children.length === others.length ? matched(pair, children, others, 1) : sizes(children, others);
+    const [own, theirs] = [distinct(children), distinct(others)];
+    return own.length === theirs.length ? matched(pair, own, theirs, 1) : sizes(own, theirs);
   }
   if (a instanceof PyDict) {
     if (children.length !== others.length) return sizes([...a.keys()], [...(b as PyDict).keys()]);
@@ -168,6 +169,13 @@ function entries(parent: Pair, a: readonly PyValue[], b: readonly PyValue[], wid
     const name = isKey ? ` ${width === 1 ? 'item' : 'key'} ${toPythonLiteral(key)}` : undefined;
     return { a: item, b: b[i]!, parent, name, key };
   });
+}
+
+/** Pickles may add an item to a set twice. Python keeps the first. */
+function distinct(items: readonly PyValue[]): PyValue[] {
+  const byKey = new Map<DictKey, PyValue>();
+  for (const item of items) if (!byKey.has(dictKey(item))) byKey.set(dictKey(item), item);
+  return [...byKey.values()];
 }
 
 /**

@@ -1,7 +1,8 @@
-import { readInt32LE, readUint32LE, readUint64LE } from '../bytes.js';
+import { readUint32LE } from '../bytes.js';
 import { DcpError, FormatError, UnsupportedError } from '../errors.js';
+import { argumentEnd, endsInside, FIXED_BYTE_LENGTH, noOpcode } from './argument-extent.js';
 import { SlotSet } from './memo.js';
-import { type ArgumentKind, OPCODE_BY_CODE, opcodeName } from './opcodes.js';
+import { OPCODE_BY_CODE } from './opcodes.js';
 
 /** The extent of a pickle, found by stepping over its opcodes without building anything. */
 export interface Framing {
@@ -15,25 +16,6 @@ export interface Framing {
   /** Where the bytes end too early: how many there must be at least to go on. Undefined: more would not help. */
   neededByteLength: number | undefined;
 }
-
-/** Arguments of fixed size. */
-const FIXED_BYTE_LENGTH: Readonly<Partial<Record<ArgumentKind, number>>> = {
-  none: 0,
-  uint8: 1,
-  uint16: 2,
-  int32: 4,
-  uint32: 4,
-  float64: 8,
-};
-
-/** Lengths in front of data. */
-const PREFIX_BYTE_LENGTH: Readonly<Partial<Record<ArgumentKind, number>>> = {
-  bytes8: 1,
-  bytes32: 4,
-  signed32: 4,
-  bytes64: 8,
-  length64: 8,
-};
 
 const REFUSED: Readonly<Record<string, string>> = {
   EXT1: 'It stands for a class by a number that only the program that wrote it knows',
@@ -71,7 +53,7 @@ export function frameOpcodes(bytes: Uint8Array, start: number, memoSlots: number
       const code = bytes[at++]!;
       const argument = at;
       const length = step[code]!;
-      at = length === VARIABLE ? argumentEnd(bytes, code, at) : at + length;
+      at = length === VARIABLE ? argumentEndOf(bytes, code, at) : at + length;
       if (at > bytes.length) {
         neededByteLength = at;
         throw endsInside(bytes, code, argument, at);
@@ -110,64 +92,12 @@ export function frameOpcodes(bytes: Uint8Array, start: number, memoSlots: number
 }
 
 /** Where the argument that begins at `at` ends: beyond the bytes where they end too early. */
-function argumentEnd(bytes: Uint8Array, code: number, at: number): number {
+function argumentEndOf(bytes: Uint8Array, code: number, at: number): number {
   const opcode = OPCODE_BY_CODE[code];
-  if (opcode === undefined) {
-    throw new FormatError('This is not a pickle opcode', { found: `byte ${opcodeName(code)}` });
-  }
+  if (opcode === undefined) throw noOpcode(code);
   const refusal = REFUSED[opcode.name];
   if (refusal !== undefined) throw new UnsupportedError(`Cannot read opcode ${opcode.name}: ${refusal}`);
-  switch (opcode.argument) {
-    case 'line':
-      return lineEnd(bytes, at);
-    case 'lines':
-      return lineEnd(bytes, lineEnd(bytes, at));
-    case 'length64': {
-      // The bytes of a frame hold opcodes: they are not stepped over, but they must be there.
-      const end = dataEnd(bytes, at, 8, readUint64LE);
-      return end > bytes.length ? end : at + 8;
-    }
-    case 'bytes8':
-      return dataEnd(bytes, at, 1, (b, i) => b[i]!);
-    case 'bytes32':
-      return dataEnd(bytes, at, 4, readUint32LE);
-    case 'signed32':
-      return dataEnd(bytes, at, 4, readInt32LE);
-    default:
-      return dataEnd(bytes, at, 8, readUint64LE);
-  }
-}
-
-/** Where data end whose length is a prefix of `prefix` bytes. */
-function dataEnd(
-  bytes: Uint8Array,
-  at: number,
-  prefix: number,
-  read: (bytes: Uint8Array, byteOffset: number) => number,
-): number {
-  const start = at + prefix;
-  if (start > bytes.length) return start;
-  const length = read(bytes, at);
-  if (length < 0) throw new FormatError('Data of a negative length', { found: `${length} bytes` });
-  return start + length;
-}
-
-/** A line that does not end in these bytes needs one more at least. */
-function lineEnd(bytes: Uint8Array, at: number): number {
-  const newline = bytes.indexOf(0x0a, at);
-  return newline < 0 ? bytes.length + 1 : newline + 1;
-}
-
-function endsInside(bytes: Uint8Array, code: number, argument: number, end: number): FormatError {
-  const kind = OPCODE_BY_CODE[code]!.argument;
-  const prefix = PREFIX_BYTE_LENGTH[kind];
-  if (prefix === undefined || argument + prefix > bytes.length) {
-    return new FormatError(`The pickle ends inside the argument of ${opcodeName(code)}`);
-  }
-  return new FormatError(`The pickle ends inside the data of ${opcodeName(code)}`, {
-    expected: `${end - argument - prefix} bytes`,
-    found: `${bytes.length - argument - prefix} bytes left`,
-  });
+  return argumentEnd(bytes, opcode.argument, at);
 }
 
 /** The slot number of GET and PUT: decimal text, with its newline at `end - 1`. */

@@ -9,10 +9,10 @@ import {
 } from '../checkpoint/checkpoint.js';
 import { ChunkTable } from '../checkpoint/chunks.js';
 import { StorageTable } from '../checkpoint/storage.js';
-import { DcpError, FileError, FormatError, LimitError, withContext } from '../errors.js';
-import { listNames, pathKind } from '../io/listing.js';
+import { DcpError, FileError, FormatError, withContext } from '../errors.js';
+import { listNames, pathKind, withoutLastSlash } from '../io/listing.js';
 import { type FileSnapshot, takeSnapshot } from '../io/snapshot.js';
-import { FileSource, isSystemFailure, readRange } from '../io/source.js';
+import { FileSource, isSystemFailure, readWholeFile } from '../io/source.js';
 import { PyDict } from '../pickle/dict.js';
 import { readSafetensorsHeader } from './file.js';
 import type { SafetensorsHeader } from './header.js';
@@ -92,7 +92,7 @@ function findFiles(path: string): FoundFiles {
       ? { directory, indexName: name, names: [] }
       : { directory, names: [name] };
   }
-  const directory = path.replace(/(?<=.)\/+$/, '');
+  const directory = withoutLastSlash(path);
   const all = listNames(directory);
   const indexes = all.filter(name => INDEX_PATTERN.test(name));
   const names = all.filter(name => name.endsWith(EXTENSION));
@@ -119,20 +119,8 @@ function findFiles(path: string): FoundFiles {
 }
 
 async function readIndex(path: string): Promise<Map<string, string>> {
-  const source = FileSource.open(path);
-  try {
-    if (source.byteLength > MAX_INDEX_BYTE_LENGTH) {
-      throw new LimitError('The index is too large', {
-        expected: `${MAX_INDEX_BYTE_LENGTH} bytes at most`,
-        found: `${source.byteLength} bytes`,
-        path,
-      });
-    }
-    const bytes = await readRange(source, 0, source.byteLength);
-    return withContext({ path }, () => decodeIndex(bytes));
-  } finally {
-    source.close();
-  }
+  const bytes = await readWholeFile(path, MAX_INDEX_BYTE_LENGTH, 'The index is too large');
+  return withContext({ path }, () => decodeIndex(bytes));
 }
 
 function requireShard(path: string, name: string, indexName: string | undefined): void {

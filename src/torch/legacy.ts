@@ -51,7 +51,7 @@ export async function openLegacyContainer(source: ByteSource, table: StorageTabl
 }
 
 /** The first `count` pickles of a file: where each begins, and where the last one ends. */
-async function readPickles(
+export async function readPickles(
   source: ByteSource,
   count: number,
 ): Promise<{ bytes: Uint8Array; starts: number[]; end: number }> {

@@ -20,9 +20,10 @@ import type { PyValue } from '../pickle/values.js';
 import type { ArchiveRecord } from '../zip/archive.js';
 import { gunzipPieces } from '../zip/inflate.js';
 import { readPieces, streamRecord } from '../zip/reader.js';
+import { readTorchArchive } from './archive.js';
 import type { TorchContainer } from './container.js';
 import { globalsBeyondTorch } from './globals.js';
-import { openLegacyContainer } from './legacy.js';
+import { openLegacyContainer, readPickles } from './legacy.js';
 import { HEAD_BYTE_LENGTH, isGzip, isLegacyTorch, isZip } from './magic.js';
 import { stridedTensorOf, viewOf } from './object-tensors.js';
 import { type StridedTensor, tensorFormOf } from './tensors.js';
@@ -50,6 +51,47 @@ export async function openTorchFile(path: string): Promise<Checkpoint> {
     file.close();
     throw error;
   }
+}
+
+/** A pickle of a file, as it lies there. */
+export interface StoredPickle {
+  /** Its record, or what it is among several. */
+  name: string;
+  bytes: Uint8Array;
+  /** Where in `bytes` it begins. */
+  start: number;
+}
+
+/** What the pickles are that a file in the container from before torch 1.6 begins with. */
+const LEGACY_NAMES = ['magic number', 'version', 'system', 'object', 'storage keys'];
+
+/**
+ * The pickles of a torch.save file or TorchScript archive, unread: of damaged and hostile files too, as far as their
+ * container can be followed.
+ * @throws as {@link openTorchFile} does for the container.
+ */
+export async function readStoredPickles(path: string): Promise<StoredPickle[]> {
+  const file = new TorchFile(path);
+  try {
+    return await withContextAsync({ path }, async () => {
+      await file.uncompress();
+      const { source } = file;
+      if (!isLegacyTorch(await readHead(source))) return await readArchivePickles(source);
+      const { bytes, starts } = await readPickles(source, LEGACY_NAMES.length);
+      return starts.map((start, i) => ({ name: LEGACY_NAMES[i]!, bytes, start }));
+    });
+  } finally {
+    file.close();
+  }
+}
+
+/** The same of an archive, which may be an item of a DCP data file. */
+export async function readArchivePickles(source: ByteSource): Promise<StoredPickle[]> {
+  const { pickle, constants } = await readTorchArchive(source, undefined, true);
+  return [
+    { name: 'data.pkl', bytes: pickle, start: 0 },
+    ...(constants === undefined ? [] : [{ name: 'constants.pkl', bytes: constants, start: 0 }]),
+  ];
 }
 
 function readHead(source: ByteSource): Promise<Uint8Array> {

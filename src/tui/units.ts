@@ -30,6 +30,15 @@ export function formatCount(count: number, noun?: string, plural = `${noun}s`): 
   return `${digits} ${count === 1 ? noun : plural}`;
 }
 
+/** `33 %`, `0.2 %`; what is not all is never 100 %. */
+export function shareText(part: number, whole: number): string {
+  if (whole === 0) return '';
+  const percent = (part / whole) * 100;
+  if (part === 0 || part === whole) return `${percent} %`;
+  if (percent < 0.1) return '<0.1 %';
+  return percent < 9.95 ? `${percent.toFixed(1)} %` : `${Math.min(99, Math.round(percent))} %`;
+}
+
 export function formatRate(bytesPerSecond: number): string {
   return `${formatBytes(bytesPerSecond)}/s`;
 }

@@ -1,47 +1,14 @@
-import { boxText, inspectText } from '../../src/cli/inspect-text.js';
+import { boxText } from '../../src/cli/inspect-table.js';
+import { type InspectView, inspectText } from '../../src/cli/inspect-text.js';
 import { styleFor } from '../../src/cli/style.js';
-import type { InspectedEntry, InspectReport } from '../../src/ops/inspect.js';
+import type { InspectReport } from '../../src/ops/inspect.js';
 import { displayWidth } from '../../src/tui/text-width.js';
 import { is, ok, suite } from '../suite.js';
+import { RATE, REPORT, VIEW, WEIGHT } from './inspect-sample.js';
 
-const WEIGHT: InspectedEntry = {
-  fqn: 'model.layers.0.weight',
-  path: ['model', 'layers.0.weight'],
-  kind: 'tensor',
-  dtype: 'bfloat16',
-  dtypeShort: 'bf16',
-  size: [4096, 1024],
-  byteLength: 8 << 20,
-  requiresGrad: true,
-  chunkCount: 2,
-};
-const RATE: InspectedEntry = { fqn: 'lr', path: ['lr'], kind: 'object', byteLength: 1260, value: '0.001' };
-
-const REPORT: InspectReport = {
-  schema: 1,
-  path: 'ckpt',
-  format: 'dcp',
-  completeness: 'complete',
-  torchEra: '2.9 or newer',
-  tensors: 1,
-  parameters: 4_194_304,
-  byteLength: 8 << 20,
-  dtypes: [{ dtype: 'bfloat16', tensors: 1, parameters: 4_194_304, byteLength: 8 << 20 }],
-  objects: 1,
-  chunks: 2,
-  ranks: 2,
-  files: [
-    { relativePath: '__0_0.distcp', byteLength: 5 << 20, rank: 0 },
-    { relativePath: '__1_0.distcp', byteLength: 5 << 20, rank: 1 },
-  ],
-  globals: [],
-  loadsWithWeightsOnly: true,
-  warnings: [],
-  entries: [WEIGHT, RATE],
-};
-
-const text = (change: Partial<InspectReport> = {}, columns?: number): string =>
-  inspectText({ ...REPORT, ...change }, { columns, style: styleFor(false) });
+const ALL: InspectView = { ...VIEW, all: true };
+const text = (change: Partial<InspectReport> = {}, columns?: number, view = ALL): string =>
+  inspectText({ ...REPORT, ...change }, { columns, unicode: true, style: styleFor(false), view });
 /** The text of a label, its lines joined. */
 const row = (label: string, change: Partial<InspectReport>): string => {
   const lines = text(change).split('\n\n')[0]!.trimEnd().split('\n');
@@ -69,8 +36,10 @@ suite('inspect text', ({ each, test }) => {
         'format        DCP directory, saved by torch 2.9 or newer',
         'complete      yes: 2 files of 2 ranks, 10.0 MiB (10,485,760 bytes)',
         'tensors       1 in 2 chunks, 4,194,304 parameters, 8.00 MiB (8,388,608 bytes)',
+        'parts         model   1 tensor            4,194,304 parameters  8.00 MiB  100 %',
+        '              other  0 tensors  1 object          0 parameters       0 B    0 %',
         'dtypes        bfloat16  1 tensor  4,194,304 parameters  8.00 MiB',
-        'objects       1',
+        'balance       2 ranks, from 4.00 MiB (rank 1) to 5.00 MiB (rank 0), 1.11 times the mean',
         "weights_only  yes: only classes on torch's list",
         '',
         'dtype   shape             size  chunks  name',
@@ -94,7 +63,7 @@ suite('inspect text', ({ each, test }) => {
         'complete',
         {
           completeness: 'files_missing',
-          files: [{ relativePath: '__0_0.distcp', byteLength: 1, rank: 0 }, ...missing(7)],
+          files: [{ ...REPORT.files[0]!, byteLength: 1 }, ...missing(7)],
           ranks: 8,
         },
         'NO: 7 of 8 files of 8 ranks missing: __1_0.distcp, __2_0.distcp, __3_0.distcp, __4_0.distcp, __5_0.distcp, 2 more',
@@ -104,8 +73,8 @@ suite('inspect text', ({ each, test }) => {
         {
           completeness: 'files_short',
           files: [
-            { relativePath: '__0_0.distcp', byteLength: 1, rank: 0 },
-            { relativePath: '__1_0.distcp', byteLength: 1, requiredByteLength: 2, rank: 1 },
+            { ...REPORT.files[0]!, byteLength: 1 },
+            { ...REPORT.files[1]!, byteLength: 1, requiredByteLength: 2 },
           ],
         },
         'NO: 1 of 2 files of 2 ranks shorter than the index says: __1_0.distcp',
@@ -168,11 +137,19 @@ suite('inspect text', ({ each, test }) => {
 
   test('chunks stand below their tensor', () => {
     const chunks = [
-      { offsets: [0, 0], sizes: [2048, 1024], relativePath: '__0_0.distcp', offset: 0, length: 4_195_000 },
+      {
+        offsets: [0, 0],
+        sizes: [2048, 1024],
+        relativePath: '__0_0.distcp',
+        rank: 0,
+        offset: 0,
+        length: 4_195_000,
+      },
       {
         offsets: [2048, 0],
         sizes: [2048, 1024],
         relativePath: '__1_0.distcp',
+        rank: 1,
         offset: 77,
         length: 4_195_000,
       },
@@ -202,7 +179,7 @@ suite('inspect text', ({ each, test }) => {
         globals: [{ name: 'os.system', dangerous: true }],
         warnings: [{ kind: 'torn_overwrite', message: 'Torn.' }],
       },
-      { columns: 80, style: styleFor(true) },
+      { columns: 80, unicode: true, style: styleFor(true), view: ALL },
     );
     ok(shown.includes('\n              \u001b[31mDANGEROUS:\u001b[39m os.system\n'), shown);
     ok(shown.includes('\n\u001b[33mWARNING\u001b[39m       Torn.\n'), shown);
@@ -251,7 +228,7 @@ suite('inspect text', ({ each, test }) => {
     });
     // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what it looks for.
     ok(!/[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202e]/.test(shown));
-    is(shown.match(/^b(?!f16)/gm), null);
+    is(shown.match(/^b(?!f16|alance)/gm), null);
     ok(shown.includes('a\\x1b[2J\\nb\\x9b\\u202e = a\\x1b[2J\\nb\\x9b\\u202e'), shown);
   });
 
@@ -272,5 +249,7 @@ function missing(count: number): InspectReport['files'] {
     relativePath: `__${i + 1}_0.distcp`,
     byteLength: null,
     rank: i + 1,
+    items: 1,
+    itemByteLength: 1,
   }));
 }

@@ -153,4 +153,20 @@ suite('stats text', ({ each, test }) => {
     const device = { ...REPORT.device, limits: ['float64 is counted on the CPU'] };
     ok(text({ device }).some(line => line.endsWith('float64 is counted on the CPU')));
   });
+
+  each(
+    [
+      ['cpu', '--no-crc'],
+      ['webgpu', 'webgpu checks none'],
+    ] as const,
+    ([name]) => `why no checksum was looked at on ${name}`,
+    ([name, reason]) => {
+      const { crc: _, ...rest } = REPORT;
+      const text = statsText(
+        { ...rest, device: { ...REPORT.device, name } },
+        { columns: undefined, style: styleFor(false), seconds: 1 },
+      );
+      ok(text.includes(`not checked (${reason})`), text);
+    },
+  );
 });

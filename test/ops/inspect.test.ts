@@ -1,7 +1,7 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { DTYPES } from '../../src/dtype.js';
-import { inspectCheckpoint } from '../../src/index.js';
+import { type DcpError, type InspectOptions, inspectCheckpoint } from '../../src/index.js';
 import {
   copyFixture,
   type FixtureCase,
@@ -12,7 +12,7 @@ import {
 } from '../fixtures.js';
 import { flattenGolden, has } from '../goldens/state-dict.js';
 import { scratch } from '../io/scratch.js';
-import { equal, is, ok, suite } from '../suite.js';
+import { equal, is, match, ok, suite } from '../suite.js';
 
 const label = ({ name, torch }: FixtureCase): string => `${name} of torch ${torch}`;
 const itemSizes = new Map(DTYPES.map(({ name, itemSize }) => [name, itemSize]));
@@ -65,7 +65,11 @@ suite('inspecting directories', ({ each, test }) => {
           dtype,
           size,
           requires_grad,
-          chunks.map(({ relative_path, ...rest }) => ({ ...rest, relativePath: relative_path })),
+          chunks.map(({ relative_path, ...rest }) => ({
+            ...rest,
+            relativePath: relative_path,
+            rank: Number(/__(\d+)_\d+\.distcp$/.exec(relative_path)![1]),
+          })),
         ]),
       );
       const used = new Set(
@@ -81,6 +85,27 @@ suite('inspecting directories', ({ each, test }) => {
           .sort(),
       );
       is(report.ranks, new Set([...used].map(path => path.split('_')[2])).size);
+      const stored = items
+        .flatMap((item): readonly { relative_path: string; length: number }[] =>
+          item.kind === 'tensor' ? item.chunks : [item],
+        )
+        .filter(({ length }) => length > 0);
+      equal(
+        report.files.map(({ relativePath, items: count, itemByteLength }) => [
+          relativePath,
+          count,
+          itemByteLength,
+        ]),
+        report.files.map(({ relativePath }) => {
+          const inFile = stored.filter(({ relative_path }) => relative_path === relativePath);
+          return [relativePath, inFile.length, sum(inFile.map(({ length }) => length))];
+        }),
+      );
+      is(sum(report.rankShares.map(share => share.items)), stored.length);
+      equal(
+        [sum(report.parts.map(part => part.tensors)), sum(report.parts.map(part => part.byteLength))],
+        [count, byteLength],
+      );
     },
   );
 
@@ -99,6 +124,83 @@ suite('inspecting directories', ({ each, test }) => {
       incomplete.files.filter(({ byteLength }) => byteLength === null).map(({ rank }) => rank),
       [2],
     );
+  });
+
+  test('parts of a training state', async () => {
+    const { parts } = await inspectCheckpoint(fixturePath('fsdp2_adam'));
+    const { items } = golden('fsdp2_adam').dcp!;
+    const of = (prefix: string) => items.filter(({ fqn }) => fqn.startsWith(prefix));
+    equal(
+      parts.map(({ part, tensors, objects }) => [part, tensors, objects]),
+      [
+        ['model', 'app.model.'],
+        ['optim', 'app.optim.'],
+      ].map(([part, prefix]) => [
+        part,
+        of(prefix!).filter(({ kind }) => kind === 'tensor').length,
+        of(prefix!).filter(({ kind }) => kind !== 'tensor').length,
+      ]),
+    );
+  });
+
+  test('one entry has its chunks, a name above others has those below it', async () => {
+    const path = fixturePath('fsdp2_adam');
+    const one = await inspectCheckpoint(path, { fqn: 'app.model.net1.weight' });
+    equal(
+      one.entries.map(({ fqn, chunks }) => [fqn, chunks!.length]),
+      [['app.model.net1.weight', 4]],
+    );
+    const below = await inspectCheckpoint(path, { fqn: 'app.model', sort: 'size' });
+    equal(
+      below.entries.map(({ fqn }) => fqn),
+      ['net1.weight', 'net2.weight', 'net1.bias', 'net2.bias'].map(name => `app.model.${name}`),
+    );
+    ok(below.entries.every(({ chunks }) => chunks === undefined));
+  });
+
+  test('which rank holds a row', async () => {
+    const fqn = 'app.model.net1.weight';
+    for (const row of [0, 3, 4, 15]) {
+      const { entries } = await inspectCheckpoint(fixturePath('fsdp2_adam'), { fqn, slice: String(row) });
+      equal(
+        entries[0]!.chunks!.map(({ rank }) => rank),
+        [Math.floor(row / 4)],
+      );
+    }
+    const stepped = await inspectCheckpoint(fixturePath('fsdp2_adam'), { fqn, slice: '1::8' });
+    equal(
+      stepped.entries[0]!.chunks!.map(({ rank }) => rank),
+      [0, 2],
+    );
+  });
+
+  test('names that are not there, and slices of what is no tensor', async () => {
+    const path = fixturePath('fsdp2_adam');
+    const messageOf = (options: InspectOptions): Promise<string> =>
+      inspectCheckpoint(path, options).then(
+        () => 'no error',
+        (error: DcpError) => `${error.message} ${error.hint ?? ''}`,
+      );
+    match(await messageOf({ fqn: 'app.model.net1.wieght' }), /Did you mean app\.model\.net1\.weight\?/);
+    match(await messageOf({ fqn: 'app.model', slice: '0' }), /A slice is of one tensor/);
+    match(await messageOf({ fqn: 'app.optim.param_groups.0.lr', slice: '0' }), /A slice is of one tensor/);
+    match(await messageOf({ fqn: 'app.model.net1.weight', slice: '16' }), /16/);
+  });
+
+  test('values of objects in lines, tensors in them by type and shape', async () => {
+    const { entries } = await inspectCheckpoint(fixturePath('random_states_dcp'), { objects: 'whole' });
+    const lines = new Map(entries.map(({ fqn, lines: shown }) => [fqn, shown]));
+    equal(lines.get('generator'), [
+      "torch._C.Generator(torch.device('cpu'), state=(7, None, <tensor [5056] uint8>))",
+    ]);
+    equal(
+      lines
+        .get('python')!
+        .slice(0, 3)
+        .map(line => line.slice(0, 16)),
+      ['(', '  3,', '  ('],
+    );
+    is(lines.get('torch'), undefined);
   });
 
   test('small objects are shown as Python writes them', async () => {

@@ -52,6 +52,8 @@ suite('findDifference: equal', ({ each }) => {
     ['cycles', cyclic(), cyclic()],
     ['empty tuples are one', tuple(EMPTY_TUPLE, EMPTY_TUPLE), tuple(new PyTuple([]), new PyTuple([]))],
     ['sets in any order', new PySet([1, 'a', tuple(1)]), new PySet([tuple(1), 'a', 1])],
+    ['an item that was added to a set twice', new PySet([1, 1, 'a']), new PySet(['a', 1])],
+    ['and to a frozenset, on either side', new PyFrozenSet([1]), new PyFrozenSet([1, 1, true])],
     [
       'dicts in any order',
       PyDict.of([

@@ -73,7 +73,8 @@ export async function findingsOf(run: FaultedRun): Promise<string[]> {
     expect(/^(dcp: .*\n(hint: .*\n)?)+$/.test(outcome.stderr), 'the message has another form');
     expect(/\[.*in \//.test(outcome.stderr), 'the message names no path');
     // Where /proc cannot be read, who holds a temporary is taken for alive.
-    const isCautious = run.keeps && /Another conversion is making this output/.test(outcome.stderr);
+    const isCautious =
+      run.keeps && /Another conversion is making this output|makes this output is alive/.test(outcome.stderr);
     const isTold = isInPlace || isCautious || REASONS[mode.effect].test(outcome.stderr);
     expect(isTold, 'the message does not give the reason');
     expect(litter.length === 0 || mode.stays || run.keeps, `litter: ${litter.join(', ')}`);

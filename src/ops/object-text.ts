@@ -1,0 +1,44 @@
+import { StorageReference } from '../checkpoint/storage.js';
+import { DcpError } from '../errors.js';
+import { type LeafOptions, toPythonLiteral } from '../pickle/literal.js';
+import { toPythonLines } from '../pickle/pretty.js';
+import type { PyValue } from '../pickle/values.js';
+import { stridedTensorOf } from '../torch/object-tensors.js';
+
+/** How values of objects are shown: their tensors and storages by type and shape, all else as Python has it. */
+const LEAVES: LeafOptions = {
+  external: value =>
+    value instanceof StorageReference
+      ? `<${value.className} of ${value.elementCount}>`
+      : `<${value.constructor.name}>`,
+  replace: value => {
+    const tensor = tensorOf(value);
+    return tensor && `<tensor [${tensor.size.join(', ')}] ${tensor.dtype.name}>`;
+  },
+};
+
+/** A malformed tensor is shown as the call that it is. */
+function tensorOf(value: PyValue): ReturnType<typeof stridedTensorOf> {
+  try {
+    return stridedTensorOf(value);
+  } catch (error) {
+    if (error instanceof DcpError) return undefined;
+    throw error;
+  }
+}
+
+/** The value of an object on one line, cut where it is longer. */
+export function objectText(value: PyValue, maxLength: number): string {
+  return toPythonLiteral(value, { ...LEAVES, maxLength });
+}
+
+/** How much of an object's value is shown. */
+export type ObjectDetail = 'short' | 'whole';
+
+/** A screen's worth. */
+const SHORT = { maxLines: 40, maxTextLength: 400 };
+
+/** The value of an object as Python code in lines of about `width` characters. */
+export function objectLines(value: PyValue, detail: ObjectDetail, width: number): string[] {
+  return toPythonLines(value, { ...LEAVES, width, ...(detail === 'short' ? SHORT : {}) });
+}
