@@ -13,7 +13,7 @@ export interface LongRunHooks {
 
 export interface LongRunOptions {
   /** What was asked for; undefined: what suits stderr and the other options. */
-  progress: ProgressChoice | undefined;
+  progress?: ProgressChoice | undefined;
   /** No progress that was not asked for. */
   quiet?: boolean;
   /** No drawing that was not asked for: progress in lines. */

@@ -27,16 +27,17 @@ export const WORKERS_OPTION: OptionRow = {
   describe: 'Threads that copy; 0 copies on the main thread. Default: what suits size and machine',
 };
 
+export const PROGRESS_CHOICES = ['auto', 'lines', 'json', 'none'] as const;
+export type ProgressChoice = (typeof PROGRESS_CHOICES)[number];
+
 export const PROGRESS_OPTION: OptionRow = {
   name: 'progress',
   kind: 'value',
   valueName: 'HOW',
+  choices: PROGRESS_CHOICES,
   describe:
     'What stderr tells while it runs: auto (drawn in place on a terminal, else a line every 5 s), lines, json (an event a line) or none',
 };
-
-export const PROGRESS_CHOICES = ['auto', 'lines', 'json', 'none'] as const;
-export type ProgressChoice = (typeof PROGRESS_CHOICES)[number];
 
 /** @throws UsageError where the value is none of them. */
 export function progressOf(given: GivenArguments): ProgressChoice | undefined {

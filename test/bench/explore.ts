@@ -32,7 +32,7 @@ interface Sample {
   byteLength: number;
 }
 
-const PATIENCE_MS = 1000;
+const PATIENCE_MS = 5000;
 const OPENING_MS = 60_000;
 
 /** The program in a pseudo-terminal: what it draws is read from here, and keys are written. */

@@ -11,9 +11,9 @@ import {
   inspectFiles,
   missingRanksOf,
 } from '../completeness.js';
-import { globMatcher } from '../glob.js';
 import { openCheckpoint } from '../open.js';
 import { type StatsEntry, tensorStats } from '../stats.js';
+import { wantedKeys } from '../wanted-keys.js';
 import { type TensorLayout, tensorLayout } from './tensor-layout.js';
 import { readWindow, sampleNumbers, type TensorWindow } from './tensor-numbers.js';
 import { histogramOfNumbers, histogramOfPatterns, type ValueHistogram } from './value-histogram.js';
@@ -46,7 +46,7 @@ export interface TensorStatistics {
 }
 
 export interface ExplorerOptions {
-  /** Only entries whose FQN matches one of these globs (`*` any text, `?` one character). */
+  /** Only entries whose FQN matches one of these globs (`*` any text, `?` one character); each must match one. */
   keys?: readonly string[];
 }
 
@@ -71,7 +71,10 @@ export class Explorer {
     { keys }: ExplorerOptions = {},
   ) {
     const { path, format, provenance, chunks } = source;
-    const isWanted = keys === undefined ? () => true : globMatcher(keys);
+    const isWanted = wantedKeys(
+      keys,
+      source.entries.map(({ fqn }) => fqn),
+    );
     const files = inspectFiles(source);
     const completeness = completenessOf(source);
     this.checkpoint = {
@@ -170,7 +173,16 @@ function byteLengthByFile({ chunks, files, entries }: Checkpoint): Float64Array 
   return byteLengths;
 }
 
-/** Opens a checkpoint of any format to look around in. The caller closes it. @throws as opening does. */
+/**
+ * Opens a checkpoint of any format to look around in. The caller closes it.
+ * @throws as opening does; UsageError for keys that match nothing.
+ */
 export async function openExplorer(path: string, options: ExplorerOptions = {}): Promise<Explorer> {
-  return new Explorer(await openCheckpoint(path), options);
+  const source = await openCheckpoint(path);
+  try {
+    return new Explorer(source, options);
+  } catch (error) {
+    source.close();
+    throw error;
+  }
 }

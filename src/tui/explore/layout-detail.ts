@@ -62,14 +62,14 @@ function drawn(checkpoint: ExploredCheckpoint, entry: TensorEntry, width: number
   return latest.drawn;
 }
 
-function sentence({ chunkCount, shape }: TensorLayout, map: ChunkMap, rankCount: number): string {
+function sentence({ chunkCount }: TensorLayout, map: ChunkMap, rankCount: number): string {
   const ranks = rankCount === 0 ? '' : ` on ${formatCount(rankCount, 'rank')}`;
   if (chunkCount === 1) return `in one piece${ranks}`;
   const cut = [
     map.rowCuts.length > 1 ? map.rowDimension : undefined,
     map.columnCuts.length > 1 ? map.columnDimension : undefined,
   ].filter(d => d !== undefined);
-  const along = cut.length === 0 ? '' : `, cut along dimension ${cut.join(' and ')} of ${shape.length}`;
+  const along = cut.length === 0 ? '' : `, cut along dimension ${cut.join(' and ')}`;
   return `${formatCount(chunkCount, 'chunk')}${ranks}${along}`;
 }
 

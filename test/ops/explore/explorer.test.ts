@@ -151,6 +151,17 @@ suite('explorer: a checkpoint', ({ test, each }) => {
     });
   });
 
+  test('only what keys choose; keys that choose nothing are an error', async () => {
+    const path = fixturePath('grid_shards');
+    const explorer = await openExplorer(path, { keys: ['rows_*'] });
+    equal(
+      explorer.checkpoint.entries.map(({ fqn }) => fqn),
+      ['rows_columns', 'rows_twice', 'rows_deep', 'rows_replicated'],
+    );
+    explorer.close();
+    await rejects(() => openExplorer(path, { keys: ['row_columns'] }), { code: 'usage' });
+  });
+
   test('bytes of each file', async () => {
     await exploring(fixturePath('fsdp2_adam'), async explorer => {
       const byFile = explorer.checkpoint.byteLengthByFile();

@@ -44,7 +44,7 @@ suite('explorer: view', ({ test, each }) => {
       '   ▾ model.layers                     528 B │ float32  [16, 4]  256 B',
       '     ▸ 0                              136 B │ 1 layout   2 values   3 statistics',
       '     ▸ 1                              136 B │',
-      '▌      10.attn.wq.weight              256 B │ 2 chunks on 2 ranks, cut along dimension 0 of 2',
+      '▌      10.attn.wq.weight              256 B │ 2 chunks on 2 ranks, cut along dimension 0',
       '   ▸ optim                            107 B │',
       '                                            │    0              4',
       '                                            │  0 0000000000000000',
