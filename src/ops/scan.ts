@@ -60,6 +60,7 @@ export async function scan(path: string, options: ScanOptions = {}): Promise<Sca
     await scanFile(file, items.get(file.relativePath) ?? [], collector, signal);
     byteCount += file.byteLength;
   }
+  onProgress?.({ phase: 'verify', byteCount, byteTotal });
   return {
     schema: 1,
     path,

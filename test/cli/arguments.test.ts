@@ -249,7 +249,7 @@ const BAD: [line: string, message: RegExp, hint: RegExp][] = [
   ['inspect a --forse', /Unknown option --forse$/, /Did you mean --force\?/],
   ['convert dcp_to_torch a b --skip_existing', /Unknown option --skip_existing/, /--skip-existing\?/],
   ['convert dcp_to_torch a b --worker=3', /Unknown option --worker$/, /Did you mean --workers\?/],
-  ['convert dcp_to_torch a b --allow', /Unknown option --allow/, /--allow-unsafe-globals\?/],
+  ['convert dcp_to_torch a b --allow-unsafe', /Unknown option --allow-unsafe/, /--allow-unsafe-globals\?/],
   ['convert dcp_to_torch a b -f', /Unknown option -f/, /goes after --/],
   ['convert torch_to_dcp - b', /Standard input cannot be the source/, /pipe/],
   ['inspect -5', /Unknown option -5/, /goes after --/],

@@ -36,6 +36,11 @@ const RUNS: readonly (readonly [args: readonly string[], phases: readonly string
     ['diff', SOURCE, SOURCE],
     ['open', 'plan', 'compare'],
   ],
+  [['verify', SOURCE, '--crc'], ['open']],
+  [
+    ['scan', SOURCE],
+    ['open', 'verify'],
+  ],
   [
     ['extract', SOURCE, 'app.model.net1.weight', '-o', out('w.npy')],
     ['open', 'copy'],
@@ -103,7 +108,9 @@ suite('progress of commands', ({ test, each }) => {
 
   test('the commands that have --quiet or copy bytes have --progress', () => {
     const having = COMMANDS.filter(({ options }) => options.some(({ name }) => name === 'progress'));
-    const wanted = COMMANDS.filter(({ options }) => options.some(({ name }) => name === 'workers'));
+    const wanted = COMMANDS.filter(({ options }) =>
+      options.some(({ name }) => name === 'workers' || name === 'quiet'),
+    );
     equal(
       having.map(({ name }) => name),
       wanted.map(({ name }) => name),

@@ -92,9 +92,11 @@ export async function verify(path: string, options: VerifyOptions = {}): Promise
     byteLength,
   );
   const context: CheckContext = { findings, account, checksums, signal };
+  engine.onProgress?.({ byteCount: 0, byteTotal: byteLength });
   let checked: CheckedCheckpoint;
   try {
     checked = await checkByFormat(target, context);
+    engine.onProgress?.({ byteCount: byteLength, byteTotal: byteLength });
   } finally {
     await started?.close();
   }
