@@ -3,10 +3,8 @@ import { execFile } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { MAX_METADATA_BYTE_LENGTH } from '../src/dcp/metadata.js';
 import { convert, DcpError, inspectCheckpoint, type LossKind } from '../src/index.js';
 import { PyDict } from '../src/pickle/dict.js';
-import { DEFAULT_LIMITS } from '../src/pickle/limits.js';
 import { PyList } from '../src/pickle/values.js';
 import { encodeIndex, metadataIndex, storageInfo } from './dcp/hand-made.js';
 import {
@@ -354,13 +352,6 @@ suite('README: what is not supported yet', ({ each, test }) => {
 });
 
 suite('README: numbers', ({ each, test }) => {
-  test('limits', () => {
-    const limits = sectionOf(readme, '## Limits');
-    is(MAX_METADATA_BYTE_LENGTH + 1, 2 * 2 ** 30);
-    match(limits, /`\.metadata` or pickle of 2 GiB/);
-    ok(limits.includes(`${DEFAULT_LIMITS.depth} levels`));
-  });
-
   test('the releases of Node.js are those of package.json', () => {
     const { engines } = JSON.parse(readDocument('package.json')) as { engines: { node: string } };
     is(engines.node, '^20.19.0 || ^22.12.0 || >=24');
