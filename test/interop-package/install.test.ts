@@ -56,11 +56,12 @@ suite('the package', ({ test }) => {
   test('holds what runs, its documents, and nothing else', () => {
     const others = packed.files.filter(
       ({ path }) =>
-        !/^(bin\/dcp\.js|dist\/(src|cli)\/.*\.js|dist\/src\/.*\.d\.ts|src\/maps\/.*\.json)$/.test(path) &&
-        !/^(package\.json|README\.md|LICENSE|CHANGELOG\.md|SECURITY\.md)$/.test(path),
+        !/^(bin\/dcp\.js|dist\/(src|cli)\/.*\.js|dist\/src\/.*\.d\.ts|dist\/(cli|src\/ops)\/report-page\.html|src\/maps\/.*\.json)$/.test(
+          path,
+        ) && !/^(package\.json|README\.md|LICENSE|CHANGELOG\.md|SECURITY\.md)$/.test(path),
     );
     equal(others, []);
-    const parts = packed.files.filter(({ path }) => /^dist\/src\/(cli|tui)\//.test(path));
+    const parts = packed.files.filter(({ path }) => /^dist\/src\/(cli|tui|page)\//.test(path));
     equal(parts, [], 'the command line is in dist/cli');
   });
 
@@ -100,6 +101,9 @@ for (const [name, node] of nodes) {
       match(dcp('inspect', fixture('torch-2.13.0/fsdp2_adam')), /^complete +yes: 4 files of 4 ranks/m);
       match(dcp('stats', fixture('torch-2.13.0/tied.pth'), '--device', 'cpu'), /^healthy/m);
       match(dcp('completion', 'bash'), /complete -F/);
+      dcp('inspect', fixture('torch-2.13.0/fsdp2_adam'), '--html', join(out, 'report.html'));
+      match(dcp('verify', fixture('torch-2.13.0/fsdp2_adam'), '--crc'), /^Nothing is wrong$/m);
+      match(dcp('scan', fixture('torch-2.13.0/fsdp2_adam')), /^Clean:/m);
     });
 
     test('conversions give the same bytes with every release, with and without threads', () => {
