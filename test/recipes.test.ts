@@ -2,7 +2,7 @@
 import { cpSync, mkdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { type Checkpoint, diffCheckpoints, openCheckpoint } from '../src/index.js';
-import { blocksOf, readDocument, repository, Sandbox, sectionOf } from './documents.js';
+import { blocksOf, codesOf, readDocument, repository, Sandbox, sectionOf, tableRows } from './documents.js';
 import { equal, is, ok, suite } from './suite.js';
 
 const recipes = readDocument('docs/recipes.md');
@@ -139,6 +139,15 @@ suite('recipes', ({ each, test }) => {
       headings,
     );
     ok(headings.length >= 10);
+  });
+
+  test('the README has the same commands', () => {
+    const commands = blocksOf(recipes).filter(({ purpose }) => purpose === 'recipe');
+    const table = tableRows(sectionOf(readDocument('README.md'), '## To Hugging Face and back'));
+    equal(
+      table.map(([, command]) => codesOf(command!)[0]),
+      commands.map(({ text }) => text.trim()),
+    );
   });
 
   each(
