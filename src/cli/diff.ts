@@ -1,11 +1,11 @@
 import type { DiffRequest } from './commands/diff.js';
 import { diffText } from './diff-text.js';
 import { EXIT_DONE, EXIT_PROBLEMS } from './exit-codes.js';
-import { successDocument } from './json-document.js';
 import { runLong } from './long-run.js';
 import type { Output } from './output.js';
 import { styleFor } from './style.js';
 import type { Screens } from './terminal.js';
+import { printTimed } from './timed-report.js';
 
 /** Runs `dcp diff` and returns the exit code. @throws as the operation does, if no signal ended it. */
 export async function runDiff(request: DiffRequest, output: Output, screens: Screens): Promise<number> {
@@ -25,13 +25,9 @@ export async function runDiff(request: DiffRequest, output: Output, screens: Scr
     });
   });
   if (typeof report === 'number') return report;
-  const seconds = (performance.now() - startedAt) / 1000;
-  if (json) {
-    const elapsedSeconds = Math.round(seconds * 1000) / 1000;
-    await output.result(successDocument('diff', { ...report, elapsedSeconds }));
-  } else if (!quiet) {
-    const { columns, colors } = screens.stdout;
-    await output.result(diffText(report, { columns, style: styleFor(colors), seconds }));
-  }
+  const { columns, colors } = screens.stdout;
+  await printTimed(output, 'diff', report, { startedAt, json, quiet }, seconds =>
+    diffText(report, { columns, style: styleFor(colors), seconds }),
+  );
   return report.equal ? EXIT_DONE : EXIT_PROBLEMS;
 }

@@ -1,11 +1,11 @@
 import type { ScanRequest } from './commands/scan.js';
 import { EXIT_DONE, EXIT_PROBLEMS } from './exit-codes.js';
-import { successDocument } from './json-document.js';
 import { runLong } from './long-run.js';
 import type { Output } from './output.js';
 import { scanText } from './scan-text.js';
 import { styleFor } from './style.js';
 import type { Screens } from './terminal.js';
+import { printTimed } from './timed-report.js';
 
 /** Runs `dcp scan` and returns the exit code. @throws as the operation does, if no signal ended it. */
 export async function runScan(request: ScanRequest, output: Output, screens: Screens): Promise<number> {
@@ -16,13 +16,9 @@ export async function runScan(request: ScanRequest, output: Output, screens: Scr
     return scan(path, { allow, ...hooks });
   });
   if (typeof report === 'number') return report;
-  const seconds = (performance.now() - startedAt) / 1000;
-  if (json) {
-    const elapsedSeconds = Math.round(seconds * 1000) / 1000;
-    await output.result(successDocument('scan', { ...report, elapsedSeconds }));
-  } else if (!quiet) {
-    const { columns, colors } = screens.stdout;
-    await output.result(scanText(report, { columns, style: styleFor(colors), seconds }));
-  }
+  const { columns, colors } = screens.stdout;
+  await printTimed(output, 'scan', report, { startedAt, json, quiet }, seconds =>
+    scanText(report, { columns, style: styleFor(colors), seconds }),
+  );
   return report.clean ? EXIT_DONE : EXIT_PROBLEMS;
 }

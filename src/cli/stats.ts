@@ -1,12 +1,12 @@
 import type { StatsReport } from '../ops/stats.js';
 import type { StatsRequest } from './commands/stats.js';
 import { EXIT_DONE, EXIT_PROBLEMS } from './exit-codes.js';
-import { successDocument } from './json-document.js';
 import { runLong } from './long-run.js';
 import type { Output } from './output.js';
 import { statsText } from './stats-text.js';
 import { styleFor } from './style.js';
 import type { Screens } from './terminal.js';
+import { printTimed } from './timed-report.js';
 
 /** Runs `dcp stats` and returns the exit code. @throws as the operation does, if no signal ended it. */
 export async function runStats(request: StatsRequest, output: Output, screens: Screens): Promise<number> {
@@ -28,15 +28,11 @@ export async function runStats(request: StatsRequest, output: Output, screens: S
     return sort === undefined ? found : { ...found, entries: sortStats(found.entries, sort) };
   });
   if (typeof report === 'number') return report;
-  const seconds = (performance.now() - startedAt) / 1000;
   const failedOn = failuresOf(request, report);
-  if (json) {
-    const elapsedSeconds = Math.round(seconds * 1000) / 1000;
-    await output.result(successDocument('stats', { ...report, failedOn, elapsedSeconds }));
-  } else {
-    const { columns, colors } = screens.stdout;
-    await output.result(statsText(report, { columns, style: styleFor(colors), seconds }));
-  }
+  const { columns, colors } = screens.stdout;
+  await printTimed(output, 'stats', { ...report, failedOn }, { startedAt, json }, seconds =>
+    statsText(report, { columns, style: styleFor(colors), seconds }),
+  );
   return failedOn.length === 0 ? EXIT_DONE : EXIT_PROBLEMS;
 }
 

@@ -1,10 +1,10 @@
 import type { VerifyRequest } from './commands/verify.js';
 import { EXIT_DONE, EXIT_FAILED, EXIT_PROBLEMS } from './exit-codes.js';
-import { successDocument } from './json-document.js';
 import { runLong } from './long-run.js';
 import type { Output } from './output.js';
 import { styleFor } from './style.js';
 import type { Screens } from './terminal.js';
+import { printTimed } from './timed-report.js';
 import { verifyText } from './verify-text.js';
 
 /** Runs `dcp verify` and returns the exit code. @throws as the operation does, if no signal ended it. */
@@ -25,14 +25,10 @@ export async function runVerify(request: VerifyRequest, output: Output, screens:
     });
   });
   if (typeof report === 'number') return report;
-  const seconds = (performance.now() - startedAt) / 1000;
-  if (json) {
-    const elapsedSeconds = Math.round(seconds * 1000) / 1000;
-    await output.result(successDocument('verify', { ...report, elapsedSeconds }));
-  } else if (!quiet) {
-    const { columns, colors } = screens.stdout;
-    await output.result(verifyText(report, { columns, style: styleFor(colors), seconds }));
-  }
+  const { columns, colors } = screens.stdout;
+  await printTimed(output, 'verify', report, { startedAt, json, quiet }, seconds =>
+    verifyText(report, { columns, style: styleFor(colors), seconds }),
+  );
   if (report.sound) return EXIT_DONE;
   // Nothing is wrong, but not all could be looked at.
   return report.findings.every(({ rule }) => rule === 'unsupported') ? EXIT_FAILED : EXIT_PROBLEMS;
