@@ -16,6 +16,7 @@ import { Random } from '../../random.js';
 import { type Contents, contentsOf } from '../contents.js';
 import { ARMED, COUNT, HITS, MODE, MODES, type Mode, SHARED_KEY, TARGET, THREAD_HITS } from './modes.js';
 import { FAULT_SCENARIOS, type FaultScenario } from './scenarios.js';
+import type { InjectionReport } from './spawn-injector.js';
 import { findingsOf, type Outcome } from './verdict.js';
 
 const { values: flags } = parseArgs({
@@ -92,18 +93,7 @@ async function untouched(scenario: FaultScenario): Promise<Reference> {
   return { before, after, bytes };
 }
 
-interface Row {
-  scenario: string;
-  mode: string;
-  /** Calls of the longest run that concern the mode. */
-  calls: number;
-  runs: number;
-  faults: number;
-  /** Of them, in other threads than the first. */
-  inThreads: number;
-  passed: number;
-  refused: number;
-}
+type Row = InjectionReport['rows'][number];
 
 const rows: Row[] = [];
 const findings: string[] = [];

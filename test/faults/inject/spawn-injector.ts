@@ -9,6 +9,7 @@ export interface InjectionReport {
     calls: number;
     runs: number;
     faults: number;
+    /** Of them, in other threads than the first. */
     inThreads: number;
     passed: number;
     refused: number;
