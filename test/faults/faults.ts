@@ -5,7 +5,7 @@
  * ends with 1 if there is one.
  *
  * `node dist/test/faults/faults.js` is all that runs: it needs `bin`, `dist`, `fixtures`, `package.json`, and of
- * `node_modules` only `@node-rs`, and that not necessarily.
+ * `node_modules` `uvu`, `dequal`, `kleur` and `diff`.
  */
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';

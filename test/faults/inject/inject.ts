@@ -54,7 +54,7 @@ async function perform({ run, answers }: FaultScenario, root: string, ...more: s
   process.stderr.write = keep(true);
   try {
     const exitCode = await main([...run(root), ...more]);
-    const bytes = answers === undefined || exitCode !== 0 ? undefined : timeless(stdout);
+    const bytes = answers === undefined || exitCode !== 0 ? undefined : timeless(stdout, root);
     return { exitCode, stdout, stderr, bytes };
   } finally {
     [process.stdout.write, process.stderr.write] = writes as [
@@ -66,8 +66,10 @@ async function perform({ run, answers }: FaultScenario, root: string, ...more: s
 }
 
 /** A document without what differs between runs. */
-function timeless(document: string): Uint8Array {
-  return Buffer.from(document.replace(/"elapsed_seconds":[\d.]+/, ''));
+function timeless(document: string, root: string): Uint8Array {
+  return Buffer.from(
+    document.replace(/"elapsed_seconds":[\d.]+|"left_behind":\[[^\]]*\]/g, '').replaceAll(root, ''),
+  );
 }
 
 interface Reference {
@@ -97,7 +99,12 @@ async function untouched(scenario: FaultScenario): Promise<Reference> {
 
 const references = new Map<string, Reference>();
 
-async function inject({ scenario: name, mode: modeName, first, every }: InjectionUnit): Promise<InjectionAnswer> {
+async function inject({
+  scenario: name,
+  mode: modeName,
+  first,
+  every,
+}: InjectionUnit): Promise<InjectionAnswer> {
   const scenario = FAULT_SCENARIOS.find(each => each.name === name)!;
   const mode = MODES.find(each => each.name === modeName)!;
   let reference = references.get(name);

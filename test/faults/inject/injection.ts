@@ -61,11 +61,22 @@ export const PRELOAD = new URL('./preload.js', import.meta.url).href;
 const INJECT = fileURLToPath(new URL('./inject.js', import.meta.url));
 
 /** The work, in order. It depends on the seed and not on how it is shared. */
-export function injectionUnits({ every, seed, shard, only = '', mode = '' }: InjectionOptions): InjectionUnit[] {
+export function injectionUnits({
+  every,
+  seed,
+  shard,
+  only = '',
+  mode = '',
+}: InjectionOptions): InjectionUnit[] {
   const random = new Random(seed);
   const { k, n } = shard ?? { k: 1, n: 1 };
   return FAULT_SCENARIOS.flatMap(scenario =>
-    MODES.map(({ name }) => ({ scenario: scenario.name, mode: name, first: random.int(0, every - 1), every })),
+    MODES.map(({ name }) => ({
+      scenario: scenario.name,
+      mode: name,
+      first: random.int(0, every - 1),
+      every,
+    })),
   )
     .filter((_, i) => i % n === k - 1)
     .filter(unit => unit.scenario.includes(only) && (mode === '' || unit.mode === mode));

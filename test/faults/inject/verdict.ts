@@ -68,7 +68,9 @@ export async function findingsOf(run: FaultedRun): Promise<string[]> {
     );
   } else if (run.answers === 'withFindings' && outcome.exitCode === 1) {
     expect(/"findings":\[\{/.test(outcome.stdout), 'it ends with 1, and nothing was found');
-    expect(isNew, `it looks only, and the destination holds ${difference(after, own)}`);
+    const isOld = isOldOrNothing(own, before, mode.stays);
+    expect(isOld, `it only looked, and the destination holds ${difference(before, own)}`);
+    expect(litter.length === 0 || mode.stays, `litter: ${litter.join(', ')}`);
     expect(REASONS[mode.effect].test(outcome.stdout), 'the answer does not give the reason');
   } else {
     const expected = run.checks && /does not read back/.test(outcome.stderr) ? 1 : 2;
