@@ -220,6 +220,17 @@ export class DcpCheckpoint implements Checkpoint {
     return this.objectItems.get(entry);
   }
 
+  /**
+   * Where the archive of an object lies as it was saved: in a temporary file, if it went through a stream transform.
+   * Undefined for what is no item. @throws as reading and inflating do
+   */
+  archiveOfObject(entry: ObjectEntry): Promise<ItemPlace | undefined> {
+    return this.turns.take(async () => {
+      if (this.objectItems.has(entry)) await this.inflateObjects([entry]);
+      return this.objectItems.get(entry);
+    });
+  }
+
   /** Whether an item went through a stream transform, so that its archive is not in the file as it is. */
   isTransformed(of: number | ObjectEntry): boolean {
     return typeof of === 'number'
