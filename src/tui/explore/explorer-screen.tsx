@@ -34,7 +34,7 @@ export async function runExplorerScreen(
   const { checkpoint } = explorer;
   const name = /([^/]+)\/*$/.exec(checkpoint.path)?.[1] ?? checkpoint.path;
   const frames = new FrameStream(stdout);
-  let state = initialState(checkpoint, buildTree(checkpoint.entries, name), {
+  let state = initialState(checkpoint, buildTree(checkpoint.entries, name, checkpoint.holderOf), {
     columns: frames.columns,
     lines: frames.rows,
   });

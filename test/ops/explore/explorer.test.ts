@@ -110,7 +110,7 @@ suite('explorer: a checkpoint', ({ test, each }) => {
     await exploring(fixturePath('fsdp2_adam'), async explorer => {
       const entry = explorer.checkpoint.entries.find(({ fqn }) => fqn.endsWith('.lr'));
       ok(entry instanceof ObjectEntry);
-      equal(await explorer.linesOf(entry, 60), ['0.1']);
+      equal((await explorer.valueOf(entry, 60)).lines, ['0.1']);
     });
   });
 
@@ -118,7 +118,7 @@ suite('explorer: a checkpoint', ({ test, each }) => {
     await exploring(fixturePath('random_states'), async explorer => {
       const entry = explorer.checkpoint.entries.find(({ fqn }) => fqn === 'generator');
       ok(entry instanceof ObjectEntry);
-      ok((await explorer.linesOf(entry, 60)).join('\n').length < 200_000);
+      ok((await explorer.valueOf(entry, 60)).lines.join('\n').length < 200_000);
     });
   });
 
