@@ -27,6 +27,7 @@ export function withInside(
   const moved = (old: number): number => (old > node ? old + tensors.length : old);
   const unfolded = new Uint8Array(grown.count);
   for (let old = 0; old < model.count; old++) unfolded[moved(old)] = state.unfolded[old]!;
+  unfolded[node] = 0;
   const order = sortTree(grown, state.sort);
   const rows = visibleNodes(grown, order, unfolded);
   return {
