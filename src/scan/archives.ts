@@ -115,18 +115,27 @@ async function scanArchive(region: Region, tools: ScanTools): Promise<void> {
 /** Records of tensors: torch reads their bytes, and nobody unpickles them. */
 const STORAGE = /^(data|constants|\.data)\//;
 const PICKLE_NAME = /\.(pkl|pickle|p|joblib|dill)$/i;
-/** Names of programs inside an archive: TorchScript, torch.package. */
-const PROGRAM_NAME = /^code\/.*\.py$|\.py$|\.pyc$|\.so$/;
+/** Names of programs inside an archive, of torch.package for one. */
+const PROGRAM_NAME = /\.(py|pyc|so)$/;
+/**
+ * Of TorchScript, in an archive that is of it: no Python, but a language of its own, which only torch.jit.load compiles
+ * (torch/csrc/jit/serialization/import.cpp). It runs what is in `__setstate__` then, and may read and write files.
+ */
+const TORCHSCRIPT_NAME = /^code\/.*\.py$/;
 
 async function scanRecords(region: Region, audited: AuditedArchive, tools: ScanTools): Promise<void> {
   const { collector, signal } = tools;
   const { archive, records } = audited;
   const isTorch = archive.find('data.pkl') !== undefined;
+  // As `_is_torchscript_zip` of torch/serialization.py has it.
+  const isTorchScript = archive.find('constants.pkl') !== undefined;
+  const torchScript: string[] = [];
   let program: string | undefined;
   for (const { record, dataByteOffset } of records) {
     if (signal?.aborted === true) throw new InterruptedError('The scan was interrupted');
     const name = foldCase(record.name);
-    if (PROGRAM_NAME.test(name)) program ??= record.entryName;
+    if (isTorchScript && TORCHSCRIPT_NAME.test(name)) torchScript.push(record.entryName);
+    else if (PROGRAM_NAME.test(name)) program ??= record.entryName;
     if (record.byteLength === 0 || (isTorch && STORAGE.test(name))) continue;
     const isPickle = PICKLE_NAME.test(name);
     if (record.method === 'stored') {
@@ -135,6 +144,13 @@ async function scanRecords(region: Region, audited: AuditedArchive, tools: ScanT
       continue;
     }
     await scanInflated(region, record, isPickle, tools);
+  }
+  if (torchScript.length > 0) {
+    const files = torchScript.length === 1 ? '1 file' : `${torchScript.length} files`;
+    const message =
+      `It is a TorchScript program (${files} such as ${JSON.stringify(torchScript[0])}): torch.load refuses it with ` +
+      'weights_only, torch.jit.load compiles it and runs its __setstate__ methods';
+    collector.addFinding('torchscript', 'unknown', message, region);
   }
   if (program !== undefined) {
     const message = `The archive holds a program (${JSON.stringify(program)}), which is run when it is loaded or used`;

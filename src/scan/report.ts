@@ -13,6 +13,7 @@ export const SCAN_RULES = [
   'broken_pickle',
   'archive',
   'program',
+  'torchscript',
   'unreadable',
 ] as const;
 

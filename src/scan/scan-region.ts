@@ -50,12 +50,14 @@ export async function scanRegion(region: Region, tools: ScanTools, options: Scan
   scanPickles(region, collector, isExpected, isOther);
   scanNpy(region, head, collector);
   if (options.isOpenEnded === true) return;
-  if (isZip(head) || (!isSafetensors && endsAsArchive(region))) await scanArchives(region, tools);
-  else if (isGzip(head)) await scanCompressed(region, tools, 'gzip');
+  const isArchive = isZip(head) || (!isSafetensors && endsAsArchive(region));
+  if (isArchive) await scanArchives(region, tools);
+  // What ends as an archive may begin as something else, and loaders look at the beginning.
+  if (isGzip(head)) await scanCompressed(region, tools, 'gzip');
   else if (startsWith(head, 0x28, 0xb5, 0x2f, 0xfd)) await scanCompressed(region, tools, 'zstd');
   else if (isZlib(head)) await scanCompressed(region, tools, 'zlib');
   else if (isTarHeader(head)) await scanTar(region, tools);
-  else {
+  else if (!isArchive) {
     const opaque = OPAQUE.find(([, test]) => test(head));
     if (opaque === undefined) return;
     const message = `What is compressed with ${opaque[0]} cannot be looked into`;

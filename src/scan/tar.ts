@@ -99,6 +99,10 @@ const TORCH_MEMBER = /^(\.\/)?(pickle|tensors|storages|sys_info)$|\.pkl$/;
 /** The same in an extended header: a record `path=`, or a text that ends with NUL. */
 const TORCH_EXTENSION = /(^|=)(\.\/)?(pickle|tensors|storages|sys_info)[\n\0]|\.pkl[\n\0]/;
 
+/** What `str.strip` of Python takes away of ASCII. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: these are what it looks for.
+const BLANKS = /^[\t-\r\x1c- ]+|[\t-\r\x1c- ]+$/g;
+
 /**
  * A number as `tarfile` of Python reads it (`nti`): octal as Python's `int` takes it, up to the first NUL, or in base
  * 256 behind a byte 0x80. Undefined where it takes none, and for negative ones.
@@ -108,7 +112,7 @@ function numberOf(field: Uint8Array): number | undefined {
     const value = field.subarray(1).reduce((sum, byte) => sum * 256 + byte, 0);
     return Number.isSafeInteger(value) ? value : undefined;
   }
-  const text = decodeLatin1(field).replace(/\0.*$/s, '').trim();
+  const text = decodeLatin1(field).replace(/\0.*$/s, '').replace(BLANKS, '');
   if (text === '') return 0;
   if (!/^\+?(0[oO]_?)?[0-7]+(_[0-7]+)*$/.test(text)) return undefined;
   return Number.parseInt(text.replace(/[+oO_]/g, ''), 8);

@@ -171,6 +171,45 @@ const ROWS: readonly Row[] = [
     verdict: 'unknown',
   },
   {
+    name: 'a TorchScript program',
+    make: () =>
+      zip([
+        { name: 'archive/data.pkl', data: HARMLESS },
+        { name: 'archive/constants.pkl', data: HARMLESS },
+        { name: 'archive/code/__torch__.py', data: bytes('class M(Module):\n') },
+        VERSION,
+      ]),
+    finds: 'torchscript',
+    executes: false,
+    verdict: 'unknown',
+  },
+  {
+    name: 'Python beside a TorchScript program',
+    make: () =>
+      zip([
+        { name: 'archive/data.pkl', data: HARMLESS },
+        { name: 'archive/constants.pkl', data: HARMLESS },
+        { name: 'archive/code/__torch__.py', data: bytes('class M(Module):\n') },
+        { name: 'archive/extra/run.py', data: bytes('import os') },
+        VERSION,
+      ]),
+    finds: 'program',
+    executes: false,
+    verdict: 'unknown',
+  },
+  {
+    name: 'os.system in a TorchScript program',
+    make: () =>
+      zip([
+        { name: 'archive/data.pkl', data: MALICIOUS },
+        { name: 'archive/constants.pkl', data: HARMLESS },
+        { name: 'archive/code/__torch__.py', data: bytes('class M(Module):\n') },
+        VERSION,
+      ]),
+    finds: 'os.system',
+    executes: false,
+  },
+  {
     name: 'legacy, in the object',
     make: () => bytes(LEGACY_MAGIC, LEGACY_VERSION, HARMLESS, MALICIOUS, EMPTY_LIST),
     finds: 'os.system',
@@ -235,6 +274,11 @@ const ROWS: readonly Row[] = [
       ]),
     finds: 'os.system',
     // It is no regular file for `extract`, which makes one all the same.
+  },
+  {
+    name: 'tar, that ends as a zip archive',
+    make: () => bytes(tar([['storages', MALICIOUS]]), torchZip(HARMLESS)),
+    finds: 'os.system',
   },
   {
     name: 'tar, with signed checksums',

@@ -3,6 +3,7 @@ import { existsSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DcpError } from '../../src/errors.js';
 import { checkpointStats, convert, inspectCheckpoint, scan, verify } from '../../src/index.js';
+import { fixturePath } from '../fixtures.js';
 import { scratch } from '../io/scratch.js';
 import { equal, is, ok, suite } from '../suite.js';
 import { HARMLESS, MARK, torchZip } from './assembler.js';
@@ -41,6 +42,16 @@ suite('hostile files: scan', ({ each, test }) => {
       }
     },
   );
+
+  test('a TorchScript program of torch.jit.save is one finding, and its pickles are fine', async () => {
+    const { findings, globals } = await scan(fixturePath('torch_script'));
+    equal(
+      findings.map(({ rule, verdict }) => [rule, verdict]),
+      [['torchscript', 'unknown']],
+    );
+    ok(/5 files such as "archive\/code\/__torch__/.test(findings[0]!.message), findings[0]!.message);
+    equal([...new Set(globals.map(({ verdict }) => verdict))].sort(), ['known', 'weights_only']);
+  });
 
   test('what is harmless is clean', async () => {
     const directory = scratch({ inMemory: true });
