@@ -1,7 +1,7 @@
 /** A sample of what `npm run fuzz` tries. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { convert } from '../../src/index.js';
+import { convert, type ObjectEntry } from '../../src/index.js';
 import { fixturePath } from '../fixtures.js';
 import { scratch } from '../io/scratch.js';
 import { Random } from '../random.js';
@@ -57,17 +57,46 @@ suite(`fuzz (seed ${seed})`, ({ each, test }) => {
     },
   );
 
+  each(
+    ['scalars', 'scalars_dcp', 'python_objects_dcp'],
+    name => `the oracle sees an object of another value, and one that is missing: ${name}`,
+    async name => {
+      const source = fixturePath(name);
+      const output = join(scratch({ inMemory: true }), 'out.pth');
+      const from = name.endsWith('_dcp') ? 'dcp' : 'torch';
+      await convert(source, output, { from, to: 'torch', sync: false });
+      const baseline = await baselineOf(source);
+      ok(baseline.objects.size > 5, `${baseline.objects.size} objects`);
+      is(await compare(source, output, baseline, true), undefined);
+      const [[path, known], [, other]] = [...baseline.objects] as [
+        [string, { entry: ObjectEntry; readFrom: string }],
+        [string, { entry: ObjectEntry; readFrom: string }],
+      ];
+      const wrong = new Map([...baseline.objects, [path, { ...known, entry: other.entry }] as const]);
+      match((await compare(source, output, { ...baseline, objects: wrong }, true)) ?? '', /^object \["/);
+      const elsewhere = fixturePath('small_transformer');
+      match(
+        (await compare(source, elsewhere, { ...baseline, tensors: new Map() }, true)) ?? '',
+        /^object .* is missing/,
+      );
+      baseline.checkpoint?.close();
+    },
+  );
+
   test('the oracle sees a tensor of another value, one that is missing, and a checksum that is not right', async () => {
     const source = fixturePath('small_transformer');
     const output = join(scratch({ inMemory: true }), 'out.pth');
     await convert(source, output, { from: 'torch', to: 'torch', sync: false });
     const baseline = await baselineOf(source);
-    is(baseline.size, 20);
+    is(baseline.tensors.size, 20);
     is(await compare(source, output, baseline, true), undefined);
-    const [[path, known]] = [...baseline] as [
+    const [[path, known]] = [...baseline.tensors] as [
       [string, { place: string; sha256: string; storedCrcs: number[] }],
     ];
-    const wrong = new Map([...baseline, [path, { ...known, sha256: 'other' }] as const]);
+    const wrong = {
+      ...baseline,
+      tensors: new Map([...baseline.tensors, [path, { ...known, sha256: 'other' }] as const]),
+    };
     match((await compare(source, output, wrong, true)) ?? '', /has another value/);
     match((await compare(source, fixturePath('tied'), baseline, true)) ?? '', /is missing/);
     const damaged = join(scratch({ inMemory: true }), 'damaged.pth');

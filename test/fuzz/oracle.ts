@@ -2,7 +2,17 @@
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { crc32 } from 'node:zlib';
-import { type Checkpoint, convert, DcpError, openCheckpoint, type TensorEntry } from '../../src/index.js';
+import { DcpCheckpoint } from '../../src/dcp/reader.js';
+import {
+  type Checkpoint,
+  convert,
+  DcpError,
+  type ObjectEntry,
+  openCheckpoint,
+  readPicklesOf,
+  type TensorEntry,
+} from '../../src/index.js';
+import { ObjectComparer } from '../../src/ops/compare-objects.js';
 import { decodePickle } from '../../src/pickle/decode.js';
 import { encodePickle } from '../../src/pickle/encode.js';
 import { findDifference } from '../../src/pickle/equal.js';
@@ -172,22 +182,54 @@ interface KnownTensor {
   storedCrcs: number[];
 }
 
-/** By path, of the unchanged file: where each tensor lies and what it holds. */
-export type Baseline = ReadonlyMap<string, KnownTensor>;
+/** An object, and the CRC-32 of all that its value follows from. */
+interface KnownObject {
+  entry: ObjectEntry;
+  readFrom: string;
+}
+
+/** By path, of the unchanged file: where each tensor lies and what it holds, and its objects. */
+export interface Baseline {
+  tensors: ReadonlyMap<string, KnownTensor>;
+  objects: ReadonlyMap<string, KnownObject>;
+  /** Stays open: its objects are compared with those of outputs. Undefined for what is refused. */
+  checkpoint: Checkpoint | undefined;
+}
 
 export async function baselineOf(path: string): Promise<Baseline> {
   try {
     const checkpoint = await openCheckpoint(path);
-    try {
-      return new Map(await tensorsOf(checkpoint, true));
-    } finally {
-      checkpoint.close();
-    }
+    const tensors = new Map(await tensorsOf(checkpoint, true));
+    return { tensors, objects: new Map(await objectsOf(path, checkpoint)), checkpoint };
   } catch (error) {
     // Some files of the corpus are refused.
-    if (error instanceof DcpError) return new Map();
+    if (error instanceof DcpError) return { tensors: new Map(), objects: new Map(), checkpoint: undefined };
     throw error;
   }
+}
+
+/** Every object, loaded. */
+async function objectsOf(path: string, checkpoint: Checkpoint): Promise<[string, KnownObject][]> {
+  const objects = checkpoint.entries.filter((entry): entry is ObjectEntry => entry.kind === 'object');
+  await checkpoint.loadObjects(objects);
+  let ofAll: string | undefined;
+  const found: [string, KnownObject][] = [];
+  for (const entry of objects) {
+    const place = checkpoint instanceof DcpCheckpoint ? await checkpoint.archiveOfObject(entry) : undefined;
+    let readFrom: string;
+    if (place === undefined)
+      readFrom = ofAll ??= checksumOf((await readPicklesOf(path)).map(({ bytes }) => bytes));
+    else {
+      const bytes = readFileSync(checkpoint.files[place.file]!.path);
+      readFrom = checksumOf([bytes.subarray(place.byteOffset, place.byteOffset + place.byteLength)]);
+    }
+    found.push([JSON.stringify(entry.path), { entry, readFrom }]);
+  }
+  return found;
+}
+
+function checksumOf(parts: readonly Uint8Array[]): string {
+  return parts.map(bytes => `${bytes.length} ${crc32(bytes)}`).join();
 }
 
 /** Every tensor, read from its file element by element, without the engine that copies. */
@@ -227,6 +269,39 @@ async function tensorsOf(checkpoint: Checkpoint, withDigest: boolean): Promise<[
   return found;
 }
 
+/** Objects that are read from the bytes that they were read from have the values that they had. */
+async function compareObjects(
+  source: string,
+  mutant: Checkpoint,
+  output: Checkpoint,
+  { objects, checkpoint }: Baseline,
+): Promise<string | undefined> {
+  if (checkpoint === undefined || objects.size === 0) return undefined;
+  const written = output.entries.filter((entry): entry is ObjectEntry => entry.kind === 'object');
+  await output.loadObjects(written);
+  const byPath = new Map(written.map(entry => [JSON.stringify(entry.path), entry]));
+  const known = [...objects.values()].map(({ entry }) => entry);
+  const comparer = new ObjectComparer({ a: checkpoint, b: output }, { a: known, b: written });
+  for (const [path, { readFrom }] of await objectsOf(source, mutant)) {
+    const before = objects.get(path);
+    if (before === undefined || before.readFrom !== readFrom) continue;
+    const found = byPath.get(path);
+    if (found === undefined) {
+      // A container is entries of its own there, or part of one.
+      if (output.entries.some(({ path: at }) => isAlong(before.entry.path, at))) continue;
+      return `object ${path} is missing`;
+    }
+    const difference = comparer.compare(before.entry, found);
+    if (difference !== undefined) return `object ${path}${difference.path}: ${difference.what}`;
+  }
+  return undefined;
+}
+
+/** Whether one path is the beginning of the other. */
+function isAlong(a: readonly unknown[], b: readonly unknown[]): boolean {
+  return Array.from({ length: Math.min(a.length, b.length) }, (_, i) => a[i] === b[i]).every(Boolean);
+}
+
 /**
  * Of what was converted: a tensor that lies where it did, in bytes that are what they were, has the value that it had;
  * and where all checksums are said to be right they are.
@@ -253,14 +328,14 @@ export async function compare(
     }
     const written = new Map(await tensorsOf(output, true));
     for (const [path, now] of await tensorsOf(mutant, false)) {
-      const before = baseline.get(path);
+      const before = baseline.tensors.get(path);
       if (before === undefined || before.sha256 === '' || before.place !== now.place) continue;
       if (before.storedCrcs.join() !== now.storedCrcs.join()) continue;
       const found = written.get(path);
       if (found === undefined) return `${path} is missing`;
       if (found.sha256 !== before.sha256) return `${path} has another value`;
     }
-    return undefined;
+    return await compareObjects(source, mutant, output, baseline);
   } finally {
     mutant.close();
     output.close();
