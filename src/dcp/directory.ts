@@ -12,13 +12,18 @@ export const DATA_FILE = /^__(0|[1-9]\d*)_(\d+)\.distcp$/;
 /** A data file that changed so recently belongs to a save that may still run. */
 const RECENT_SECONDS = 120;
 
-/** Whether a file of this time may belong to a save that still runs. */
+/** Whether a file of this time may belong to a save that still runs. Clocks differ, but not by days. */
 export function isRecent(mtimeNs: bigint, nowMs: number): boolean {
-  return secondsSince(mtimeNs, nowMs) <= RECENT_SECONDS;
+  return Math.abs(secondsSince(mtimeNs, nowMs)) <= RECENT_SECONDS;
 }
 
+/** Negative for a time that is still to come, by the clock here. */
 function secondsSince(mtimeNs: bigint, nowMs: number): number {
-  return Math.max(0, Math.round((nowMs - Number(mtimeNs / 1_000_000n)) / 1000));
+  return Math.round((nowMs - Number(mtimeNs / 1_000_000n)) / 1000);
+}
+
+function agoText(seconds: number): string {
+  return seconds < 0 ? `${-seconds} s ahead of the clock here` : `${seconds} s ago`;
 }
 
 /** What the names and times in a directory say about a checkpoint in it. */
@@ -42,7 +47,7 @@ export function stateOfDirectory(entries: readonly DirectoryEntry[], nowMs: numb
   if (data.length === 0) return { kind: 'none' };
   const newest = data.reduce((a, b) => (a.mtimeNs > b.mtimeNs ? a : b));
   const seconds = secondsSince(newest.mtimeNs, nowMs);
-  const detail = `${data.length} files of a save without ${METADATA_NAME}; the last one written is ${newest.name}, ${seconds} s ago`;
+  const detail = `${data.length} files of a save without ${METADATA_NAME}; the last one written is ${newest.name}, ${agoText(seconds)}`;
   return isRecent(newest.mtimeNs, nowMs) ? { kind: 'saving', detail } : { kind: 'dead', detail };
 }
 

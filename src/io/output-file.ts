@@ -18,6 +18,11 @@ export interface OutputFileOptions {
    * this process, may leave a file of the right name and length with other bytes.
    */
   sync?: boolean;
+  /**
+   * A symbolic link of the name is refused, not followed. For names that the user has not chosen: what others have put
+   * there would lead the output elsewhere.
+   */
+  refuseLink?: boolean;
   /** What an earlier run has begun of this output: it is gone on with, if that can be done safely. */
   unfinished?: Unfinished | undefined;
 }
@@ -62,11 +67,12 @@ export class OutputFile implements WritableFile {
    * @throws FileError where the operating system refuses.
    */
   static create(path: string, options: OutputFileOptions = {}): OutputFile {
-    const { force = false, sync = true, unfinished } = options;
+    const { force = false, sync = true, refuseLink = false, unfinished } = options;
     if ((path.endsWith('/') || path.endsWith(sep)) && kindOf(lookAt(path)) === 'missing') {
       throw new UsageError('The destination names a directory', { expected: 'the name of a file', path });
     }
-    const finalPath = resolvePath(path);
+    const finalPath = refuseLink ? join(resolvePath(dirname(path)), basename(path)) : resolvePath(path);
+    if (refuseLink) requireNoLink(finalPath, path);
     const existing = lookAt(finalPath);
     requireReplaceable(existing, path, force);
     if (lookAt(dirname(finalPath)) === undefined) throw missingParent(path);
@@ -200,6 +206,22 @@ function continueOrLeave(temporaryPath: string, path: string): TemporaryFile {
     abandonTemporary(temporaryPath);
     throw error;
   }
+}
+
+/** The name itself is given later, by rename(2), which follows no link: what comes there meanwhile is replaced. */
+function requireNoLink(finalPath: string, path: string): void {
+  let status: Status | undefined;
+  try {
+    status = fileCalls.lstat(finalPath);
+  } catch (error) {
+    throw fileError('look at', path, error);
+  }
+  if (status?.isSymbolicLink() !== true) return;
+  throw new UsageError('The destination is a symbolic link', {
+    expected: 'a regular file, or a new name',
+    path,
+    hint: 'Remove it first: it is not followed.',
+  });
 }
 
 function requireReplaceable(existing: Status | undefined, path: string, force: boolean): void {

@@ -124,7 +124,10 @@ export class FileSource implements ByteSource {
     }
     try {
       const status = statusOf(fd, path);
-      if (status.isFile()) return new FileSource(name, Number(status.size), fd);
+      if (status.isFile()) {
+        if (status.size === 0n) requireEmpty(fd, path);
+        return new FileSource(name, Number(status.size), fd);
+      }
       throw new FileError(status.isDirectory() ? 'It is a directory' : 'It is not a regular file', {
         expected: 'a regular file',
         path,
@@ -142,6 +145,23 @@ export class FileSource implements ByteSource {
   close(): void {
     closeQuietly(this.fd);
   }
+}
+
+/** Files of the system (/proc) say that they are empty, and are not: what is in them would be passed over. */
+function requireEmpty(fd: number, path: string): void {
+  let count: number;
+  try {
+    count = fileCalls.read(fd, new Uint8Array(1), 0, 1, 0);
+  } catch (error) {
+    throw fileError('read', path, error);
+  }
+  if (count === 0) return;
+  throw new FileError('The file has another length than the system says', {
+    expected: '0 bytes',
+    found: 'more',
+    path,
+    hint: 'Copy it to a disk, and give the copy.',
+  });
 }
 
 function statusOf(fd: number, path: string): Status {

@@ -99,8 +99,8 @@ async function proveUpToDate(
   }
 }
 
-/** The output must not take the place of a file that it is made from, nor remove one with an old checkpoint. */
-function requireNoSource(replacedPaths: readonly string[], sources: readonly FileSnapshot[]): void {
+/** The output must not take the place of a file that it is made from, nor remove one with an old checkpoint. @throws UsageError */
+export function requireNoSource(replacedPaths: readonly string[], sources: readonly FileSnapshot[]): void {
   for (const path of replacedPaths) {
     const status = lookAt(path);
     const hit = status && sources.find(({ inode, device }) => inode === status.ino && device === status.dev);

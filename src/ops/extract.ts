@@ -12,6 +12,7 @@ import { UnsupportedError, UsageError, withContext } from '../errors.js';
 import { type ArrayElements, arrayElements } from '../npy/elements.js';
 import { addNpy, addNpz, type PlannedArray } from '../npy/writer.js';
 import { toPythonLiteral } from '../pickle/literal.js';
+import { requireNoSource } from './carry-out.js';
 import { type Destination, fileDestination, streamDestination } from './destination.js';
 import { TensorText } from './element-text.js';
 import { type FoundEntry, findEntry } from './find-entry.js';
@@ -111,6 +112,7 @@ async function extract(
       }));
     });
     const plan = planFile(format, target.path, arrays);
+    if (options.force === true) requireNoSource(await target.replacedPaths(plan), source.snapshots);
     const { report, leftBehind } = await target.deliver(plan, copyOptions(options), () =>
       requireSameCheckpoint(source, plan),
     );

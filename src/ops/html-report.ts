@@ -1,6 +1,8 @@
 import { fileURLToPath } from 'node:url';
+import type { Checkpoint } from '../checkpoint/checkpoint.js';
 import { FormatError, InterruptedError } from '../errors.js';
 import { FileSource, readRange } from '../io/source.js';
+import { requireNoSource } from './carry-out.js';
 import { type HtmlData, htmlData } from './html-data.js';
 import { type InspectOptions, type InspectReport, inspectOpen } from './inspect.js';
 import { openCheckpoint } from './open.js';
@@ -35,7 +37,9 @@ export async function writeHtmlReport(
 ): Promise<HtmlReport> {
   const output = createSmallFile(destination, { force });
   try {
-    const { report, data } = await dataOf(path, options);
+    const { report, data } = await dataOf(path, options, ({ snapshots }) => {
+      if (force) requireNoSource([destination], snapshots);
+    });
     if (signal?.aborted === true) throw new InterruptedError('The report was interrupted');
     const page = Buffer.from(pageWith(await readPage(), data));
     output.write(page, 0);
@@ -50,9 +54,11 @@ export async function writeHtmlReport(
 async function dataOf(
   path: string,
   options: InspectOptions,
+  check: (checkpoint: Checkpoint) => void,
 ): Promise<{ report: InspectReport; data: HtmlData }> {
   const checkpoint = await openCheckpoint(path);
   try {
+    check(checkpoint);
     const { report, entries } = await inspectOpen(path, checkpoint, options);
     return { report, data: htmlData(report, checkpoint, entries) };
   } finally {

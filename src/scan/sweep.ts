@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import { decodeLatin1 } from '../bytes.js';
 import { DcpError, InterruptedError } from '../errors.js';
 import { SliceSource } from '../io/source.js';
@@ -21,6 +22,8 @@ const SIGNATURE = Buffer.from([0x50, 0x4b, 0x03, 0x04]);
 export async function sweepLocalHeaders(region: Region, tools: ScanTools): Promise<void> {
   const { source } = region;
   for (let start = 0; start < source.byteLength; start += BLOCK_BYTE_LENGTH) {
+    // Reading waits for nothing: signals get their turn here.
+    await setImmediate();
     if (tools.signal?.aborted === true) throw new InterruptedError('The scan was interrupted');
     const block = Buffer.from(readNow(source, start, BLOCK_BYTE_LENGTH + SIGNATURE.length - 1).buffer);
     for (let at = block.indexOf(SIGNATURE); at >= 0; at = block.indexOf(SIGNATURE, at + 1))

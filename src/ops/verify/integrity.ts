@@ -156,7 +156,7 @@ export async function writeIntegrity(
   names: readonly string[],
   options: DigestOptions & { force: boolean; check: () => void },
 ): Promise<{ leftBehind: string[] }> {
-  const output = createSmallFile(path, { force: options.force });
+  const output = createSmallFile(path, { force: options.force, refuseLink: true });
   try {
     const sorted = [...names].sort();
     const digests = await digestFiles(filesOf(directory, sorted), options);
