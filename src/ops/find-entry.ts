@@ -65,7 +65,8 @@ function hintFor(path: string, fqn: string, known: readonly string[]): string {
   const below = known.filter(name => isBelow(fqn, name));
   if (below.length > 0) return `${namesText(below, 'begin with it', 'begins with it')}`;
   const [, sliced, slice] = /^(.+?)\[([^'"]*)\]$/.exec(fqn) ?? [];
-  if (sliced !== undefined && known.includes(sliced)) return `Did you mean ${sliced} with --slice '${slice}'?`;
+  if (sliced !== undefined && known.includes(sliced))
+    return `Did you mean ${sliced} with --slice '${slice}'?`;
   const nearest = suggest(fqn, known);
   if (nearest !== undefined) return `Did you mean ${nearest}?`;
   const pattern = `*${fqn.replace(/^\*|\*$/g, '')}*`;

@@ -12,10 +12,7 @@ suite('a name that nothing has', ({ each }) => {
       ['model.embed.wieght', 'Did you mean model.embed.weight?'],
       ['model.embed.weight[5000]', "Did you mean model.embed.weight with --slice '5000'?"],
       ['model.embed.weight[0:10,:]', "Did you mean model.embed.weight with --slice '0:10,:'?"],
-      [
-        'wq',
-        "2 names have it in them: model.layers.0.wq, model.layers.1.wq; --keys '*wq*' lists them",
-      ],
+      ['wq', "2 names have it in them: model.layers.0.wq, model.layers.1.wq; --keys '*wq*' lists them"],
       ['embed', "1 name has it in it: model.embed.weight; --keys '*embed*' lists them"],
       [
         'layers.*.wq',
