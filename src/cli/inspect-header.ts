@@ -1,11 +1,16 @@
 import type { InspectReport } from '../ops/inspect.js';
 import { formatText } from '../tui/format-names.js';
+import { displayWidth } from '../tui/text-width.js';
 import { formatBytes, formatCount, formatExactBytes, shareText } from '../tui/units.js';
 import { MAX_RANKS } from './inspect-table.js';
 import { type Column, columnWidths, tableLine } from './table.js';
 
-/** Labels and texts of the header. */
-export function headerRows(report: InspectReport): [string, string][] {
+/** The longest label, which is always there, and the gap behind it. */
+const LABEL_WIDTH = 'weights_only  '.length;
+
+/** Labels and texts of the header. @param columns of the terminal, in which rows of several numbers drop the lesser */
+export function headerRows(report: InspectReport, columns?: number): [string, string][] {
+  const room = columns === undefined ? undefined : columns - LABEL_WIDTH;
   const { tensors, parameters, byteLength, chunks, format, warnings } = report;
   const inChunks = format === 'dcp' ? ` in ${formatCount(chunks, 'chunk')}` : '';
   return [
@@ -16,8 +21,8 @@ export function headerRows(report: InspectReport): [string, string][] {
       'tensors',
       `${formatCount(tensors)}${inChunks}, ${formatCount(parameters, 'parameter')}, ${formatExactBytes(byteLength)}`,
     ],
-    ...partRows(report),
-    ...dtypeRows(report),
+    ...partRows(report, room),
+    ...dtypeRows(report, room),
     ...balanceRows(report),
     ...weightsOnlyRows(report),
     ...layoutRows(report),
@@ -31,9 +36,10 @@ const PART_NAMES: Record<InspectReport['parts'][number]['part'], string> = {
   other: 'other',
 };
 
-function partRows({ parts, byteLength }: InspectReport): [string, string][] {
+function partRows({ parts, byteLength }: InspectReport, room: number | undefined): [string, string][] {
   return alignedRows(
     'parts',
+    { room, spare: [3, 2, 1] },
     parts.map(part => [
       PART_NAMES[part.part],
       formatCount(part.tensors, 'tensor'),
@@ -45,11 +51,28 @@ function partRows({ parts, byteLength }: InspectReport): [string, string][] {
   );
 }
 
+interface Room {
+  /** Columns there are; undefined: as many as need be. */
+  room: number | undefined;
+  /** Cells that are left out where there is too little room, the first one first. */
+  spare: readonly number[];
+}
+
 /** A row a line, the first cell aligned left, the others right. */
-function alignedRows(label: string, rows: readonly string[][]): [string, string][] {
+function alignedRows(
+  label: string,
+  { room = Number.POSITIVE_INFINITY, spare }: Room,
+  rows: readonly string[][],
+): [string, string][] {
   const columns = (rows[0] ?? []).map((_, i): Column => ({ title: '', align: i === 0 ? 'left' : 'right' }));
   const widths = columnWidths(columns, rows);
-  return rows.map(row => [label, tableLine(columns, widths, row)]);
+  const lines = rows.map(row => tableLine(columns, widths, row));
+  const [dropped, ...rest] = spare;
+  if (dropped === undefined || lines.every(line => displayWidth(line) <= room)) {
+    return lines.map(line => [label, line]);
+  }
+  const kept = rows.map(row => row.filter((_, i) => i !== dropped));
+  return alignedRows(label, { room, spare: rest }, kept);
 }
 
 /** How evenly the ranks share the bytes that they wrote; the files, where names tell no ranks. */
@@ -72,9 +95,10 @@ function balanceRows({ rankShares, files }: InspectReport): [string, string][] {
   ];
 }
 
-function dtypeRows({ dtypes }: InspectReport): [string, string][] {
+function dtypeRows({ dtypes }: InspectReport, room: number | undefined): [string, string][] {
   return alignedRows(
     'dtypes',
+    { room, spare: [2, 1] },
     dtypes.map(row => [
       row.dtype,
       formatCount(row.tensors, 'tensor'),

@@ -38,7 +38,7 @@ export function inspectText(untrusted: InspectReport, options: InspectTextOption
   const report: InspectReport = { ...printableDeep(rest), entries: entries.map(printableEntry) };
   const { columns, style, view } = options;
   if (view.one) return [...oneEntryLines(report, options), ''].join('\n');
-  const header = labelled(headerRows(report), columns).map(line => highlighted(line, style));
+  const header = labelled(headerRows(report, columns), columns).map(line => highlighted(line, style));
   return [header, ...sections(report, options)]
     .filter(lines => lines.length > 0)
     .map(lines => `${lines.join('\n')}\n`)

@@ -227,6 +227,7 @@ const BAD: [line: string, message: RegExp, hint: RegExp][] = [
   ['extract a w -o - --json', /--json does not go with stdout/, /stdout carries/],
   ['convrt a b c', /Unknown command convrt .*convert, inspect/, /Did you mean dcp convert\?/],
   ['frobnicate', /Unknown command frobnicate/, /dcp --help/],
+  ['run/step-1000', /Unknown command/, /dcp inspect run\/step-1000 tells what is there/],
   ['--json', /A command is missing/, /dcp --help/],
   ['convert', /<src> is missing/, /^Usage: dcp convert \[mode\] <src> <dst>$/],
   ['convert a', /<dst> is missing/, /^Usage/],

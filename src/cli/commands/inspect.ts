@@ -86,7 +86,8 @@ export const inspectCommand: Command = {
     'of a tensor. Of a directory with several checkpoints each is a row.',
   ],
   positionalHelp: [
-    '<path>  a DCP directory, a .metadata file on its own, or a torch.save file',
+    '<path>  a DCP directory or its .metadata file on its own, a torch.save or',
+    '        safetensors file, a Hugging Face directory, or a run with checkpoints',
     '[fqn]   one entry: where its chunks lie, or its value; or what is below a name',
   ],
   examples: [
