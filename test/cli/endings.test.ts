@@ -72,11 +72,13 @@ suite('dcp: endings', ({ each, test }) => {
 
   test('a bug says so, with a stack only if asked', async () => {
     const env = { NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(THROW_LATER)}` };
-    const ending = await dcp(['inspect', FSDP2, '--json'], { env });
+    // Threads: a run that never waits is over before.
+    const args = ['convert', 'dcp_to_torch', FSDP2, join(scratch(), 'out.pth'), '--workers', '1'];
+    const ending = await dcp([...args, '--json'], { env });
     is(ending.code, 2);
     match(ending.stderr, /^dcp: This is a bug in dcp: RangeError: out of luck\nhint: .*DCP_DEBUG=1/);
     is(documentOf<Failure>(ending).error.code, 'internal');
-    match((await dcp(['inspect', FSDP2], { env: { ...env, DCP_DEBUG: '1' } })).stderr, /\n {4}at /);
+    match((await dcp(args, { env: { ...env, DCP_DEBUG: '1' } })).stderr, /\n {4}at /);
   });
 });
 
