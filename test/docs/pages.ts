@@ -1,13 +1,14 @@
 /**
- * What is generated in the documents, and where: between a comment that says what (`fields: FILE#POINTER`) and
- * `<!-- end -->`. All else on these pages is written by hand.
+ * What is generated in the documents, and where: between a comment that says what (`fields: FILE#POINTER`,
+ * `dump: PATH FROM-TO`) and `<!-- end -->`. All else on these pages is written by hand.
  */
+import { dumpText } from './dump.js';
 import { fieldTable } from './field-table.js';
 
 /** Pages with generated parts. */
-export const GENERATED_PAGES: readonly string[] = ['docs/json.md'];
+export const GENERATED_PAGES: readonly string[] = ['docs/json.md', 'docs/hex-dump.md'];
 
-const GENERATORS: Record<string, (argument: string) => string> = { fields: fieldTable };
+const GENERATORS: Record<string, (argument: string) => string> = { fields: fieldTable, dump: dumpText };
 
 /** The page with its generated parts made anew. */
 export function regenerated(page: string): string {
