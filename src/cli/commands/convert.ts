@@ -1,5 +1,7 @@
 import { UsageError } from '../../errors.js';
 import type { DeviceChoice, MapOptions, TiePolicy } from '../../index.js';
+import { type ConvertTarget, requireFitting } from '../../ops/convert-options.js';
+import { isSafetensorsFileName } from '../../ops/destination-format.js';
 import { suggest } from '../../ops/suggest.js';
 import { parseByteSize } from '../byte-size.js';
 import type { Command, GivenArguments } from '../command.js';
@@ -263,21 +265,17 @@ function convertRequest(given: GivenArguments): ConvertRequest {
     progress: progressOf(given),
     json: flag('json'),
   };
-  if (request.salvage && !request.crc)
-    throw new UsageError(`--salvage needs checksums: without them nothing is proved`);
-  if (request.resume && !request.crc)
-    throw new UsageError('--resume needs checksums: without them nothing is proved');
   if (given.value('device') !== undefined && !request.check) {
     throw new UsageError('--device is for --check', { hint: 'Copying needs no device.' });
   }
-  requireOptionsOfTarget(request);
+  if (destination === STDOUT) requireStreamable(request);
+  requireFitting(request, targetOf(request));
   if (request.force && request.skipExisting) {
     throw new UsageError('--force and --skip-existing contradict each other', {
       hint: '--force replaces what exists, --skip-existing accepts it.',
     });
   }
   requireNotStdin(source);
-  if (destination === STDOUT) requireStreamable(request);
   return request;
 }
 
@@ -294,25 +292,12 @@ function formatsOf(mode: string | undefined): Pick<ConvertRequest, 'from' | 'to'
   });
 }
 
-/** Where a mode names the target. Without one the operation itself refuses what does not fit. */
-function requireOptionsOfTarget({ to, destination, ...request }: ConvertRequest): void {
-  if (to === undefined) return;
-  if (request.restoreIntKeys && to !== 'torch') {
-    throw new UsageError('--restore-int-keys is for torch.save files', {
-      hint: 'DCP has no int keys: restore them when you convert back.',
-    });
-  }
-  if (to !== 'dcp') {
-    for (const option of ['ranks', 'dim', 'mesh', 'placements'] as const) {
-      if (request[option] !== undefined) throw new UsageError(`--${option} is for DCP directories`);
-    }
-  }
-  if (request.ties !== undefined && to !== 'safetensors') throw new UsageError('--ties is for safetensors');
-  const isDirectory = to === 'safetensors' && !destination.endsWith('.safetensors') && destination !== STDOUT;
-  const option = request.maxShardByteLength === undefined ? 'copy-assets' : 'max-shard-size';
-  if (!isDirectory && (request.maxShardByteLength !== undefined || request.copyAssets !== undefined)) {
-    throw new UsageError(`--${option} is for directories of safetensors`);
-  }
+/** What the command line tells; the rest, and what does not fit it, the operation itself. */
+function targetOf({ from, to, destination }: ConvertRequest): ConvertTarget {
+  if (to === undefined) return {};
+  if (destination === STDOUT) return { from, to, kind: 'stream' };
+  const isFile = to === 'torch' || (to === 'safetensors' && isSafetensorsFileName(destination));
+  return { from, to, kind: isFile ? 'file' : 'directory' };
 }
 
 /** What goes with stdout as destination: one file, and nothing else on stdout. */
