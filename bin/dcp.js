@@ -1,13 +1,15 @@
 #!/usr/bin/env node
-const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
+const { join } = require('node:path');
 
 async function run() {
+  const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
   if (major < 20 || (major === 20 && minor < 19)) {
     return refuse(`Node.js 20.19 or newer is needed, this is ${process.versions.node}`);
   }
   let cli;
   try {
-    cli = await import('../dist/cli/main.js');
+    const { loadScript } = require('./load-script.js');
+    cli = loadScript(join(__dirname, '../dist/cli/main.cjs')).exports;
   } catch (error) {
     return refuse(`The installation is not whole: ${error.message}`);
   }
@@ -20,4 +22,4 @@ function refuse(message) {
 }
 
 // The one exit point.
-process.exit(await run());
+run().then(code => process.exit(code));

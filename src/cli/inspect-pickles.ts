@@ -1,5 +1,5 @@
 import { disassemblePickle, type InspectedPickle, inspectPickle, readPicklesOf } from '../ops/pickles.js';
-import { printable } from '../tui/printable.js';
+import { printable, printableLines } from '../tui/printable.js';
 import { formatCount, formatExactBytes } from '../tui/units.js';
 import type { InspectRequest } from './commands/inspect.js';
 import { successDocument } from './json-document.js';
@@ -25,23 +25,33 @@ export async function printPickles(
     return;
   }
   const style = styleFor(colors);
-  const writer = new BlockWriter(output);
+  const write = (text: string): Promise<void> => output.bytes(Buffer.from(text));
   try {
-    if (pickles.length === 0) await writer.line('There are no pickles in it.');
+    if (pickles.length === 0) await write('There are no pickles in it.\n');
     for (const [i, pickle] of pickles.entries()) {
       const inspected = inspectPickle(pickle);
-      if (i > 0) await writer.line('');
-      for (const line of headLines(inspected, columns, style)) await writer.line(line);
-      await writer.line('');
+      const head = [...(i === 0 ? [] : ['']), ...headLines(inspected, columns, style), '', ''];
+      await write(head.join('\n'));
       const options = all ? {} : { maxTextLength: MAX_TEXT_LENGTH };
-      for (const line of disassemblePickle(pickle, options)) await writer.line(printable(line));
-      if (inspected.error !== undefined) await writer.line(style.error(printable(inspected.error)));
+      for (const block of blocksOf(disassemblePickle(pickle, options))) await write(printableLines(block));
+      if (inspected.error !== undefined) await write(`${style.error(printable(inspected.error))}\n`);
     }
-    await writer.end();
   } catch (error) {
     // Who reads text may stop when he has seen enough.
     if (!(error instanceof ClosedPipe)) throw error;
   }
+}
+
+/** Lines put together: a disassembly may have fifty million, and to write each on its own takes minutes. */
+function* blocksOf(lines: Iterable<string>): Generator<string> {
+  let block = '';
+  for (const line of lines) {
+    block += `${line}\n`;
+    if (block.length < BLOCK_LENGTH) continue;
+    yield block;
+    block = '';
+  }
+  yield block;
 }
 
 function headLines(pickle: InspectedPickle, columns: number | undefined, style: Style): string[] {
@@ -61,22 +71,4 @@ function headLines(pickle: InspectedPickle, columns: number | undefined, style: 
     }),
   ];
   return labelled(rows, columns).map(line => line.replace(/DANGEROUS(?=\)$)/, word => style.error(word)));
-}
-
-/** Lines put together to blocks: a disassembly may have millions. */
-class BlockWriter {
-  private block = '';
-
-  constructor(private readonly output: Output) {}
-
-  async line(text: string): Promise<void> {
-    this.block += `${text}\n`;
-    if (this.block.length >= BLOCK_LENGTH) await this.end();
-  }
-
-  async end(): Promise<void> {
-    const bytes = Buffer.from(this.block);
-    this.block = '';
-    if (bytes.length > 0) await this.output.bytes(bytes);
-  }
 }

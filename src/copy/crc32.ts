@@ -11,7 +11,7 @@ import { crc32 as zlibCrc32 } from 'node:zlib';
 
 type Crc32 = (bytes: Uint8Array, seed?: number) => number;
 
-let implementation: Crc32 = zlibCrc32;
+let implementation: Crc32 = (bytes, seed) => zlibCrc32(bytes, seed);
 
 /** The CRC-32 of `bytes`; or, with the CRC of what came before as `seed`, of both together. */
 export function crc32(bytes: Uint8Array, seed = 0): number {
@@ -23,7 +23,7 @@ export function crc32(bytes: Uint8Array, seed = 0): number {
  * milliseconds.
  */
 export function preferFastCrc32(): void {
-  implementation = loadFastCrc32() ?? zlibCrc32;
+  implementation = loadFastCrc32() ?? implementation;
 }
 
 /**
@@ -51,8 +51,8 @@ const POLYNOMIAL = 0xedb88320;
 /** Bits in a byte length: JavaScript counts exactly up to 2^53. */
 const POWER_COUNT = 53;
 
-/** Columns of 53 matrices of 32 × 32 bits: number k is the map of feeding 2^k zero bytes. */
-const POWERS = matrixPowers();
+/** Columns of 53 matrices of 32 × 32 bits: number k is the map of feeding 2^k zero bytes. Made when first needed. */
+let powers: Uint32Array | undefined;
 
 /** The register `register` after `byteLength` zero bytes. */
 function afterZeros(register: number, byteLength: number): number {
@@ -71,9 +71,10 @@ function afterZeros(register: number, byteLength: number): number {
 
 /** The matrix whose columns start at `column`, times `vector`. */
 function apply(column: number, vector: number): number {
+  powers ??= matrixPowers();
   let sum = 0;
   for (let rest = vector; rest !== 0; rest &= rest - 1) {
-    sum ^= POWERS[column + 31 - Math.clz32(rest & -rest)]!;
+    sum ^= powers[column + 31 - Math.clz32(rest & -rest)]!;
   }
   return sum;
 }

@@ -3,7 +3,7 @@ import { availableParallelism } from 'node:os';
 import { DescriptorCache } from '../io/descriptors.js';
 import { InlinePool } from './inline-pool.js';
 import { runUnordered } from './schedule.js';
-import { type Pool, ThreadPool, type Work } from './threads.js';
+import { type Pool, scriptBeside, ThreadPool, type Work } from './threads.js';
 
 /** Reading more at a time is not faster. */
 const BLOCK_BYTE_LENGTH = 1 << 20;
@@ -84,7 +84,7 @@ export async function digestFiles(
   const isSmall = byteTotal < WORTH_THREADS_BYTE_LENGTH || workers === 0;
   const pool: Pool<DigestRequest, DigestResult> = isSmall
     ? new InlinePool(new DigestWork(setup))
-    : new ThreadPool(new URL('./digest-worker.js', import.meta.url), setup, workers);
+    : new ThreadPool(scriptBeside(import.meta.url, 'digest-worker'), setup, workers);
   const digests = new Array<string>(files.length);
   const count = new Int32Array(done);
   const poll = setInterval(() => {

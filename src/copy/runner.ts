@@ -1,13 +1,13 @@
 import { InlinePool } from './inline-pool.js';
 import type { CopyPlan } from './plan.js';
-import { type Pool, StartedThreads, ThreadPool } from './threads.js';
+import { type Pool, StartedThreads, scriptBeside, ThreadPool } from './threads.js';
 import type { TileResult } from './tile.js';
 import { type RunnerSetup, type TileRequest, TileWork } from './tile-work.js';
 
 /** Copies tiles, up to `width` at a time. */
 export type TileRunner = Pool<TileRequest, TileResult>;
 
-const SCRIPT = new URL('./worker.js', import.meta.url);
+const SCRIPT = scriptBeside(import.meta.url, 'worker');
 
 /** `workerCount` threads, of those that were started and of new ones; 0 copies on this one. */
 export function openRunner(setup: RunnerSetup, workerCount: number, started?: StartedThreads): TileRunner {

@@ -1,5 +1,14 @@
+import { extname } from 'node:path';
 import { parentPort, Worker } from 'node:worker_threads';
 import { fromPlainError, type PlainError, toPlainError } from '../errors.js';
+
+/**
+ * The script `name` beside a module, of the same kind: the library is made of ES modules, the command line's bundle of
+ * CommonJS ones.
+ */
+export function scriptBeside(moduleUrl: string, name: string): URL {
+  return new URL(`./${name}${extname(moduleUrl)}`, moduleUrl);
+}
 
 /** Work of one kind on one thread: synchronous, because a thread has nothing else to do meanwhile. */
 export interface Work<Request, Result> {

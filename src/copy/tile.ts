@@ -79,7 +79,7 @@ export interface Block {
  * Bytes that are in hand at once: few enough for the processor's cache, so that their CRC costs little, and enough
  * to pay for the system calls.
  */
-const BLOCK_BYTE_LENGTH = 1 << 20;
+const BLOCK_BYTE_LENGTH = 512 << 10;
 /** Where many sources meet in a block, or source and record run in different orders, blocks are larger. */
 const MAX_BLOCK_BYTE_LENGTH = MAX_READ_BYTE_LENGTH;
 /** A read of a source should not be shorter than this only because the block is small. */

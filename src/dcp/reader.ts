@@ -88,6 +88,8 @@ export class DcpCheckpoint implements Checkpoint {
   private readonly objectItems: IndexedEntries['objectItems'];
   private readonly transformedChunks: Set<number>;
   private readonly inflated = new InflatedItems();
+  /** Where items lie in the checkpoint that have been put elsewhere since. */
+  private readonly storedPlaces = new Map<number | ObjectEntry, ItemPlace>();
   private readonly resolver: ChunkResolver;
   private readonly turns = new Turns();
   /** Tensors that items of another element type were converted for, with that type. */
@@ -220,6 +222,24 @@ export class DcpCheckpoint implements Checkpoint {
     return this.objectItems.get(entry);
   }
 
+  /**
+   * Where the archive of an object lies as it was saved: in a temporary file, if it went through a stream transform.
+   * Undefined for what is no item. @throws as reading and inflating do
+   */
+  archiveOfObject(entry: ObjectEntry): Promise<ItemPlace | undefined> {
+    return this.turns.take(async () => {
+      if (this.objectItems.has(entry)) await this.inflateObjects([entry]);
+      return this.objectItems.get(entry);
+    });
+  }
+
+  /** Where an item lies in the checkpoint, inflated or not. Undefined for an object that is no item. */
+  storedPlaceOf(of: number | ObjectEntry): ItemPlace | undefined {
+    const stored = this.storedPlaces.get(of);
+    if (stored !== undefined) return stored;
+    return typeof of === 'number' ? this.placeOfChunk(of) : this.placeOfObject(of);
+  }
+
   /** Whether an item went through a stream transform, so that its archive is not in the file as it is. */
   isTransformed(of: number | ObjectEntry): boolean {
     return typeof of === 'number'
@@ -266,6 +286,7 @@ export class DcpCheckpoint implements Checkpoint {
           byteLength: chunks.itemByteLength[chunk]!,
           maxByteLength: maxTensorItemByteLength(elementCount),
         });
+        this.storedPlaces.set(chunk, this.placeOfChunk(chunk));
         chunks.itemFile[chunk] = this.spoolFile();
         chunks.itemByteOffset[chunk] = item.byteOffset;
         chunks.itemByteLength[chunk] = item.byteLength;
@@ -291,6 +312,7 @@ export class DcpCheckpoint implements Checkpoint {
       const { path } = this.files[item.file]!;
       const maxByteLength = maxObjectItemByteLength(item.byteLength);
       const place = await this.inflated.inflate({ ...item, path, fqn: entry.fqn, maxByteLength });
+      this.storedPlaces.set(entry, item);
       this.objectItems.set(entry, { ...place, file: this.spoolFile(), isTransformed: false });
     }
   }

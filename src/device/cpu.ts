@@ -8,7 +8,7 @@ import type { CopyPlan } from '../copy/plan.js';
 import { planForThreads } from '../copy/runner.js';
 import { requireNotAborted, runUnordered } from '../copy/schedule.js';
 import { requireWorkers } from '../copy/thread-limits.js';
-import { type Pool, ThreadPool } from '../copy/threads.js';
+import { type Pool, scriptBeside, ThreadPool } from '../copy/threads.js';
 import type { CrcScope, Tile } from '../copy/tile.js';
 import { tilesOf } from '../copy/tiles.js';
 import { DTYPES, dtypeOf } from '../dtype.js';
@@ -151,7 +151,7 @@ function crcScopeOf({ crc = true }: RunOptions): CrcScope {
 
 function openPool(setup: CpuSetup, workers: number): Pool<Tile, CpuResult> {
   if (workers === 0) return new InlinePool(openCpuWork(setup));
-  return new ThreadPool(new URL('./cpu-worker.js', import.meta.url), setup, workers);
+  return new ThreadPool(scriptBeside(import.meta.url, 'cpu-worker'), setup, workers);
 }
 
 function defaultWorkers(byteLength: number): number {

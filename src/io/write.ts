@@ -3,7 +3,7 @@ import { fileCalls } from './file-calls.js';
 import { fileError } from './source.js';
 
 /** One call takes at most this much: larger writes of new pages are slower (docs/measurements.md). */
-const MAX_WRITE_BYTE_LENGTH = 1 << 20;
+const MAX_WRITE_BYTE_LENGTH = 512 << 10;
 
 /**
  * Writes all of `bytes` at `byteOffset` of an open file, through short writes.

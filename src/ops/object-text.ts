@@ -39,6 +39,11 @@ export type ObjectDetail = 'short' | 'whole';
 const SHORT = { maxLines: 40, maxTextLength: 400 };
 
 /** The value of an object as Python code in lines of about `width` characters. */
-export function objectLines(value: PyValue, detail: ObjectDetail, width: number): string[] {
-  return toPythonLines(value, { ...LEAVES, width, ...(detail === 'short' ? SHORT : {}) });
+export function objectLines(
+  value: PyValue,
+  detail: ObjectDetail | { maxLines: number; maxTextLength: number },
+  width: number,
+): string[] {
+  const limits = detail === 'short' ? SHORT : detail === 'whole' ? {} : detail;
+  return toPythonLines(value, { ...LEAVES, width, ...limits });
 }

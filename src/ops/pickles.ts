@@ -94,7 +94,7 @@ async function objectPickles(path: string, fqn: string): Promise<StoredPickle[]>
     }
     const place =
       entry.kind === 'object' && checkpoint instanceof DcpCheckpoint
-        ? checkpoint.placeOfObject(entry)
+        ? await withContextAsync({ fqn }, () => checkpoint.archiveOfObject(entry))
         : undefined;
     if (place === undefined) {
       throw new UsageError('It has no pickle of its own', {

@@ -1,5 +1,6 @@
 import { elementCountOf } from '../checkpoint/box.js';
 import type { Checkpoint, ObjectEntry, TensorEntry } from '../checkpoint/checkpoint.js';
+import type { TensorSource } from '../checkpoint/gather.js';
 import type { CrcReport } from '../copy/ledger.js';
 import type { DeviceDescription, NumberStats, TensorStats } from '../device/device.js';
 import { planTensorRecords, type WantedBox } from '../device/records.js';
@@ -120,15 +121,17 @@ async function stats(checkpoint: Checkpoint, options: StatsOptions): Promise<Sta
 
 /**
  * Statistics of one tensor of an open checkpoint.
+ * @param source where the bytes of a tensor inside an object are, which is loaded
  * @throws as {@link checkpointStats}.
  */
 export async function tensorStats(
   checkpoint: Checkpoint,
   entry: TensorEntry,
   options: Omit<StatsOptions, 'keys'> = {},
+  source?: TensorSource,
 ): Promise<StatsEntry> {
-  await checkpoint.resolve([entry]);
-  const { entries } = await count(checkpoint, [{ entry, source: checkpoint }], options);
+  await checkpoint.resolve(source === undefined ? [entry] : []);
+  const { entries } = await count(checkpoint, [{ entry, source: source ?? checkpoint }], options);
   return entries[0]!;
 }
 

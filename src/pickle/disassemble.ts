@@ -43,21 +43,23 @@ export function* disassemble(
     const position = at;
     try {
       if (at >= bytes.length) throw new FormatError('The pickle ends without STOP');
-      const opcode = OPCODE_BY_CODE[bytes[at]!];
-      if (opcode === undefined) throw noOpcode(bytes[at]!);
+      const code = bytes[at]!;
+      const form = FORMS[code];
+      if (form === undefined) throw noOpcode(code);
+      const { opcode } = form;
       const end = argumentEnd(bytes, opcode.argument, at + 1);
-      if (end > bytes.length) throw endsInside(bytes, opcode.code, at + 1, end);
-      const depth = marks.depth;
+      if (end > bytes.length) throw endsInside(bytes, code, at + 1, end);
       const argument = argumentText(bytes, opcode, at + 1, end, maxTextLength);
-      const mark = marks.step(opcode, position);
-      const notes = [
-        ...(argument === undefined ? [] : [argument]),
-        ...(mark === undefined ? [] : [`(MARK at ${mark})`]),
-        ...(opcode.name === 'MEMOIZE' ? [`(as ${memoized})`] : []),
-      ];
-      if (STORES.has(opcode.name)) memoized++;
-      protocol = Math.max(protocol, opcode.protocol);
-      yield line(position, opcode, depth, notes);
+      const indent = marks.indent;
+      const mark = form.usesMarks ? marks.step(form, position) : marks.add(form.effect);
+      const head = `${String(position).padStart(5)}: ${form.character} ${indent}`;
+      if (mark !== undefined) {
+        yield `${head}${form.padded}${argument === undefined ? '' : `${argument} `}(MARK at ${mark})`;
+      } else if (argument !== undefined) yield head + form.padded + argument;
+      else if (opcode.name === 'MEMOIZE') yield `${head}${form.padded}(as ${memoized})`;
+      else yield head + opcode.name;
+      if (form.stores) memoized++;
+      if (opcode.protocol > protocol) protocol = opcode.protocol;
       at = end;
       if (opcode.name !== 'STOP') continue;
       yield `highest protocol among opcodes = ${protocol}`;
@@ -70,16 +72,9 @@ export function* disassemble(
 }
 
 const INDENT = '    ';
+/** Deeper marks do not indent further: a pickle of nothing but marks would become the square of its size. */
+const MAX_INDENT_LENGTH = 100 * INDENT.length;
 const NAME_WIDTH = 10;
-/** Each opcode as the character that it is. */
-const CHARACTERS = OPCODE_BY_CODE.map((_, code) =>
-  textLiteral(String.fromCharCode(code)).slice(1, -1).padEnd(4),
-);
-
-function line(position: number, { code, name }: Opcode, depth: number, notes: readonly string[]): string {
-  const head = `${String(position).padStart(5)}: ${CHARACTERS[code]} ${INDENT.repeat(depth)}`;
-  return head + (notes.length === 0 ? name : `${name.padEnd(NAME_WIDTH)} ${notes.join(' ')}`);
-}
 
 const STORES = new Set(['PUT', 'BINPUT', 'LONG_BINPUT', 'MEMOIZE']);
 
@@ -96,37 +91,58 @@ const LEFT_BY_MARKED: Readonly<Record<string, number>> = {
   ...{ APPENDS: 0, SETITEMS: 0, ADDITEMS: 0 },
 };
 
+/** What is the same of each line of an opcode: an index of a large checkpoint has fifty million. */
+interface OpcodeForm {
+  opcode: Opcode;
+  /** The opcode as the character that it is. */
+  character: string;
+  /** Its name, and blanks up to what follows. */
+  padded: string;
+  effect: number;
+  leftByMarked: number | undefined;
+  usesMarks: boolean;
+  stores: boolean;
+}
+
+const FORMS = OPCODE_BY_CODE.map((opcode, code): OpcodeForm | undefined => {
+  if (opcode === undefined) return undefined;
+  const { name } = opcode;
+  return {
+    opcode,
+    character: textLiteral(String.fromCharCode(code)).slice(1, -1).padEnd(4),
+    padded: `${name.padEnd(NAME_WIDTH)} `,
+    effect: EFFECTS[name] ?? 1,
+    leftByMarked: LEFT_BY_MARKED[name],
+    usesMarks: name === 'MARK' || name === 'POP' || LEFT_BY_MARKED[name] !== undefined,
+    stores: STORES.has(name),
+  };
+});
+
 /** Which marks are open, and how many values lie on each: POP takes a mark where there are none. */
 class MarkStack {
-  private readonly marks: { position: number; values: number }[] = [];
-  /** Below all marks. */
-  private values = 0;
-
-  get depth(): number {
-    return this.marks.length;
-  }
+  private readonly marks: { position: number; values: number; indent: string }[] = [];
+  indent = '';
 
   /** Follows an opcode, and returns the position of the mark that it takes away, if it does. */
-  step({ name }: Opcode, position: number): number | undefined {
-    if (name === 'MARK') {
-      this.marks.push({ position, values: 0 });
+  step({ opcode, effect, leftByMarked }: OpcodeForm, position: number): number | undefined {
+    const { marks } = this;
+    if (opcode.name === 'MARK') {
+      marks.push({ position, values: 0, indent: this.indent });
+      if (this.indent.length < MAX_INDENT_LENGTH) this.indent += INDENT;
       return undefined;
     }
-    const left = LEFT_BY_MARKED[name];
-    if (left !== undefined || (name === 'POP' && this.marks.at(-1)?.values === 0)) {
-      const mark = this.marks.pop();
-      if (mark === undefined) throw new FormatError(`There is no mark for ${name}`);
-      this.add(left ?? 0);
-      return mark.position;
-    }
-    this.add(EFFECTS[name] ?? 1);
-    return undefined;
+    if (leftByMarked === undefined && marks.at(-1)?.values !== 0) return this.add(effect);
+    const mark = marks.pop();
+    if (mark === undefined) throw new FormatError(`There is no mark for ${opcode.name}`);
+    this.indent = mark.indent;
+    this.add(leftByMarked ?? 0);
+    return mark.position;
   }
 
-  private add(count: number): void {
+  /** Values more, or less, on the topmost mark. No mark goes. */
+  add(count: number): undefined {
     const top = this.marks.at(-1);
-    if (top === undefined) this.values += count;
-    else top.values = Math.max(0, top.values + count);
+    if (top !== undefined) top.values = Math.max(0, top.values + count);
   }
 }
 
@@ -138,12 +154,6 @@ function argumentText(
   end: number,
   maxTextLength: number,
 ): string | undefined {
-  const cut = <T extends { length: number; slice(start: number, end: number): T }>(
-    value: T,
-    literal: (value: T) => string,
-  ): string =>
-    value.length <= maxTextLength ? literal(value) : `${literal(value.slice(0, maxTextLength))}...`;
-  const text = (value: string): string => cut(value, textLiteral);
   switch (argument) {
     case 'none':
       return undefined;
@@ -160,21 +170,29 @@ function argumentText(
     case 'float64':
       return floatLiteral(new DataView(bytes.buffer, bytes.byteOffset + start, 8).getFloat64(0));
     case 'line':
-      return lineText(name, bytes.subarray(start, end - 1), text);
+      return lineText(name, bytes.subarray(start, end - 1), maxTextLength);
     case 'lines':
-      return text(decodeLatin1(bytes, start, end - 1).replace('\n', ' '));
+      return cutText(decodeLatin1(bytes, start, end - 1).replace('\n', ' '), maxTextLength);
     default: {
       const from = start + PREFIX_BYTE_LENGTH[argument]!;
       if (name.startsWith('LONG')) return String(decodeTwosComplement(bytes, from, end));
-      if (name.endsWith('BINSTRING')) return text(decodeLatin1(bytes, from, end));
-      if (name.includes('UNICODE')) return text(decodeUtf8(bytes, from, end));
-      const data = cut(bytes.subarray(from, end), bytesLiteral);
+      if (name.endsWith('BINSTRING')) return cutText(decodeLatin1(bytes, from, end), maxTextLength);
+      if (name.includes('UNICODE')) return cutText(decodeUtf8(bytes, from, end), maxTextLength);
+      const data = cutBytes(bytes.subarray(from, end), maxTextLength);
       return name === 'BYTEARRAY8' ? `bytearray(${data})` : data;
     }
   }
 }
 
-function lineText(name: string, data: Uint8Array, text: (value: string) => string): string {
+function cutText(text: string, maxLength: number): string {
+  return text.length <= maxLength ? textLiteral(text) : `${textLiteral(text.slice(0, maxLength))}...`;
+}
+
+function cutBytes(bytes: Uint8Array, maxLength: number): string {
+  return bytes.length <= maxLength ? bytesLiteral(bytes) : `${bytesLiteral(bytes.subarray(0, maxLength))}...`;
+}
+
+function lineText(name: string, data: Uint8Array, maxTextLength: number): string {
   switch (name) {
     case 'INT':
       return toPythonLiteral(decodeIntLine(data));
@@ -183,13 +201,13 @@ function lineText(name: string, data: Uint8Array, text: (value: string) => strin
     case 'FLOAT':
       return toPythonLiteral(decodeFloatLine(data));
     case 'STRING':
-      return text(decodeLatin1(decodeStringLine(data)));
+      return cutText(decodeLatin1(decodeStringLine(data)), maxTextLength);
     case 'UNICODE': {
       const value = decodeUnicodeLine(data);
-      return text(typeof value === 'string' ? value : value.text);
+      return cutText(typeof value === 'string' ? value : value.text, maxTextLength);
     }
     case 'PERSID':
-      return text(decodeLatin1(data));
+      return cutText(decodeLatin1(data), maxTextLength);
     default:
       // GET and PUT: a decimal number.
       return decodeLatin1(data);

@@ -19,9 +19,12 @@ export function floatLiteral(value: number): string {
 /** What `repr` of a str does not show as it is: controls, separators other than the space, unassigned, surrogates. */
 const UNPRINTABLE = /[\p{C}\p{Zl}\p{Zp}]|(?! )\p{Zs}/gu;
 
+/** ASCII in which nothing is escaped: as nearly all names are. */
+const PLAIN = /^[ -&(-[\]-~]*$/;
+
 /** `repr` of a str. */
 export function textLiteral(text: string): string {
-  return quote(text, UNPRINTABLE);
+  return PLAIN.test(text) ? `'${text}'` : quote(text, UNPRINTABLE);
 }
 
 /** `repr` of a bytes object. */

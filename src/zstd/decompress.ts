@@ -1,6 +1,6 @@
 import { Readable, type Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import * as zlib from 'node:zlib';
+import zlib from 'node:zlib';
 import { CorruptDataError, DcpError, withContextAsync } from '../errors.js';
 import { type ByteSource, readRange, SliceSource } from '../io/source.js';
 import { readZstdFrame, type ZstdFrame } from './frame.js';
@@ -16,10 +16,13 @@ const PUSH_BYTE_LENGTH = 16 << 10;
 /** Which decoder runs: Node's own since 22.15 and 23.8, otherwise the library fzstd, at a fifth of the speed. */
 export type ZstdDecoder = 'node' | 'fzstd';
 
-const createZstdDecompress = (zlib as { createZstdDecompress?: () => Transform }).createZstdDecompress;
+const nodeDecoder = (): (() => Transform) | undefined =>
+  (zlib as { createZstdDecompress?: () => Transform }).createZstdDecompress;
 
-export const AVAILABLE_ZSTD_DECODERS: readonly ZstdDecoder[] =
-  createZstdDecompress === undefined ? ['fzstd'] : ['node', 'fzstd'];
+/** Those that are there, the fastest first. */
+export function availableZstdDecoders(): readonly ZstdDecoder[] {
+  return nodeDecoder() === undefined ? ['fzstd'] : ['node', 'fzstd'];
+}
 
 /**
  * Decompresses a source that is one zstd frame, or several end to end (pyzstd leaves an empty one behind), piece by
@@ -33,7 +36,7 @@ export async function decompressZstd(
   source: ByteSource,
   maxByteLength: number,
   onBytes: (bytes: Uint8Array) => void,
-  decoder: ZstdDecoder = AVAILABLE_ZSTD_DECODERS[0]!,
+  decoder: ZstdDecoder = availableZstdDecoders()[0]!,
 ): Promise<number> {
   let made = 0;
   const take = (bytes: Uint8Array): void => {
@@ -80,7 +83,7 @@ async function decodeFrame(
 }
 
 async function decodeWithNode(source: ByteSource, onBytes: (bytes: Uint8Array) => void): Promise<void> {
-  await pipeline(Readable.from(piecesOf(source)), createZstdDecompress!(), async decompressed => {
+  await pipeline(Readable.from(piecesOf(source)), nodeDecoder()!(), async decompressed => {
     for await (const bytes of decompressed) onBytes(bytes as Uint8Array);
   });
 }

@@ -40,6 +40,13 @@ suite('dcp inspect --pickle', ({ test }) => {
     match(stderr, /^dcp: It has no pickle of its own/);
   });
 
+  test('an object that zstd compressed', async () => {
+    const { code, stdout } = await dcp(['inspect', fixturePath('zstd', '2.14.1'), 'epoch', '--pickle']);
+    is(code, 0);
+    match(stdout, /^pickle {3}epoch: data\.pkl, 5 bytes, protocol 2\n/);
+    match(stdout, /\n {4}2: K {4}BININT1 {4}2\n/);
+  });
+
   test('files that cannot be opened can be looked at', async () => {
     const { code, stdout } = await dcp(['inspect', fixturePath('cyclic'), '--pickle']);
     is(code, 0);
@@ -70,6 +77,13 @@ suite('dcp inspect --pickle', ({ test }) => {
     );
     equal([code, stderr], [0, '']);
     match(stdout, /^pickle/);
+  });
+
+  test('one name that is not ASCII does not let others through as they are', async () => {
+    const file = join(scratch(), 'names.pkl');
+    writeFileSync(file, Buffer.from('\x80\x02X\x02\0\0\0\xc3\xa90p\x1b[2J\n.', 'latin1'));
+    const { stdout } = await dcp(['inspect', file, '--pickle']);
+    ok(!stdout.includes('\u001b'), JSON.stringify(stdout));
   });
 
   test('safetensors have none', async () => {

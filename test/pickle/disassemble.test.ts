@@ -29,6 +29,12 @@ suite('disassemble', ({ each, test }) => {
     ]);
   });
 
+  test('marks beyond a hundred indent no further', () => {
+    const { lines } = run(`${'('.repeat(102)}${'1'.repeat(102)}N.`);
+    const indents = lines.map(line => line.slice(12).search(/\S/));
+    equal(indents.slice(98, 106), [392, 396, 400, 400, 400, 400, 400, 396]);
+  });
+
   test('POP takes a mark where one is on top', () => {
     equal(run('(K\x01000N.').lines.slice(0, 3), [
       '    0: (    MARK',

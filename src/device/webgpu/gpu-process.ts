@@ -1,5 +1,6 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { scriptBeside } from '../../copy/threads.js';
 import { fromPlainError, InterruptedError, UnsupportedError } from '../../errors.js';
 import type { RunOptions } from '../device.js';
 import type { CallName, Calls, Reply, Request } from './protocol.js';
@@ -37,7 +38,7 @@ export class GpuProcess {
 
   /** `script`: what the process runs. Tests have others. */
   constructor(
-    script: URL = new URL('./webgpu-child.js', import.meta.url),
+    script: URL = scriptBeside(import.meta.url, 'webgpu-child'),
     environment: Readonly<Record<string, string>> = {},
   ) {
     this.child = fork(fileURLToPath(script), {

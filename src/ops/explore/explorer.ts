@@ -2,8 +2,6 @@ import { availableParallelism } from 'node:os';
 import { type Box, elementCountOf } from '../../checkpoint/box.js';
 import type { Checkpoint, Entry, ObjectEntry, TensorEntry } from '../../checkpoint/checkpoint.js';
 import type { Histogram } from '../../device/device.js';
-import { toPythonLines } from '../../pickle/pretty.js';
-import { stridedTensorOf } from '../../torch/object-tensors.js';
 import {
   type Completeness,
   completenessOf,
@@ -11,9 +9,11 @@ import {
   inspectFiles,
   missingRanksOf,
 } from '../completeness.js';
+import { objectLines } from '../object-text.js';
 import { openCheckpoint } from '../open.js';
-import { type StatsEntry, tensorStats } from '../stats.js';
+import { type StatsEntry, type StatsOptions, tensorStats } from '../stats.js';
 import { wantedKeys } from '../wanted-keys.js';
+import { InnerTensors } from './inner-tensors.js';
 import { type TensorLayout, tensorLayout } from './tensor-layout.js';
 import { readWindow, sampleNumbers, type TensorWindow } from './tensor-numbers.js';
 import { histogramOfNumbers, histogramOfPatterns, type ValueHistogram } from './value-histogram.js';
@@ -27,7 +27,10 @@ export interface ExploredCheckpoint {
   /** Ranks whose own index is not at hand. */
   readonly missingRanks: readonly number[];
   readonly files: readonly InspectedFile[];
+  /** Behind an object whose value is known come the tensors inside it. */
   readonly entries: readonly Entry[];
+  /** The object that a tensor is inside of; no tensor that is an entry of the state dict itself. */
+  readonly holderOf: ReadonlyMap<Entry, ObjectEntry>;
   readonly chunkCount: number;
   /** Whether offsets are known only when {@link Explorer.place} has been called. */
   readonly needsPlaces: boolean;
@@ -45,6 +48,14 @@ export interface TensorStatistics {
   isWhole: boolean;
 }
 
+/** The value of an object. */
+export interface ObjectValue {
+  /** As Python. */
+  lines: string[];
+  /** The tensors inside it. */
+  tensors: readonly TensorEntry[];
+}
+
 export interface ExplorerOptions {
   /** Only entries whose FQN matches one of these globs (`*` any text, `?` one character); each must match one. */
   keys?: readonly string[];
@@ -58,13 +69,13 @@ export interface WatchOptions {
 /** Starting threads costs more than counting this many bytes, which are done before anybody notices. */
 const INLINE_BYTE_LENGTH = 4 << 20;
 const MAX_WORKERS = 8;
-const MAX_OBJECT_LINES = 5000;
-const MAX_TEXT_LENGTH = 4000;
+const LINE_LIMITS = { maxLines: 5000, maxTextLength: 4000 };
 
 /** A checkpoint to look around in: one is opened, and asked for one thing at a time. */
 export class Explorer {
   readonly checkpoint: ExploredCheckpoint;
   private isPlaced = false;
+  private readonly inner: InnerTensors;
 
   constructor(
     private readonly source: Checkpoint,
@@ -77,6 +88,13 @@ export class Explorer {
     );
     const files = inspectFiles(source);
     const completeness = completenessOf(source);
+    const inner = new InnerTensors(source);
+    this.inner = inner;
+    // A torch.save file is opened with its objects; those of other checkpoints are read when they are looked at.
+    const entries = source.entries
+      .filter(({ fqn }) => isWanted(fqn))
+      .flatMap(entry => (entry.kind === 'object' ? [entry, ...inner.of(entry)] : [entry]));
+    let fileByteLengths: Float64Array | undefined;
     this.checkpoint = {
       path,
       format,
@@ -84,16 +102,20 @@ export class Explorer {
       completeness,
       missingRanks: missingRanksOf(source),
       files,
-      entries: source.entries.filter(({ fqn }) => isWanted(fqn)),
+      entries,
+      holderOf: holdersOf(inner, entries),
       chunkCount: chunks.count,
       needsPlaces: format === 'torch' || format === 'torchscript',
-      layoutOf: entry =>
-        tensorLayout(source, entry, {
+      layoutOf: entry => {
+        const holder = inner.holderOf(entry);
+        return tensorLayout(source, entry, {
           files,
           isDataAtHand: completeness !== 'index_only',
           isPlaced: () => this.isPlaced,
-        }),
-      byteLengthByFile: () => byteLengthByFile(source),
+          ...(holder && { inner: { holder, source: inner.sourceOf(entry)! } }),
+        });
+      },
+      byteLengthByFile: () => (fileByteLengths ??= byteLengthByFile(source)),
     };
   }
 
@@ -103,23 +125,17 @@ export class Explorer {
     this.isPlaced = true;
   }
 
-  /** The value of an object, as lines of Python. @throws as loading does. */
-  async linesOf(entry: ObjectEntry, width: number): Promise<string[]> {
+  /** The value of an object. @throws as loading does. */
+  async valueOf(entry: ObjectEntry, width: number): Promise<ObjectValue> {
     await this.source.loadObjects([entry]);
-    return toPythonLines(entry.value!, {
-      width,
-      maxLines: MAX_OBJECT_LINES,
-      maxTextLength: MAX_TEXT_LENGTH,
-      replace: value => {
-        const tensor = stridedTensorOf(value);
-        return tensor && `<tensor ${tensor.dtype.name} [${tensor.size.join(', ')}]>`;
-      },
-    });
+    const lines = objectLines(entry.value!, LINE_LIMITS, width);
+    return { lines, tensors: this.inner.of(entry) };
   }
 
   /** @throws as reading data does. */
   windowOf(entry: TensorEntry, box: Box, { signal }: WatchOptions = {}): Promise<TensorWindow> {
-    return readWindow(this.source, entry, box, signal === undefined ? {} : { signal });
+    const source = this.inner.sourceOf(entry);
+    return readWindow(this.source, entry, box, { source, ...(signal && { signal }) });
   }
 
   /** @throws as reading data does. */
@@ -130,7 +146,8 @@ export class Explorer {
   ): Promise<TensorStatistics> {
     const byteLength = elementCountOf(entry.shape) * entry.dtype.itemSize;
     const watched = signal === undefined ? {} : { signal };
-    const stats = await tensorStats(this.source, entry, {
+    const source = this.inner.sourceOf(entry);
+    const options: StatsOptions = {
       device: 'cpu',
       workers: byteLength <= INLINE_BYTE_LENGTH ? 0 : Math.min(MAX_WORKERS, availableParallelism()),
       histogram: true,
@@ -138,18 +155,28 @@ export class Explorer {
         if ('byteCount' in progress) onProgress?.(progress);
       },
       ...watched,
-    });
+    };
+    const stats = await tensorStats(this.source, entry, options, source);
     const patterns = patternsOf(stats);
     if (patterns !== undefined) {
       return { stats, histogram: histogramOfPatterns(entry.dtype, patterns, binCount), isWhole: true };
     }
-    const { numbers, isWhole } = await sampleNumbers(this.source, entry, watched);
+    const { numbers, isWhole } = await sampleNumbers(this.source, entry, { source, ...watched });
     return { stats, histogram: histogramOfNumbers(numbers, binCount), isWhole };
   }
 
   close(): void {
     this.source.close();
   }
+}
+
+function holdersOf(inner: InnerTensors, entries: readonly Entry[]): Map<Entry, ObjectEntry> {
+  const holders = new Map<Entry, ObjectEntry>();
+  for (const entry of entries) {
+    const holder = entry.kind === 'tensor' ? inner.holderOf(entry) : undefined;
+    if (holder !== undefined) holders.set(entry, holder);
+  }
+  return holders;
 }
 
 function patternsOf({ histogram, real, imaginary }: StatsEntry): Histogram[] | undefined {

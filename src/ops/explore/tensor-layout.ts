@@ -1,5 +1,7 @@
 import { type Box, elementCountOf } from '../../checkpoint/box.js';
-import type { Checkpoint, TensorEntry } from '../../checkpoint/checkpoint.js';
+import type { Checkpoint, ObjectEntry, TensorEntry } from '../../checkpoint/checkpoint.js';
+import type { TensorSource } from '../../checkpoint/gather.js';
+import { DcpCheckpoint } from '../../dcp/reader.js';
 import type { InspectedFile } from '../completeness.js';
 
 /** A stored box of a tensor: what it holds, which rank saved it, and where it lies. */
@@ -31,49 +33,73 @@ export interface LayoutOptions {
   isDataAtHand: boolean;
   /** Of a torch.save file: whether `checkpoint.resolve` has run. */
   isPlaced(): boolean;
+  /** Of a tensor inside an object. */
+  inner?: { holder: ObjectEntry; source: TensorSource };
 }
 
 export function tensorLayout(
   checkpoint: Checkpoint,
   entry: TensorEntry,
-  { files, isDataAtHand, isPlaced }: LayoutOptions,
+  { files, isDataAtHand, isPlaced, inner }: LayoutOptions,
 ): TensorLayout {
-  const { chunks, format } = checkpoint;
+  const { chunks } = inner?.source ?? checkpoint;
   const { shape, firstChunk, chunkCount } = entry;
-  const isTorch = format === 'torch' || format === 'torchscript';
+  const isTorch = checkpoint.format === 'torch' || checkpoint.format === 'torchscript';
   return {
     shape,
     chunkCount,
     chunkAt(index) {
       const chunk = firstChunk + index;
-      const file = files[chunks.itemFile[chunk]!];
       const { offsets, sizes } = chunks.boxOf(chunk);
-      const place = isTorch
-        ? placeInTorchFile(checkpoint, entry, isPlaced())
-        : { byteOffset: chunks.itemByteOffset[chunk]!, byteLength: chunks.itemByteLength[chunk]! };
+      const place =
+        inner !== undefined || isTorch
+          ? placeOfView(checkpoint, entry, isTorch && !isPlaced(), inner)
+          : itemPlace(checkpoint, chunk);
+      const file = files[place.file];
+      const { byteOffset, byteLength } = place;
       return {
         offsets,
         sizes,
         rank: file?.rank ?? undefined,
         relativePath: file?.relativePath ?? '',
-        ...place,
-        state: isDataAtHand ? stateOf(file, (place.byteOffset ?? 0) + place.byteLength) : 'unknown',
+        byteOffset,
+        byteLength,
+        state: isDataAtHand ? stateOf(file, (byteOffset ?? 0) + byteLength) : 'unknown',
       };
     },
   };
 }
 
-/** There a tensor is a view of a storage. */
-function placeInTorchFile(
-  { chunks, storages }: Checkpoint,
+interface Place {
+  /** Position among the checkpoint's files. */
+  file: number;
+  byteOffset: number | undefined;
+  byteLength: number;
+}
+
+function itemPlace(checkpoint: Checkpoint, chunk: number): Place {
+  if (checkpoint instanceof DcpCheckpoint) return checkpoint.storedPlaceOf(chunk)!;
+  const { itemFile, itemByteOffset, itemByteLength } = checkpoint.chunks;
+  return { file: itemFile[chunk]!, byteOffset: itemByteOffset[chunk]!, byteLength: itemByteLength[chunk]! };
+}
+
+/** In a torch.save file, and in an object, a tensor is a view of a storage. */
+function placeOfView(
+  checkpoint: Checkpoint,
   { firstChunk, shape, dtype }: TensorEntry,
-  isPlaced: boolean,
-): Pick<PlacedChunk, 'byteOffset' | 'byteLength'> {
+  isUnknown: boolean,
+  inner: LayoutOptions['inner'],
+): Place {
+  const { chunks, storages } = inner?.source ?? checkpoint;
   const byteLength = elementCountOf(shape) * dtype.itemSize;
   const { file, byteOffset } = storages.at(chunks.storage[firstChunk]!);
+  const stored =
+    inner !== undefined && checkpoint instanceof DcpCheckpoint
+      ? (checkpoint.storedPlaceOf(inner.holder)?.file ?? file)
+      : 0;
   // Compressed storages are inflated into a file of their own, which is none of the user's.
-  if (!isPlaced || file !== 0) return { byteOffset: undefined, byteLength };
-  return { byteOffset: byteOffset + chunks.storageOffset[firstChunk]! * dtype.itemSize, byteLength };
+  if (isUnknown || file !== stored) return { file: stored, byteOffset: undefined, byteLength };
+  return { file, byteOffset: byteOffset + chunks.storageOffset[firstChunk]! * dtype.itemSize, byteLength };
 }
 
 function stateOf(file: InspectedFile | undefined, end: number): PlacedChunk['state'] {

@@ -1,5 +1,6 @@
 import { type Box, contiguousStride, elementCountOf } from '../../checkpoint/box.js';
 import type { Checkpoint, TensorEntry } from '../../checkpoint/checkpoint.js';
+import type { TensorSource } from '../../checkpoint/gather.js';
 import { numberFormatOf, readNumbers } from '../../numbers.js';
 import { elementTexts } from '../element-text.js';
 import { type ReadOptions, readTensors } from '../load/read-tensors.js';
@@ -10,6 +11,11 @@ export interface TensorWindow extends Box {
   texts: readonly string[];
 }
 
+export interface NumberOptions extends ReadOptions {
+  /** Where the bytes of a tensor inside an object are, which is loaded. */
+  source?: TensorSource | undefined;
+}
+
 /**
  * Reads a box of a tensor. Only the chunks that it meets need be at hand.
  * @throws as reading data does.
@@ -18,7 +24,7 @@ export async function readWindow(
   checkpoint: Checkpoint,
   entry: TensorEntry,
   box: Box,
-  options: ReadOptions = {},
+  options: NumberOptions = {},
 ): Promise<TensorWindow> {
   const bytes = await readBox(checkpoint, entry, box, options);
   return { ...box, texts: shortTexts(entry, bytes) };
@@ -28,16 +34,14 @@ async function readBox(
   checkpoint: Checkpoint,
   entry: TensorEntry,
   box: Box,
-  options: ReadOptions,
+  { source, ...options }: NumberOptions,
 ): Promise<Uint8Array> {
   const elementCount = elementCountOf(box.sizes);
   const target = new Uint8Array(elementCount * entry.dtype.itemSize);
   const boxes = elementCount === 0 ? [] : [{ box, localOffsets: box.sizes.map(() => 0) }];
   const shard = { shape: box.sizes, offsets: box.offsets, boxes };
-  await readTensors(checkpoint, [{ entry, shard, dtype: entry.dtype.name, target }], {
-    workers: 0,
-    ...options,
-  });
+  const read = { entry, shard, dtype: entry.dtype.name, target, ...(source && { source }) };
+  await readTensors(checkpoint, [read], { workers: 0, ...options });
   return target;
 }
 
@@ -72,8 +76,9 @@ const SAMPLE_RUNS = 64;
 export async function sampleNumbers(
   checkpoint: Checkpoint,
   entry: TensorEntry,
-  options: ReadOptions = {},
+  options: NumberOptions = {},
 ): Promise<TensorSample> {
+  const { source, ...readOptions } = options;
   const { shape, dtype } = entry;
   const elementCount = elementCountOf(shape);
   if (elementCount * dtype.itemSize <= SAMPLE_BYTE_LENGTH) {
@@ -90,9 +95,9 @@ export async function sampleNumbers(
       offsets: box.offsets,
       boxes: [{ box, localOffsets: shape.map(() => 0) }],
     };
-    return { entry, shard, dtype: dtype.name, target };
+    return { entry, shard, dtype: dtype.name, target, ...(source && { source }) };
   });
-  await readTensors(checkpoint, reads, { workers: 0, ...options });
+  await readTensors(checkpoint, reads, { workers: 0, ...readOptions });
   return { numbers: readNumbers(dtype, Buffer.concat(reads.map(({ target }) => target))), isWhole: false };
 }
 

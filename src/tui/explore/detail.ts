@@ -1,5 +1,5 @@
 import type { ObjectEntry, TensorEntry } from '../../checkpoint/checkpoint.js';
-import { formatBytes } from '../units.js';
+import { formatBytes, formatCount } from '../units.js';
 import type { MapLook } from './chunk-map-lines.js';
 import { type Document, documentOf, joined } from './document.js';
 import { groupDocument } from './group-detail.js';
@@ -69,7 +69,10 @@ function objectDocument(state: ExplorerState, entry: ObjectEntry, width: number)
   ];
   const loaded = loadedNow(state);
   if (loaded?.state !== 'lines') return joined(head, documentOf(waitingLines(loaded, width)));
-  const { lines } = loaded;
+  const { lines, tensors } = loaded;
+  if (tensors.length > 0) {
+    head.splice(2, 0, line(`${formatCount(tensors.length, 'tensor')} inside it, below it in the tree`, 'dim'));
+  }
   // Lines that could not be broken are cut here: each has to stay one row.
   return joined(head, { height: lines.length, lineAt: index => line(columnText(lines[index]!)) });
 }

@@ -8,6 +8,7 @@ import { LoadRunner } from './load-runner.js';
 import type { ColorDepth } from './palette.js';
 import { type ExplorerEvent, explorerReducer } from './reducer.js';
 import { initialState } from './state.js';
+import { Suspension } from './suspension.js';
 import { buildTree } from './tree-model.js';
 
 export interface ExplorerScreenOptions {
@@ -22,6 +23,8 @@ export interface ExplorerScreenOptions {
 const ENTER = '\u001b[?1049h\u001b[?25l';
 const LEAVE = '\u001b[?2026l\u001b[0m\u001b[?25h\u001b[?1049l';
 const SUSPEND = 'ctrl-z';
+/** What a stream of a terminal says that is there no more. */
+const GONE = ['end', 'error', 'close'] as const;
 
 /**
  * Shows a checkpoint until the user quits. The terminal is given back as it was, whatever happens.
@@ -34,7 +37,7 @@ export async function runExplorerScreen(
   const { checkpoint } = explorer;
   const name = /([^/]+)\/*$/.exec(checkpoint.path)?.[1] ?? checkpoint.path;
   const frames = new FrameStream(stdout);
-  let state = initialState(checkpoint, buildTree(checkpoint.entries, name), {
+  let state = initialState(checkpoint, buildTree(checkpoint.entries, name, checkpoint.holderOf), {
     columns: frames.columns,
     lines: frames.rows,
   });
@@ -61,7 +64,7 @@ export async function runExplorerScreen(
   };
   const onKeys = (keys: readonly string[]): void => {
     for (const key of keys) {
-      if (key === SUSPEND && state.prompt === undefined) suspend();
+      if (key === SUSPEND) suspension.suspend();
       const action = actionOf(key, state.prompt !== undefined);
       if (action !== undefined) dispatch(action);
     }
@@ -81,16 +84,23 @@ export async function runExplorerScreen(
     frames.forget();
     dispatch({ type: 'resize', columns: frames.columns, lines: frames.rows });
   };
-  const suspend = (): void => {
-    stdin.setRawMode(false);
-    stdout.write(LEAVE);
-    process.once('SIGCONT', () => {
-      stdin.setRawMode(true);
+  const suspension = new Suspension(process, {
+    leave: () => {
+      setRawMode(stdin, false);
+      stdout.write(LEAVE);
+    },
+    enter: () => {
+      // Off and on: after a stop that nobody told of it is on only as far as libuv knows.
+      setRawMode(stdin, false);
+      setRawMode(stdin, true);
       stdout.write(ENTER);
       onResize();
-    });
-    process.kill(process.pid, 'SIGTSTP');
-  };
+      // Only what is in the foreground is told of a new size: let Node ask for it.
+      process.kill(process.pid, 'SIGWINCH');
+    },
+  });
+  // A terminal that is gone can neither be read nor written.
+  const onGone = (): void => fail(new InterruptedError('The terminal is gone'));
   const onAbort = (): void => fail(new InterruptedError('Interrupted'));
 
   stdout.write(ENTER);
@@ -98,6 +108,8 @@ export async function runExplorerScreen(
   process.prependListener('uncaughtException', restore);
   process.on('exit', restore);
   stdout.on('resize', onResize);
+  stdout.on('error', onGone);
+  for (const event of GONE) stdin.on(event, onGone);
   signal.addEventListener('abort', onAbort);
   try {
     ink = render(view(), {
@@ -115,9 +127,21 @@ export async function runExplorerScreen(
     loads.close();
     signal.removeEventListener('abort', onAbort);
     stdout.off('resize', onResize);
+    suspension.dispose();
     ink?.unmount();
     restore();
+    for (const event of GONE) stdin.off(event, onGone);
+    stdout.off('error', onGone);
     process.off('exit', restore);
     process.off('uncaughtException', restore);
+  }
+}
+
+/** A terminal that is gone has no modes. */
+function setRawMode(stdin: NodeJS.ReadStream, isRaw: boolean): void {
+  try {
+    stdin.setRawMode(isRaw);
+  } catch {
+    // Its streams say so as well.
   }
 }

@@ -118,7 +118,9 @@ function dtypeLines(
   const bytes = new Map<string, number>();
   for (let at = node; at < model.end[node]!; at++) {
     const entry = model.entry[at]!;
-    if (entry === -1 || model.tensorCount[at] === 0) continue;
+    if (entry === -1 || model.tensorCount[at] === 0 || checkpoint.holderOf.has(checkpoint.entries[entry]!)) {
+      continue;
+    }
     const { dtype } = checkpoint.entries[entry] as TensorEntry;
     bytes.set(dtype.name, (bytes.get(dtype.name) ?? 0) + model.byteLength[at]!);
   }

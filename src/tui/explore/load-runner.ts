@@ -59,7 +59,11 @@ export class LoadRunner {
         await this.explorer.place();
         return { state: 'done' };
       case 'lines':
-        return { state: 'lines', lines: await this.explorer.linesOf(request.entry, request.width) };
+        return {
+          state: 'lines',
+          holder: request.entry,
+          ...(await this.explorer.valueOf(request.entry, request.width)),
+        };
       case 'window':
         return {
           state: 'window',

@@ -2,6 +2,7 @@ import type { Entry } from '../../checkpoint/checkpoint.js';
 import { detailDocument } from './detail.js';
 import { geometryOf } from './geometry.js';
 import { helpDocument } from './help.js';
+import { withInside } from './inside.js';
 import type { ExplorerAction } from './keys.js';
 import { entryAtCursor, withLoaded } from './loads.js';
 import { nextMatch, searchTree } from './search.js';
@@ -18,7 +19,9 @@ export type ExplorerEvent =
 /** The state after an event. Pure. */
 export function explorerReducer(state: ExplorerState, event: ExplorerEvent): ExplorerState {
   if (event.type === 'loaded') {
-    return { ...state, loaded: withLoaded(state.loaded, event.key, event.result) };
+    const { key, result } = event;
+    const loaded = { ...state, loaded: withLoaded(state.loaded, key, result) };
+    return result.state === 'lines' ? settled(withInside(loaded, result.holder, result.tensors)) : loaded;
   }
   if (event.type === 'resize') {
     return settled({ ...state, columns: Math.max(1, event.columns), lines: Math.max(1, event.lines) });

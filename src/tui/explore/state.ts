@@ -1,3 +1,4 @@
+import type { ObjectEntry, TensorEntry } from '../../checkpoint/checkpoint.js';
 import type { ExploredCheckpoint, TensorStatistics } from '../../ops/explore/explorer.js';
 import type { TensorWindow } from '../../ops/explore/tensor-numbers.js';
 import type { Pane } from './geometry.js';
@@ -64,7 +65,13 @@ export type Loaded =
   | { readonly state: 'reading'; readonly share: number }
   | { readonly state: 'failed'; readonly message: string; readonly hint: string | undefined }
   | { readonly state: 'done' }
-  | { readonly state: 'lines'; readonly lines: readonly string[] }
+  | {
+      readonly state: 'lines';
+      readonly lines: readonly string[];
+      /** The object whose value this is, and the tensors inside it. */
+      readonly holder: ObjectEntry;
+      readonly tensors: readonly TensorEntry[];
+    }
   | { readonly state: 'window'; readonly window: TensorWindow }
   | { readonly state: 'statistics'; readonly statistics: TensorStatistics };
 

@@ -1,5 +1,5 @@
 import { elementCountOf } from '../../checkpoint/box.js';
-import type { Entry, EntryPath } from '../../checkpoint/checkpoint.js';
+import type { Entry, EntryPath, ObjectEntry } from '../../checkpoint/checkpoint.js';
 import type { DTypeInfo } from '../../dtype.js';
 import { printable } from '../printable.js';
 
@@ -10,7 +10,10 @@ import { printable } from '../printable.js';
  */
 export interface TreeModel {
   readonly count: number;
-  /** What a row shows, printable. A group that holds nothing but one group has one label with it: `attn.wq`. */
+  /**
+   * What a row shows, printable. A group that holds nothing but one group has one label with it: `attn.wq`. A tensor
+   * inside an object is below it, as its path in there: `['exp_avg'][0]`.
+   */
   readonly labels: readonly string[];
   /** Of node 0: itself. */
   readonly parent: Int32Array;
@@ -18,7 +21,10 @@ export interface TreeModel {
   readonly end: Int32Array;
   /** Position among the entries; −1 for a group. */
   readonly entry: Int32Array;
-  /** Bytes of the tensors, and of the stored objects, at and below the node. */
+  /**
+   * Bytes of the tensors, and of the stored objects, at and below the node. Those of tensors inside objects are the
+   * object's already, and the counts are those of the state dict.
+   */
   readonly byteLength: Float64Array;
   readonly tensorCount: Int32Array;
   readonly objectCount: Int32Array;
@@ -28,9 +34,16 @@ export interface TreeModel {
   readonly nodeOfEntry: Int32Array;
 }
 
-/** @param name what the root is called */
-export function buildTree(entries: readonly Entry[], name: string): TreeModel {
-  return numbered(grown(entries), entries, name);
+/**
+ * @param name what the root is called
+ * @param holderOf of tensors inside objects, which come behind their object
+ */
+export function buildTree(
+  entries: readonly Entry[],
+  name: string,
+  holderOf: ReadonlyMap<Entry, ObjectEntry> = new Map(),
+): TreeModel {
+  return numbered(grown(entries, holderOf), entries, name);
 }
 
 /** The tree as it grows, in columns too: nodes in the order in which they are met, siblings as linked lists. */
@@ -57,13 +70,19 @@ class Growth {
   }
 }
 
-function grown(entries: readonly Entry[]): Growth {
+function grown(entries: readonly Entry[], holderOf: ReadonlyMap<Entry, ObjectEntry>): Growth {
   const growth = new Growth();
   const groups = new Map<string, number>();
   // Neighbours share most of their path: only where they part is a group looked up.
   const open: { node: number; label: string }[] = [];
+  let holderNode = 0;
   for (let i = 0; i < entries.length; i++) {
     const { fqn, path } = entries[i]!;
+    const holder = holderOf.get(entries[i]!);
+    if (holder !== undefined) {
+      growth.add(holderNode, fqn.slice(holder.fqn.length + 1) || 'itself', i);
+      continue;
+    }
     const labels = labelsOf(path, fqn);
     const last = labels.length - 1;
     let depth = 0;
@@ -77,7 +96,7 @@ function grown(entries: readonly Entry[]): Growth {
       if (node === undefined) groups.set(key, (node = growth.add(parent, label, -1)));
       open.push({ node, label });
     }
-    growth.add(last === 0 ? 0 : open[last - 1]!.node, labels[last]!, i);
+    holderNode = growth.add(last === 0 ? 0 : open[last - 1]!.node, labels[last]!, i);
   }
   return growth;
 }
@@ -147,8 +166,9 @@ function numbered(growth: Growth, entries: readonly Entry[], name: string): Tree
   return { count, labels, parent, depth, end, entry, ...addedUp(entries, count, parent, entry) };
 }
 
-/** 0: there is none, or there are more. */
-function onlyChild({ firstChild, nextSibling }: Growth, node: number): number {
+/** 0: there is none, or there are more; objects stay apart from what is inside them. */
+function onlyChild({ firstChild, nextSibling, entry }: Growth, node: number): number {
+  if (entry[node] !== -1) return 0;
   const first = firstChild[node]!;
   return first !== 0 && nextSibling[first] === 0 ? first : 0;
 }
@@ -183,6 +203,7 @@ function addedUp(
   // A node comes after the one above it.
   for (let node = count - 1; node > 0; node--) {
     const above = parent[node]!;
+    if (entry[above] !== -1) continue;
     byteLength[above] = byteLength[above]! + byteLength[node]!;
     tensorCount[above] = tensorCount[above]! + tensorCount[node]!;
     objectCount[above] = objectCount[above]! + objectCount[node]!;
@@ -201,8 +222,9 @@ function addedUp(
   return { byteLength, tensorCount, objectCount, dtypes, nodeOfEntry };
 }
 
-export function isGroup({ entry }: TreeModel, node: number): boolean {
-  return entry[node] === -1;
+/** Whether something is below a node, or could be: an object with tensors inside is a group of these. */
+export function isGroup({ entry, end }: TreeModel, node: number): boolean {
+  return entry[node] === -1 || end[node]! > node + 1;
 }
 
 /** Direct children, in the order of the checkpoint. */

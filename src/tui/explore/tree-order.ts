@@ -72,13 +72,13 @@ function compareTexts(a: string, b: string): number {
  * @param unfolded 1 at the place of each node that is a group and shows what is in it
  */
 export function visibleNodes(model: TreeModel, order: TreeOrder, unfolded: Uint8Array): Int32Array {
-  const { count, end, entry } = model;
+  const { count, end } = model;
   const rows = new Int32Array(count);
   let rowCount = 0;
   for (let at = 0; at < count; ) {
     const node = order.nodes[at]!;
     rows[rowCount++] = node;
-    at += entry[node] === -1 && unfolded[node] === 0 ? end[node]! - node : 1;
+    at += isGroup(model, node) && unfolded[node] === 0 ? end[node]! - node : 1;
   }
   return rows.slice(0, rowCount);
 }

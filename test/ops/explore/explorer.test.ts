@@ -1,4 +1,5 @@
-import { copyFileSync, cpSync, rmSync, truncateSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { copyFileSync, cpSync, readFileSync, rmSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
 import { ObjectEntry, TensorEntry } from '../../../src/checkpoint/checkpoint.js';
 import { type Explorer, openExplorer } from '../../../src/ops/explore/explorer.js';
@@ -110,7 +111,7 @@ suite('explorer: a checkpoint', ({ test, each }) => {
     await exploring(fixturePath('fsdp2_adam'), async explorer => {
       const entry = explorer.checkpoint.entries.find(({ fqn }) => fqn.endsWith('.lr'));
       ok(entry instanceof ObjectEntry);
-      equal(await explorer.linesOf(entry, 60), ['0.1']);
+      equal((await explorer.valueOf(entry, 60)).lines, ['0.1']);
     });
   });
 
@@ -118,7 +119,67 @@ suite('explorer: a checkpoint', ({ test, each }) => {
     await exploring(fixturePath('random_states'), async explorer => {
       const entry = explorer.checkpoint.entries.find(({ fqn }) => fqn === 'generator');
       ok(entry instanceof ObjectEntry);
-      ok((await explorer.linesOf(entry, 60)).join('\n').length < 200_000);
+      ok((await explorer.valueOf(entry, 60)).lines.join('\n').length < 200_000);
+    });
+  });
+
+  /** SHA-256 of the elements, as the golden of the fixture has them from torch. */
+  each<readonly [fqn: string, sha256: string]>(
+    [
+      ['pair![0]', 'cfa7879c830dba39370033310627741c73227d9cb249b360a6427781602f6c78'],
+      ['pair![1]', 'a1e03200f1f82ad2c1cec8795c271aaecf98f5aa2d151d2229ec5fa0c177cf77'],
+      // A view that begins with element 4 of its storage.
+      ['shared![1]', 'fc7a814d5eba6cdfb0fede16e12c96d26ebaec04e2d5d4067de0b1f07a5a1ee9'],
+      ["in_namespace!.state['std']", '83a7c150b50002970c5b7be8f3305d774b2803f8f750994b80c4da59c2ce88ce'],
+    ],
+    ([fqn]) => `inside objects, ${fqn} is where its layout says`,
+    async ([fqn, sha256]) => {
+      for (const name of ['tensors_in_objects', 'tensors_in_objects_dcp']) {
+        await exploring(fixturePath(name), async explorer => {
+          const { checkpoint } = explorer;
+          const holder = checkpoint.entries.find(each => each.fqn === fqn.slice(0, fqn.indexOf('!')));
+          ok(holder instanceof ObjectEntry);
+          const { tensors } = await explorer.valueOf(holder, 60);
+          const entry = tensors.find(each => each.fqn === fqn)!;
+          await explorer.place();
+          const { byteOffset, byteLength, relativePath, state } = checkpoint.layoutOf(entry).chunkAt(0);
+          const path = name.endsWith('_dcp') ? join(checkpoint.path, relativePath) : checkpoint.path;
+          const stored = readFileSync(path).subarray(byteOffset, byteOffset! + byteLength);
+          is(createHash('sha256').update(stored).digest('hex'), sha256);
+          is(state, 'there');
+          const { texts } = await explorer.windowOf(entry, {
+            offsets: entry.shape.map(() => 0),
+            sizes: entry.shape,
+          });
+          const { stats } = await explorer.statisticsOf(entry, 5);
+          is(stats.count, texts.length);
+          const most = Math.max(...texts.map(Number));
+          is(Number(stats.max).toPrecision(5), most.toPrecision(5));
+        });
+      }
+    },
+  );
+
+  test('a torch.save file shows tensors inside objects at once', async () => {
+    await exploring(fixturePath('tensors_in_objects'), async ({ checkpoint }) => {
+      const names = checkpoint.entries.map(({ fqn }) => fqn);
+      equal(names.slice(0, 4), ['pair', 'pair![0]', 'pair![1]', 'shared']);
+      is(checkpoint.holderOf.get(checkpoint.entries[2]!), checkpoint.entries[0]);
+      is(checkpoint.holderOf.has(checkpoint.entries[0]!), false);
+    });
+  });
+
+  test('what zstd compressed stays in its file when it has been read', async () => {
+    await exploring(fixturePath('zstd', '2.14.1'), async explorer => {
+      const entry = tensorOf(explorer, 'model.rows.weight');
+      const places = () => {
+        const layout = explorer.checkpoint.layoutOf(entry);
+        return Array.from({ length: layout.chunkCount }, (_, i) => layout.chunkAt(i));
+      };
+      const before = places();
+      is(before[1]!.relativePath, '__1_0.distcp');
+      await explorer.windowOf(entry, { offsets: [0, 0], sizes: [9, 4] });
+      equal(places(), before);
     });
   });
 

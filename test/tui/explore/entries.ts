@@ -70,6 +70,7 @@ export function checkpointOf(
     missingRanks: [],
     files: [0, 1].map(rank => ({ relativePath: `__${rank}_0.distcp`, byteLength: 4096, rank })),
     entries,
+    holderOf: new Map(),
     chunkCount: 2 * entries.length,
     needsPlaces: false,
     layoutOf: entry => {

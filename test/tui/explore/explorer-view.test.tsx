@@ -141,6 +141,8 @@ suite('explorer: view', ({ test, each }) => {
         'an object',
         withRead(after(start([objectEntry('lr', 7)]), { type: 'move', by: 1 }), {
           state: 'lines',
+          holder: objectEntry('optim'),
+          tensors: [],
           lines: ["{'a': 1,", " 'b\u001b': 2}"],
         }),
         /Python object {2}7 B\n.*\n.*│ \{'a': 1,\n.*│ {2}'b\\x1b': 2\}$/,

@@ -1,4 +1,6 @@
+import type { ObjectEntry } from '../../../src/checkpoint/checkpoint.js';
 import { actionOf } from '../../../src/tui/explore/keys.js';
+import { entryAtCursor } from '../../../src/tui/explore/loads.js';
 import { explorerReducer } from '../../../src/tui/explore/reducer.js';
 import { cursorNode, type ExplorerState, initialState } from '../../../src/tui/explore/state.js';
 import { buildTree } from '../../../src/tui/explore/tree-model.js';
@@ -191,5 +193,25 @@ suite('explorer: reducer', ({ test, each }) => {
     equal(before.rows, copy.rows);
     equal(before.unfolded, copy.unfolded);
     is(before.cursor, copy.cursor);
+  });
+
+  test('tensors inside an object come below it when its value is read; all else stays as it was', () => {
+    const state = press(START, 'end * down');
+    const holder = MODEL_ENTRIES.find(({ fqn }) => fqn.endsWith('.lr')) as ObjectEntry;
+    const tensors = ['[0]', '[1]'].map(path => tensorEntry(`${holder.fqn}!${path}`, [3]));
+    const result = { state: 'lines', lines: [], holder, tensors } as const;
+    const grown = explorerReducer(state, { type: 'loaded', key: 'x', result });
+    equal(seen(grown), ['step-7', 'model.layers', 'optim', '>param_groups.0.lr', 'step']);
+    equal(seen(press(grown, 'right down')), [
+      ...['step-7', 'model.layers', 'optim', 'param_groups.0.lr', '>[0]', '[1]', 'step'],
+    ]);
+    // Those behind it are found where they are now, and the same value again changes nothing.
+    is(label(press(grown, 'end')), 'step');
+    is(entryAtCursor(press(grown, 'end'))?.fqn, 'optim.step');
+    is(label(press(grown, '/ [1] return')), '[1]');
+    is(explorerReducer(grown, { type: 'loaded', key: 'x', result }).model, grown.model);
+    const before = press(START, 'end *');
+    const behind = explorerReducer(press(before, 'end'), { type: 'loaded', key: 'x', result });
+    is(label(behind), 'step');
   });
 });

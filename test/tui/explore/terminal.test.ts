@@ -4,6 +4,7 @@
  */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { BIN } from '../../cli/run-dcp.js';
 import { repository } from '../../documents.js';
 import { fixturePath } from '../../fixtures.js';
@@ -50,6 +51,20 @@ async function inTerminal(
   } finally {
     terminal.close();
   }
+}
+
+/** Waits until there is no such process. */
+async function gone(pid: number): Promise<void> {
+  for (let i = 0; i < 250; i++) {
+    try {
+      process.kill(pid, 0);
+    } catch {
+      return;
+    }
+    await setTimeout(40);
+  }
+  process.kill(pid, 'SIGKILL');
+  throw new Error('the program is still there');
 }
 
 function crashFile(): string {
@@ -169,6 +184,72 @@ if (reason !== undefined) {
           is(screen.includes('boom'), what === 'an error that nobody catches', screen);
           terminal.type('typed');
           await terminal.shows('typed');
+        });
+      },
+    );
+
+    each<readonly [what: string, stop: (terminal: TmuxTerminal) => void]>(
+      [
+        ['Ctrl-Z', terminal => terminal.press('C-z')],
+        ['SIGTSTP', terminal => process.kill(terminal.pid('node'), 'SIGTSTP')],
+      ],
+      ([what]) => `${what} gives the terminal back, and fg takes it again, in whatever size it has then`,
+      async ([, stop]) => {
+        const cwd = join(fixturePath('fsdp2_adam'), '..');
+        const line = `set -m; echo before; ${EXPLORE} fsdp2_adam; echo "stopped $?"; stty -a; read _; fg`;
+        await inTerminal(line, { cwd, env: { NO_COLOR: '1' } }, async terminal => {
+          await terminal.shows('16 tensors');
+          terminal.type('/net1');
+          await terminal.shows('8 found');
+          stop(terminal);
+          const screen = await terminal.shows('stopped 14');
+          is(terminal.state(), 'alternate 0, cursor 1');
+          is(screen.split('\n')[0], 'before');
+          const modes = await terminal.shows('iexten');
+          ok(/ icanon /.test(modes) && / echo /.test(modes), modes);
+          terminal.resize(60, 12);
+          terminal.press('Enter');
+          const isLast = (screen: string) => / \/net1. +8 found/.test(screen.split('\n')[11] ?? '');
+          await terminal.until(isLast, 'what is typed in row 12');
+          is(terminal.state(), 'alternate 1, cursor 0');
+          terminal.press('Escape');
+          terminal.type('q');
+          await terminal.shows('ended 0');
+          is(terminal.state(), 'alternate 0, cursor 1');
+        });
+      },
+    );
+
+    test('Ctrl-Z where no shell could let it go on changes nothing', async () => {
+      const cwd = join(fixturePath('fsdp2_adam'), '..');
+      await inTerminal(`${EXPLORE} fsdp2_adam`, { cwd }, async terminal => {
+        await terminal.shows('16 tensors');
+        terminal.press('C-z');
+        terminal.type('/net1');
+        await terminal.shows('8 found');
+        is(terminal.state(), 'alternate 1, cursor 0');
+      });
+    });
+
+    each(
+      [
+        ['', ''],
+        ['', ', also where it is stopped'],
+        [`trap '' HUP; `, ', also where SIGHUP is ignored'],
+      ] as const,
+      ([, what]) => `when the terminal goes, so does the program${what}`,
+      async ([before, what]) => {
+        const cwd = join(fixturePath('fsdp2_adam'), '..');
+        const line = `${before}set -m; ${EXPLORE} fsdp2_adam; echo "stopped $?"; read _`;
+        await inTerminal(line, { cwd }, async terminal => {
+          await terminal.shows('16 tensors');
+          const pid = terminal.pid('node');
+          if (what.includes('stopped')) {
+            terminal.press('C-z');
+            await terminal.shows('stopped 14');
+          }
+          terminal.close();
+          await gone(pid);
         });
       },
     );

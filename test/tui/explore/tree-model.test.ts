@@ -28,6 +28,16 @@ suite('explorer: tree', ({ test, each }) => {
     ]);
   });
 
+  test('tensors inside an object are below it, and are in no sum', () => {
+    const holder = objectEntry('optim', 40);
+    const inner = [tensorEntry("optim![0]['a.b']", [4]), tensorEntry('optim!', [2])];
+    const entries = [tensorEntry('w', [1]), holder, ...inner, tensorEntry('x.y', [1])];
+    const model = buildTree(entries, 'root', new Map(inner.map(entry => [entry, holder])));
+    equal(drawn(model), ['root', ' w', ' optim', "  [0]['a.b']", '  itself', ' x.y']);
+    equal([...model.byteLength], [48, 4, 40, 16, 8, 4]);
+    equal([...model.tensorCount], [2, 1, 0, 1, 1, 1]);
+  });
+
   each<readonly [name: string, entries: Entry[], expected: string[]]>(
     [
       ['nothing', [], ['root']],
