@@ -102,6 +102,7 @@ const EXTRACT = {
   rawBits: false,
   force: false,
   workers: undefined,
+  quiet: false,
   progress: undefined,
   json: false,
 };
@@ -182,7 +183,10 @@ const GOOD: [line: string, request: object][] = [
   ['extract a w --format text', { ...EXTRACT, output: undefined, format: 'text' }],
   ['extract a w -o - --format text', { ...EXTRACT, output: undefined, format: 'text' }],
   ['extract a w -o o --slice -1,:4', { ...EXTRACT, slice: '-1,:4' }],
-  ['extract a w -o o --cast float32 --raw-bits', { ...EXTRACT, cast: 'float32', rawBits: true }],
+  [
+    'extract a w -o o --dtype float32 --raw-bits --quiet',
+    { ...EXTRACT, cast: 'float32', rawBits: true, quiet: true },
+  ],
   [
     'extract a w -o o --mesh 2x4 --placements Shard(0),Replicate() --rank 3',
     { ...EXTRACT, layout: LAYOUT, rank: 3 },
@@ -226,8 +230,10 @@ const BAD: [line: string, message: RegExp, hint: RegExp][] = [
   ['extract a w -o o --format text', /Text goes to stdout/, /Redirect/],
   ['extract a w --format text --json', /--json does not go with --format text/, /^$/],
   ['extract a w -o - --json', /--json does not go with stdout/, /stdout carries/],
-  ['convrt a b c', /Unknown command convrt .*convert, inspect/, /Did you mean dcp convert\?/],
+  ['convrt a b c', /Unknown command convrt .*inspect, .*convert/, /Did you mean dcp convert\?/],
   ['frobnicate', /Unknown command frobnicate/, /dcp --help/],
+  ['help cnvert', /Unknown command cnvert/, /Did you mean dcp convert/],
+  ['extract a w -o o --dtype fp32 --dtype fp16', /--dtype is given more than once/, /^$/],
   ['--json', /A command is missing/, /dcp --help/],
   ['convert', /<src> is missing/, /^Usage: dcp convert \[mode\] <src> <dst>$/],
   ['convert a', /<dst> is missing/, /^Usage/],
@@ -318,6 +324,8 @@ suite('arguments', ({ each, test }) => {
   each(
     [
       ['--help', undefined],
+      ['help', undefined],
+      ['help convert', 'convert'],
       ['-h', undefined],
       ['convert --help', 'convert'],
       ['inspect a b c -h', 'inspect'],
@@ -387,9 +395,25 @@ suite('commands', ({ each, test }) => {
     },
   );
 
-  test('an option has one kind, whatever the command', () => {
+  test('an option has one kind and one word for its value, whatever the command', () => {
     for (const row of COMMANDS.flatMap(({ options }) => options)) {
-      is(ALL_OPTIONS.find(({ name }) => name === row.name)!.kind, row.kind, row.name);
+      const known = ALL_OPTIONS.find(({ name }) => name === row.name)!;
+      equal([known.kind, known.valueName, known.short], [row.kind, row.valueName, row.short], row.name);
     }
+  });
+
+  test('the general help names every format and every exit code', () => {
+    const text = helpText();
+    for (const format of ['dcp', 'torch', 'safetensors']) {
+      ok(new RegExp(`^  ${format} +a `, 'm').test(text), format);
+    }
+    for (const code of [0, 1, 2, 130, 143, 129]) ok(new RegExp(`\\b${code}\\b`).test(text), String(code));
+  });
+
+  test('exit code 1 is in the help of the commands that have it', () => {
+    const checking = COMMANDS.filter(({ name }) => /^ {2}1 {4}/m.test(helpText(name))).map(
+      ({ name }) => name,
+    );
+    equal(checking, ['stats', 'convert', 'verify', 'diff', 'scan']);
   });
 });

@@ -1,4 +1,4 @@
-import { match, is, suite } from '../suite.js';
+import { is, match, suite } from '../suite.js';
 import { dcp, FSDP2, shell } from './run-dcp.js';
 
 suite('dcp explore without a terminal', ({ test }) => {

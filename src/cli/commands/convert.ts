@@ -4,7 +4,7 @@ import { type ConvertTarget, requireFitting } from '../../ops/convert-options.js
 import { isSafetensorsFileName } from '../../ops/destination-format.js';
 import { suggest } from '../../ops/suggest.js';
 import { parseByteSize } from '../byte-size.js';
-import type { Command, GivenArguments } from '../command.js';
+import { type Command, type GivenArguments, inSection } from '../command.js';
 import { millisecondsOf } from '../duration.js';
 import { MAP_OPTIONS, mapOf } from '../map-options.js';
 import { RESHARD_OPTIONS, type ReshardRequest, reshardOf } from '../reshard-options.js';
@@ -16,14 +16,15 @@ import {
   PROGRESS_OPTION,
   type ProgressChoice,
   progressOf,
+  QUIET_OPTION,
   READS_IN_FLIGHT_OPTION,
   readsInFlightOf,
   requireNotStdin,
   STDOUT,
-  WORKERS_OPTION,
   workersOf,
+  workersOption,
 } from '../shared-options.js';
-import { STEP_OPTIONS, type StepRequest, stepsOf } from '../step-options.js';
+import { NAME_OPTIONS, SELECTION_OPTIONS, type StepRequest, stepsOf } from '../step-options.js';
 
 const FORMATS = ['dcp', 'torch', 'safetensors'] as const;
 type Format = (typeof FORMATS)[number];
@@ -67,109 +68,124 @@ export interface ConvertRequest extends StepRequest, ReshardRequest {
 
 export const convertCommand: Command = {
   name: 'convert',
-  summary: 'Convert between DCP, torch.save and safetensors',
+  summary: 'Between DCP, torch.save and safetensors',
   positionals: [{ name: 'mode', kind: 'optional', choices: MODES }, { name: 'src' }, { name: 'dst' }],
   options: [
-    { name: 'force', kind: 'flag', describe: 'Replace a destination that exists' },
-    {
-      name: 'resume',
-      kind: 'flag',
-      describe:
-        'Finish a conversion that ended in the middle: what it has done is proved and kept. If this one is interrupted, what is done stays for the next --resume',
-    },
-    {
-      name: 'skip-existing',
-      kind: 'flag',
-      describe:
-        'Succeed without writing if what exists proves to be this source converted; fail if it is not',
-    },
-    { name: 'dry-run', kind: 'flag', describe: 'Print what would be written; write nothing' },
-    {
-      name: 'strict',
-      kind: 'flag',
-      describe:
-        "Refuse what is only a warning otherwise: a torn overwrite, classes beyond torch's weights_only list",
-    },
-    {
-      name: 'allow-unsafe-globals',
-      kind: 'flag',
-      describe: 'Carry names such as os.system through; they are never run here, but Python would run them',
-    },
-    {
-      name: 'restore-int-keys',
-      kind: 'flag',
-      describe: 'To torch.save: give optimizer states the int keys back that DCP turned into text',
-    },
-    ...STEP_OPTIONS,
-    ...MAP_OPTIONS,
-    ...RESHARD_OPTIONS,
-    {
-      name: 'max-shard-size',
-      kind: 'value',
-      valueName: 'SIZE',
-      describe: 'To a directory of safetensors: tensors in a file at most, such as 5GB (the default) or 2GiB',
-    },
-    {
-      name: 'copy-assets',
-      kind: 'value',
-      valueName: 'DIR',
-      completes: 'path',
-      describe: 'To a directory of safetensors: copy the config and tokenizer files of DIR into it',
-    },
-    {
-      name: 'ties',
-      kind: 'value',
-      valueName: 'HOW',
-      choices: TIES,
-      describe:
-        'To safetensors, of tensors with one memory: drop all but the first (the default), copy each, or refuse',
-    },
-    {
-      name: 'salvage',
-      kind: 'flag',
-      describe:
-        'dcp_to_torch: write what is provably whole though files are missing or damaged; list the rest, end with 1',
-    },
-    {
-      name: 'wait',
-      kind: 'value',
-      valueName: 'TIME',
-      describe: 'Wait until a save into <src> is complete, so long at most: 90s, 10m, 1h30m',
-    },
-    {
-      name: 'check',
-      kind: 'flag',
-      describe:
-        'Read the output back before it is put in place, and compare it with the source; ends with 1 if it differs',
-    },
-    DEVICE_OF_COMPARISON_OPTION,
-    { name: 'no-crc', kind: 'flag', describe: 'Neither check nor write CRC-32 checksums' },
-    {
-      name: 'no-sync',
-      kind: 'flag',
-      describe:
-        'Do not wait until the output is on the device; a crash of the machine may then leave it damaged',
-    },
-    WORKERS_OPTION,
-    READS_IN_FLIGHT_OPTION,
-    {
-      name: 'quiet',
-      kind: 'flag',
-      describe: 'Print nothing on success, warnings included (--strict makes those errors)',
-    },
-    PROGRESS_OPTION,
-    JSON_OPTION,
+    ...inSection('The destination', [
+      { name: 'force', kind: 'flag', describe: 'Replace a destination that exists' },
+      {
+        name: 'resume',
+        kind: 'flag',
+        describe:
+          'Finish a conversion that ended in the middle: what it has done is proved and kept. If this one is interrupted, what is done stays for the next --resume',
+      },
+      {
+        name: 'skip-existing',
+        kind: 'flag',
+        describe:
+          'Succeed without writing if what exists proves to be this source converted; fail if it is not',
+      },
+      { name: 'dry-run', kind: 'flag', describe: 'Print what would be written; write nothing' },
+    ]),
+    ...inSection('What is converted', [
+      ...SELECTION_OPTIONS,
+      {
+        name: 'salvage',
+        kind: 'flag',
+        describe:
+          'From DCP: write what is provably whole though files are missing or damaged; list the rest, end with 1',
+      },
+      {
+        name: 'wait',
+        kind: 'value',
+        valueName: 'TIME',
+        describe: 'Wait until a save into <src> is complete, so long at most: 90s, 10m, 1h30m',
+      },
+    ]),
+    ...inSection('Names and types', [
+      ...NAME_OPTIONS,
+      {
+        name: 'restore-int-keys',
+        kind: 'flag',
+        describe: 'To torch.save: give optimizer states the int keys back that DCP turned into text',
+      },
+    ]),
+    ...inSection('Maps of keys', [...MAP_OPTIONS]),
+    ...inSection('To a DCP directory', [...RESHARD_OPTIONS]),
+    ...inSection('To safetensors', [
+      {
+        name: 'max-shard-size',
+        kind: 'value',
+        valueName: 'SIZE',
+        describe:
+          'To a directory of safetensors: tensors in a file at most, such as 5GB (the default) or 2GiB',
+      },
+      {
+        name: 'copy-assets',
+        kind: 'value',
+        valueName: 'DIR',
+        completes: 'path',
+        describe: 'To a directory of safetensors: copy the config and tokenizer files of DIR into it',
+      },
+      {
+        name: 'ties',
+        kind: 'value',
+        valueName: 'HOW',
+        choices: TIES,
+        describe:
+          'To safetensors, of tensors with one memory: drop all but the first (the default), copy each, or refuse',
+      },
+    ]),
+    ...inSection('Safety', [
+      {
+        name: 'strict',
+        kind: 'flag',
+        describe:
+          "Refuse what is only a warning otherwise: a torn overwrite, classes beyond torch's weights_only list",
+      },
+      {
+        name: 'allow-unsafe-globals',
+        kind: 'flag',
+        describe: 'Carry names such as os.system through; they are never run here, but Python would run them',
+      },
+      {
+        name: 'check',
+        kind: 'flag',
+        describe:
+          'Read the output back before it is put in place, and compare it with the source; ends with 1 if it differs',
+      },
+      DEVICE_OF_COMPARISON_OPTION,
+      { name: 'no-crc', kind: 'flag', describe: 'Neither check nor write CRC-32 checksums' },
+      {
+        name: 'no-sync',
+        kind: 'flag',
+        describe:
+          'Do not wait until the output is on the device; a crash of the machine may then leave it damaged',
+      },
+    ]),
+    ...inSection('Speed', [workersOption('copy'), READS_IN_FLIGHT_OPTION]),
+    ...inSection('What is printed', [
+      {
+        ...QUIET_OPTION,
+        describe: 'Print nothing on success, warnings included (--strict makes those errors)',
+      },
+      PROGRESS_OPTION,
+      JSON_OPTION,
+    ]),
   ],
   intro: [
     'Convert a checkpoint. Tensors are copied, not loaded: memory stays flat,',
     'whatever their size. The destination appears whole or not at all.',
   ],
   positionalHelp: [
-    '<mode>  FROM_to_TO, each of dcp (a directory), torch (a torch.save file) and',
-    '        safetensors (a file *.safetensors, or a directory): dcp_to_torch,',
-    '        torch_to_dcp, dcp_to_safetensors, safetensors_to_dcp, ... Without it,',
-    '        <src> and the name of <dst> must leave one reading',
+    [
+      '<mode>',
+      'FROM_to_TO: dcp_to_torch, torch_to_dcp, dcp_to_safetensors, safetensors_to_dcp, ... of dcp (a directory), torch (a torch.save file) and safetensors (a file *.safetensors, or a directory). It may be left out where what <src> holds and the name of <dst> tell it',
+    ],
+    ['<src>', 'a checkpoint of that format, or a directory with exactly one in it'],
+    ['<dst>', 'what is to be made; - is stdout, where that is one file'],
   ],
+  problems: '--check found a difference, or --salvage left something out',
   examples: [
     ['One file out of the shards of all ranks', 'dcp convert dcp_to_torch step-1000/ model.pth'],
     [

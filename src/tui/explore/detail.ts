@@ -71,7 +71,11 @@ function objectDocument(state: ExplorerState, entry: ObjectEntry, width: number)
   if (loaded?.state !== 'lines') return joined(head, documentOf(waitingLines(loaded, width)));
   const { lines, tensors } = loaded;
   if (tensors.length > 0) {
-    head.splice(2, 0, line(`${formatCount(tensors.length, 'tensor')} inside it, below it in the tree`, 'dim'));
+    head.splice(
+      2,
+      0,
+      line(`${formatCount(tensors.length, 'tensor')} inside it, below it in the tree`, 'dim'),
+    );
   }
   // Lines that could not be broken are cut here: each has to stay one row.
   return joined(head, { height: lines.length, lineAt: index => line(columnText(lines[index]!)) });
