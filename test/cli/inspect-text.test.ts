@@ -3,7 +3,7 @@ import { type InspectView, inspectText } from '../../src/cli/inspect-text.js';
 import { styleFor } from '../../src/cli/style.js';
 import type { InspectReport } from '../../src/ops/inspect.js';
 import { displayWidth } from '../../src/tui/text-width.js';
-import { is, ok, suite } from '../suite.js';
+import { equal, is, ok, suite } from '../suite.js';
 import { RATE, REPORT, VIEW, WEIGHT } from './inspect-sample.js';
 
 const ALL: InspectView = { ...VIEW, all: true };
@@ -47,6 +47,30 @@ suite('inspect text', ({ each, test }) => {
         'object                1.23 KiB          lr = 0.001',
         '',
       ].join('\n'),
+    );
+  });
+
+  test('on a narrow terminal rows of the header lose columns, and no cell is broken', () => {
+    const lines = text({}, 60).split('\n\n')[0]!.split('\n');
+    for (const line of lines) ok(displayWidth(line) <= 60, line);
+    const parts = lines.findIndex(line => line.startsWith('parts '));
+    equal(lines.slice(parts, parts + 3), [
+      'parts         model   1 tensor            8.00 MiB  100 %',
+      '              other  0 tensors  1 object       0 B    0 %',
+      'dtypes        bfloat16  1 tensor  8.00 MiB',
+    ]);
+    ok(text({}, 50).includes('\nparts         model   1 tensor  8.00 MiB  100 %\n'));
+  });
+
+  test('of safetensors nothing is pickled, unless there is a state.pth', () => {
+    const files = (relativePath: string) => [{ ...REPORT.files[0]!, relativePath }];
+    is(
+      row('weights_only', { format: 'safetensors', files: files('a.safetensors') }),
+      'yes: nothing in it is pickled',
+    );
+    is(
+      row('weights_only', { format: 'safetensors', files: files('state.pth') }),
+      "yes: only classes on torch's list",
     );
   });
 
