@@ -73,7 +73,10 @@ export async function bundleCommandLine(outdir) {
     plugins: [yargsHasNoEffects, screensAreApart],
   });
   for (const { path, text } of outputFiles) {
-    const code = text.replace(MODULES_WHEN_USED, 'whenUsed("$1")');
+    const isCached = basename(path) === 'main.cjs';
+    const code = text
+      .replace(MODULES_WHEN_USED, 'whenUsed("$1")')
+      .replace(/\bimport\(/g, isCached ? 'importThere(' : '$&');
     const script = `const moduleUrl=require('url').pathToFileURL(__filename).href;${WHEN_USED}${code}`;
     // The cache of what V8 has compiled of a script names the script.
     const id = createHash('sha256').update(script).digest('hex').slice(0, ID_LENGTH);

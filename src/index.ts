@@ -113,7 +113,6 @@ export {
 export {
   type CheckpointList,
   type ListedCheckpoint,
-  type ListedState,
   listCheckpoints,
 } from './ops/list-checkpoints.js';
 export { type LoadOptions, load } from './ops/load/load.js';

@@ -83,6 +83,15 @@ suite('UTF-8 with surrogates', ({ each, test }) => {
   });
 });
 
+suite('text longer than a string can be', ({ test }) => {
+  test('is refused by its length, before it is looked at', () => {
+    throws(() => decodeUtf8(new Uint8Array(0), 0, 2 ** 29), {
+      code: 'limit',
+      message: /536870888 bytes at most/,
+    });
+  });
+});
+
 suite('Latin-1', ({ test }) => {
   test('every byte is the character of its number', () => {
     const all = Uint8Array.from({ length: 256 }, (_, i) => i);

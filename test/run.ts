@@ -1,12 +1,14 @@
 /**
  * Runs every compiled `*.test.js` below this folder in one process:
- * `node dist/test/run.js [part of a path …]`. Exits 1 if a test fails, and if none ran.
+ * `node dist/test/run.js [part of a path …]`. Exits 1 if a test fails, if none ran, and if all ran
+ * and none went beyond a limit that the sources have.
  */
 import { readdirSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { run } from 'uvu/run';
 import { counts } from './counts.js';
+import { limitsNotTripped } from './tripped-limits.js';
 
 // Tests say themselves which surroundings they mean: ink draws another way where it sees a CI, once it is imported.
 for (const name of Object.keys(process.env)) {
@@ -28,7 +30,12 @@ await run(
   { bail: false },
 );
 
+const notTripped = filters.length === 0 ? limitsNotTripped() : [];
+for (const limit of notTripped) process.stdout.write(`no test goes beyond this limit: ${limit}\n`);
+
 process.stdout.write(`${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped\n`, () => {
   // Not left to the event loop: a handle that a test forgot to close would keep the run alive for ever.
-  process.exit(counts.passed === 0 || counts.failed > 0 ? 1 : Number(process.exitCode ?? 0));
+  process.exit(
+    counts.passed === 0 || counts.failed > 0 || notTripped.length > 0 ? 1 : Number(process.exitCode ?? 0),
+  );
 });

@@ -7,6 +7,7 @@ import nodeAssert from 'node:assert/strict';
 import { suite as uvuSuite } from 'uvu';
 import { DcpError, type ErrorCode } from '../src/errors.js';
 import { counts } from './counts.js';
+import { noteLimit } from './tripped-limits.js';
 
 type Body = () => void | Promise<void>;
 
@@ -68,6 +69,7 @@ export interface ExpectedError {
 
 function checkError(error: unknown, expected: ExpectedError): DcpError {
   if (!(error instanceof DcpError)) throw error;
+  noteLimit(error);
   nodeAssert.strictEqual(error.code, expected.code, `wrong code for: ${error.message}`);
   if (expected.message !== undefined) nodeAssert.match(error.message, expected.message);
   return error;

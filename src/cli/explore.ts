@@ -18,18 +18,16 @@ export async function runExplore(request: ExploreRequest, { stdout }: Screens): 
     // React's development build is slower and talks.
     process.env.NODE_ENV ??= 'production';
     const { runExplorerScreen } = await import('../tui/explore/explorer-screen.js');
-    await runExplorerScreen(explorer, {
+    const end = await runExplorerScreen(explorer, {
       stdin: process.stdin,
       stdout: process.stdout,
       depth: colorDepthOf(stdout),
       unicode: stdout.unicode,
       signal: ending.signal,
     });
-    return EXIT_DONE;
-  } catch (error) {
-    throw error instanceof InterruptedError && ending.exitCode !== undefined
-      ? new EndedBySignal(ending.exitCode, error)
-      : error;
+    if (end === 'quit') return EXIT_DONE;
+    const error = new InterruptedError(end === 'gone' ? 'The terminal is gone' : 'Interrupted');
+    throw ending.exitCode === undefined ? error : new EndedBySignal(ending.exitCode, error);
   } finally {
     ending.dispose();
     explorer.close();

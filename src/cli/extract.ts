@@ -1,5 +1,5 @@
 import type { ExtractOptions, ExtractResult } from '../index.js';
-import { printable, printableLines } from '../tui/printable.js';
+import { printableLines } from '../tui/printable.js';
 import type { ExtractRequest } from './commands/extract.js';
 import { EXIT_DONE } from './exit-codes.js';
 import { extractText as describeExtract } from './extract-text.js';
@@ -31,9 +31,7 @@ export async function runExtract(request: ExtractRequest, output: Output, screen
   if (typeof result === 'number') return result;
   if ('isText' in result) return EXIT_DONE;
   const seconds = (performance.now() - startedAt) / 1000;
-  for (const path of result.leftBehind) {
-    await output.notice(`dcp: warning: this temporary could not be removed: ${printable(path)}\n`);
-  }
+  await output.leftBehind(result.leftBehind);
   if (json) {
     const elapsedSeconds = Math.round(seconds * 1000) / 1000;
     await output.result(successDocument('extract', { ...result, elapsedSeconds }));

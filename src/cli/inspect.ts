@@ -50,6 +50,7 @@ async function writePage(
   );
   if (typeof result === 'number') return result;
   const { report, byteLength, leftBehind } = result;
+  await output.leftBehind(leftBehind);
   const html = { path: destination, byteLength, leftBehind };
   const [{ formatBytes }, { printable }] = await Promise.all([
     import('../tui/units.js'),

@@ -15,12 +15,10 @@ const COLUMNS: readonly Column[] = [
 
 const STATES: Record<ListedCheckpoint['state'], string> = {
   complete: 'complete',
-  index_only: 'index only',
-  ranks_missing: 'RANKS MISSING',
-  files_missing: 'FILES MISSING',
-  files_short: 'FILES SHORT',
   saving: 'saving',
   dead: 'DEAD SAVE',
+  torn: 'TORN',
+  partly_copied: 'PARTLY COPIED',
   unreadable: 'UNREADABLE',
 };
 

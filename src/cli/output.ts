@@ -1,4 +1,5 @@
 import { FileError, InterruptedError } from '../errors.js';
+import { printable } from '../tui/printable.js';
 
 /** Where a command's words go: the result to stdout, all else to stderr. */
 export class Output {
@@ -41,6 +42,12 @@ export class Output {
   /** Writes to stderr. */
   async notice(text: string): Promise<void> {
     if (text !== '') await written(this.stderr, text);
+  }
+
+  /** Warns of temporaries that could not be removed. */
+  async leftBehind(paths: readonly string[]): Promise<void> {
+    for (const path of paths)
+      await this.notice(`dcp: warning: this temporary could not be removed: ${printable(path)}\n`);
   }
 }
 

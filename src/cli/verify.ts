@@ -25,6 +25,7 @@ export async function runVerify(request: VerifyRequest, output: Output, screens:
     });
   });
   if (typeof report === 'number') return report;
+  await output.leftBehind(report.sha256?.leftBehind ?? []);
   const { columns, colors } = screens.stdout;
   await printTimed(output, 'verify', report, { startedAt, json, quiet }, seconds =>
     verifyText(report, { columns, style: styleFor(colors), seconds }),

@@ -109,8 +109,8 @@ function joinAxes(parts: readonly Part[], axis: number, innerSize: number): Part
         sizes: part.sizes.toSpliced(axis, 2, count),
         walks: part.walks.toSpliced(axis, 2, walk ?? inner),
       });
+      limited(joined);
     }
-    limited(joined);
   }
   return joined;
 }

@@ -1,10 +1,10 @@
 import { fileURLToPath } from 'node:url';
 import { FormatError, InterruptedError } from '../errors.js';
-import { OutputFile } from '../io/output-file.js';
 import { FileSource, readRange } from '../io/source.js';
 import { type HtmlData, htmlData } from './html-data.js';
 import { type InspectOptions, type InspectReport, inspectOpen } from './inspect.js';
 import { openCheckpoint } from './open.js';
+import { createSmallFile } from './small-file.js';
 
 export interface HtmlReportOptions extends InspectOptions {
   /** Replace a file that has the name. */
@@ -33,7 +33,7 @@ export async function writeHtmlReport(
   destination: string,
   { force = false, signal, ...options }: HtmlReportOptions = {},
 ): Promise<HtmlReport> {
-  const output = OutputFile.create(destination, { force });
+  const output = createSmallFile(destination, { force });
   try {
     const { report, data } = await dataOf(path, options);
     if (signal?.aborted === true) throw new InterruptedError('The report was interrupted');

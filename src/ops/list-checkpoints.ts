@@ -1,21 +1,18 @@
-import { stateOfDirectory } from '../dcp/directory.js';
+import { stateOfDirectory, type TornOverwrite } from '../dcp/directory.js';
 import { DcpCheckpoint } from '../dcp/reader.js';
 import { DcpError, FileError } from '../errors.js';
 import { listDirectory, pathKind, withoutLastSlash } from '../io/listing.js';
 import { dateOf } from '../io/snapshot.js';
-import { type Completeness, completenessOf } from './completeness.js';
 import { type FoundCheckpoint, findCheckpoints } from './locate.js';
 import { openCheckpoint } from './open.js';
-
-/** Of a checkpoint among others. `saving`: no index yet, and written to moments ago; `dead`: no index any more. */
-export type ListedState = Completeness | 'saving' | 'dead' | 'unreadable';
+import { type SaveState, saveStateOf, tornOverwriteOf } from './save-state.js';
 
 export interface ListedCheckpoint {
   path: string;
   format: FoundCheckpoint['format'];
   /** The number in its name or in that of a directory above: `checkpoint-500`; null where there is none. */
   step: number | null;
-  state: ListedState;
+  state: SaveState;
   /** Why it is not complete. */
   detail?: string;
   /** When it was written last, ISO 8601. */
@@ -116,12 +113,13 @@ async function stateOf(
   try {
     const checkpoint = await openCheckpoint(path);
     try {
-      const state = completenessOf(checkpoint);
-      if (!(checkpoint instanceof DcpCheckpoint)) return { state };
-      const detail = reasonOf(() => checkpoint.requireFiles());
-      if (detail === undefined) return { state };
+      if (!(checkpoint instanceof DcpCheckpoint)) return { state: 'complete' };
+      const lacking = reasonOf(() => checkpoint.requireFiles());
       // That the highest ranks are missing shows only as holes.
-      return { state: state === 'complete' ? 'ranks_missing' : state, detail };
+      if (lacking !== undefined) return { state: 'partly_copied', detail: lacking };
+      const state = saveStateOf(checkpoint, nowMs);
+      const torn = tornOverwriteOf(checkpoint);
+      return torn === undefined ? { state } : { state, detail: tornText(torn) };
     } finally {
       checkpoint.close();
     }
@@ -129,6 +127,11 @@ async function stateOf(
     if (!(error instanceof DcpError)) throw error;
     return { state: 'unreadable', detail: error.what };
   }
+}
+
+function tornText({ newer }: TornOverwrite): string {
+  const files = newer.length === 1 ? '1 data file is' : `${newer.length} data files are`;
+  return `${files} newer than .metadata, such as ${newer[0]!.name}: a later save died there, or it was copied without its times`;
 }
 
 function reasonOf(action: () => void): string | undefined {

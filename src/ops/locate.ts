@@ -1,5 +1,5 @@
 import { METADATA_NAME, stateOfDirectory } from '../dcp/directory.js';
-import { DcpError, FileError, UnsupportedError } from '../errors.js';
+import { DcpError, FileError, LimitError, UnsupportedError } from '../errors.js';
 import { type DirectoryEntry, listDirectory, pathKind, withoutLastSlash } from '../io/listing.js';
 import { resolvePath } from '../io/paths.js';
 import { isSafetensorsName } from '../safetensors/reader.js';
@@ -14,7 +14,7 @@ export interface FoundCheckpoint {
 
 /** Trainers put a checkpoint at most so deep: `run/checkpoint-500/pytorch_model_fsdp_0`. */
 const MAX_DEPTH = 3;
-/** A directory of so many is not a run: no more of them are looked into. */
+/** A directory of so many is not a run. To look into no more of them would give a wrong last checkpoint. */
 const MAX_DIRECTORIES = 10_000;
 const TORCH_FILE_NAME = /\.(pth|pt|ckpt|bin)$/;
 const MAX_NAMED = 3;
@@ -64,12 +64,20 @@ export function descendedWarning(given: string, taken: string): Warning[] {
 /**
  * The checkpoints in and below a directory, itself among them, in the order of their paths. What is a checkpoint is not
  * looked into; links to one that is listed anyway are left out (`latest`).
+ * @throws LimitError where there are too many directories.
  */
 export function findCheckpoints(path: string): FoundCheckpoint[] {
   const found: (FoundCheckpoint & { resolved: string })[] = [];
   let directoryCount = 0;
   const visit = (directory: string, depth: number): void => {
-    if (directoryCount++ >= MAX_DIRECTORIES) return;
+    if (directoryCount++ >= MAX_DIRECTORIES) {
+      throw new LimitError('There are too many directories to look for checkpoints in', {
+        expected: `${MAX_DIRECTORIES} at most`,
+        found: 'more',
+        path,
+        hint: 'Name a checkpoint, or the directory of one run.',
+      });
+    }
     const entries = listIfPossible(directory);
     const format = formatOfDirectory(entries);
     if (format !== undefined) {

@@ -1,13 +1,13 @@
 import { METADATA_NAME, RANK_METADATA } from '../dcp/directory.js';
 import { ItemReader } from '../dcp/item-window.js';
 import { DcpCheckpoint } from '../dcp/reader.js';
-import { type DcpError, UsageError, withContextAsync } from '../errors.js';
+import { UsageError, withContextAsync } from '../errors.js';
 import { listNames, pathKind } from '../io/listing.js';
 import { FileSource, readRange } from '../io/source.js';
 import { type DisassembleOptions, type Disassembly, disassemble } from '../pickle/disassemble.js';
-import { frameOpcodes } from '../pickle/framing.js';
-import { DEFAULT_LIMITS } from '../pickle/limits.js';
-import { listGlobals } from '../pickle/scan.js';
+import { inMemory } from '../pickle/opcode-reader.js';
+import { tracePickle } from '../pickle/trace.js';
+import { oddityText } from '../scan/oddity-text.js';
 import { isDangerousGlobal, loadsWithWeightsOnly } from '../torch/globals.js';
 import { readArchivePickles, readStoredPickles, type StoredPickle } from '../torch/reader.js';
 import { nothingOfThisName } from './find-entry.js';
@@ -26,7 +26,7 @@ export interface InspectedPickle {
   protocol: number;
   /** Every class and function that it names, each once, in the order of first mention. */
   globals: PickleGlobal[];
-  /** Why it cannot be followed to its end. */
+  /** Why it cannot be followed to its end, or what in it no pickler of data writes. */
   error?: string;
 }
 
@@ -127,20 +127,18 @@ export function disassemblePickle(
 
 /** What a pickle is, and what it names. Nothing is called. */
 export function inspectPickle({ name, bytes, start }: StoredPickle): InspectedPickle {
-  const { globals, error } = listGlobals(bytes, { start });
-  const { end, error: framingError } = frameOpcodes(bytes, start, DEFAULT_LIMITS.memoSlots);
-  const problem: DcpError | undefined = framingError ?? error;
+  const { mentions, oddities, protocol, broken, end } = tracePickle(inMemory(bytes), start);
+  const odd = oddities[0];
+  const problem =
+    broken ?? (odd === undefined ? undefined : { what: oddityText(odd), byteOffset: odd.byteOffset });
   return {
     name,
-    byteLength: end - start,
-    protocol: bytes[start] === PROTO ? (bytes[start + 1] ?? 0) : 0,
-    globals: globals.map(({ path }) => ({
-      name: path,
-      dangerous: isDangerousGlobal(path),
-      onTorchList: loadsWithWeightsOnly(path),
-    })),
-    ...(problem === undefined ? {} : { error: problem.message }),
+    byteLength: (end ?? broken?.byteOffset ?? bytes.length) - start,
+    protocol,
+    globals: mentions.map(({ module, name: own }) => {
+      const path = `${module}.${own}`;
+      return { name: path, dangerous: isDangerousGlobal(path), onTorchList: loadsWithWeightsOnly(path) };
+    }),
+    ...(problem === undefined ? {} : { error: `${problem.what} [at byte ${problem.byteOffset}]` }),
   };
 }
-
-const PROTO = 0x80;

@@ -1,5 +1,5 @@
 import { encodeUtf8 } from '../bytes.js';
-import { LimitError, UnsupportedError, UsageError } from '../errors.js';
+import { UnsupportedError, UsageError } from '../errors.js';
 import { encodeTwosComplement } from './integers.js';
 import { OPCODES } from './opcodes.js';
 import type { PyFloat } from './values.js';
@@ -28,7 +28,6 @@ const LONG_BINGET = codeOf('LONG_BINGET');
 const LONG_BINPUT = codeOf('LONG_BINPUT');
 
 /** Bytes that a BINUNICODE or LONG4 can hold under protocol 2. */
-const MAX_TEXT_BYTE_LENGTH = 0xffffffff;
 
 /** Writes opcodes of protocol 2 with their arguments into memory that grows. */
 export class PickleWriter {
@@ -149,13 +148,8 @@ export class PickleWriter {
     this.raw(bytes);
   }
 
+  /** No text of JavaScript is too long for it: 2^29 characters have less than 2^32 bytes. */
   private textHeader(byteLength: number): void {
-    if (byteLength > MAX_TEXT_BYTE_LENGTH) {
-      throw new LimitError('Protocol 2 cannot hold so long a text', {
-        expected: `${MAX_TEXT_BYTE_LENGTH} bytes at most`,
-        found: `${byteLength} bytes`,
-      });
-    }
     this.withInt32(BINUNICODE, byteLength);
   }
 

@@ -1,5 +1,6 @@
 import type { GlobalMention, PickleTrace } from '../pickle/trace.js';
 import { type GlobalVerdict, verdictOf, worseVerdict } from '../torch/verdicts.js';
+import { oddityText } from './oddity-text.js';
 import { placeIn, type Region } from './region.js';
 import type { ScanFinding, ScannedGlobal, ScanPlace, ScanRule } from './report.js';
 
@@ -55,8 +56,8 @@ export class ScanCollector {
   addTrace(region: Region, start: number, trace: PickleTrace, isWhole: boolean): void {
     this.pickles++;
     for (const mention of trace.mentions) this.addMention(region, mention);
-    for (const { kind, detail, byteOffset } of trace.oddities)
-      this.addFinding(kind, 'dangerous', ODDITIES[kind](detail), region, byteOffset);
+    for (const oddity of trace.oddities)
+      this.addFinding(oddity.kind, 'dangerous', oddityText(oddity), region, oddity.byteOffset);
     if (!isWhole && trace.broken !== undefined) {
       const before = trace.acts ? 'What stands before is executed all the same' : 'It calls nothing before';
       const message = `${trace.broken.what}: it cannot be followed to its end. ${before}`;
@@ -103,15 +104,6 @@ export class ScanCollector {
 const MEANINGS: Record<'unknown' | 'dangerous', string> = {
   unknown: 'what it does, nobody knows here',
   dangerous: 'it can run commands or code, or lead to what does',
-};
-
-const ODDITIES = {
-  computed_global: (detail: string): string => `A global is looked up, and ${detail}`,
-  computed_attribute: (detail: string): string => `An attribute is looked up: ${detail}`,
-  extension: (detail: string): string =>
-    `A global is named by a number (extension ${detail}), which means what the loading program has registered`,
-  split_frame: (detail: string): string => `The pickle can be read in two ways: ${detail}`,
-  alters_global: (detail: string): string => `${detail} itself gets new attributes, for all who use it`,
 };
 
 function placeOf(region: Region, at: number): ScanPlace {

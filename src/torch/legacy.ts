@@ -76,6 +76,7 @@ export async function readPickles(
     if (neededByteLength > MAX_PICKLES_BYTE_LENGTH) {
       throw new LimitError('The pickles of the file are too large to be read into memory', {
         expected: `${MAX_PICKLES_BYTE_LENGTH} bytes at most`,
+        found: `${neededByteLength} bytes or more`,
         byteOffset: end,
       });
     }

@@ -6,8 +6,8 @@ import { scratch } from '../io/scratch.js';
 import { Random } from '../random.js';
 import { equal, is, ok, suite } from '../suite.js';
 import { contentsOf } from './contents.js';
+import { injectFaults, PRELOAD } from './inject/injection.js';
 import { ARM_VARIABLE, MODES, REPORT_VARIABLE } from './inject/modes.js';
-import { PRELOAD, spawnInjector } from './inject/spawn-injector.js';
 import { convertArguments, runDcp, sideBySide } from './run-dcp.js';
 
 /** Each so-manieth call of every scenario and mode. */
@@ -17,7 +17,7 @@ const random = new Random(Date.now() % 1_000_003);
 
 suite(`faults: system calls that fail (seed ${random.seed})`, ({ test, each }) => {
   test('every command that writes: the old thing, nothing, or the new one whole, and a clear word', async () => {
-    const { rows, findings } = await spawnInjector('--every', String(EVERY), '--seed', String(random.seed));
+    const { rows, findings } = await injectFaults({ every: EVERY, seed: random.seed, jobs: 2 });
     equal(findings, []);
     const sum = (field: 'runs' | 'faults' | 'inThreads'): number =>
       rows.reduce((total, row) => total + row[field], 0);

@@ -5,6 +5,7 @@ import { failureDocument } from '../../src/cli/json-document.js';
 import { DcpError, type ErrorCode } from '../../src/errors.js';
 import { type ConvertResult, dcpToTorchSave, torchSaveToDcp } from '../../src/index.js';
 import { equal, fail, is, match, ok } from '../suite.js';
+import { noteLimit, noteLimitMessage } from '../tripped-limits.js';
 
 export const BINARY = fileURLToPath(new URL('../../../bin/dcp.js', import.meta.url));
 
@@ -97,6 +98,7 @@ export function checkRefusal(ending: Ending, refusal: Refusal): JsonError {
 }
 
 function checkFields(error: JsonError, refusal: Refusal): void {
+  noteLimitMessage(error.code, error.message);
   const where = JSON.stringify(error);
   for (const [field, wanted] of Object.entries(refusal)) {
     const found = error[field as keyof JsonError];
@@ -111,6 +113,7 @@ export async function refusesHere(args: readonly string[], refusal: Refusal): Pr
     await convertHere(args);
   } catch (error) {
     ok(error instanceof DcpError, error instanceof Error ? error.stack : String(error));
+    noteLimit(error);
     const document = JSON.parse(failureDocument('convert', error)) as { error: JsonError };
     checkFields(document.error, refusal);
     return document.error;

@@ -163,17 +163,31 @@ export function torchZip(pickle: Uint8Array, more: Partial<ZipEntry> = {}, optio
 }
 
 /** A tar archive of regular files. */
-export function tar(members: readonly (readonly [name: string, data: Uint8Array])[]): Buffer {
-  const blocks = members.flatMap(([name, data]) => {
+export interface TarTrick {
+  /** The letter of the type; `0` is a file. */
+  type?: string;
+  /** What the header says; the data follow all the same. */
+  statedByteLength?: number;
+  /** The checksum as some old tars computed it: bytes from 0x80 on count as negative. */
+  signed?: boolean;
+}
+
+export function tar(
+  members: readonly (readonly [name: string, data: Uint8Array, trick?: TarTrick])[],
+): Buffer {
+  const blocks = members.flatMap(([name, data, trick = {}]) => {
+    const { type = '0', statedByteLength = data.length, signed = false } = trick;
     const header = Buffer.alloc(512);
     header.write(name);
     header.write('0000644\0', 100);
-    header.write(`${data.length.toString(8).padStart(11, '0')}\0`, 124);
+    header.write(`${statedByteLength.toString(8).padStart(11, '0')}\0`, 124);
     header.write('00000000000\0', 136);
     header.write('        ', 148);
-    header.write('0', 156);
+    header.write(type, 156, 'latin1');
     header.write('ustar\x0000', 257, 'latin1');
-    const sum = header.reduce((total, byte) => total + byte, 0);
+    // A name of a user that makes the two checksums differ.
+    if (signed) header.fill(0xff, 265, 270);
+    const sum = header.reduce((total, byte) => total + (signed && byte > 0x7f ? byte - 256 : byte), 0);
     header.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148, 'latin1');
     return [header, Buffer.from(data), Buffer.alloc((512 - (data.length % 512)) % 512)];
   });

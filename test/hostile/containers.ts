@@ -212,6 +212,58 @@ const ROWS: readonly Row[] = [
     },
     finds: 'os.system',
   },
+  {
+    name: 'tar, whose first member has no name',
+    make: () =>
+      tar([
+        ['', HARMLESS],
+        ['storages', MALICIOUS],
+      ]),
+    finds: 'os.system',
+  },
+  {
+    name: 'tar, of a type that also is a file',
+    make: () => tar([['storages', MALICIOUS, { type: '7' }]]),
+    finds: 'os.system',
+  },
+  {
+    name: 'tar, of a type that nobody knows',
+    make: () =>
+      tar([
+        ['sys_info', HARMLESS],
+        ['storages', MALICIOUS, { type: 'Z' }],
+      ]),
+    finds: 'os.system',
+    // It is no regular file for `extract`, which makes one all the same.
+  },
+  {
+    name: 'tar, with signed checksums',
+    make: () => tar([['storages', MALICIOUS, { signed: true }]]),
+    finds: 'os.system',
+  },
+  {
+    name: 'tar, a member inside the data that a directory states',
+    make: () => {
+      const hidden = tar([['storages', MALICIOUS]]);
+      return bytes(
+        tar([['d', new Uint8Array(0), { type: '5', statedByteLength: hidden.length }]]).subarray(0, 512),
+        hidden,
+      );
+    },
+    finds: 'os.system',
+  },
+  {
+    name: 'tar, a member inside the data of one that an extended header makes shorter',
+    make: () => {
+      const hidden = tar([['storages', MALICIOUS]]).subarray(0, -1024);
+      return tar([
+        ['x', bytes('11 size=0\n\n'), { type: 'x' }],
+        ['notes', hidden],
+        ['tensors', HARMLESS],
+      ]);
+    },
+    finds: 'archive',
+  },
   { name: 'gzip', file: 'model.pkl.gz', make: () => gzipSync(MALICIOUS), finds: 'os.system', loader: 'gzip' },
   {
     name: 'zlib, as joblib writes',

@@ -1,9 +1,9 @@
 import { dtypeOf } from '../../src/dtype.js';
 import { DcpError } from '../../src/errors.js';
-import { type Part, ZEROS } from '../../src/mapping/parts.js';
+import { type Part, regroupAxes, ZEROS } from '../../src/mapping/parts.js';
 import { Rearranged } from '../../src/mapping/rearranged.js';
 import { Random } from '../random.js';
-import { equal, is, ok, suite } from '../suite.js';
+import { equal, is, ok, suite, throws } from '../suite.js';
 import type { Naive } from './naive.js';
 import * as reference from './naive.js';
 
@@ -209,6 +209,15 @@ suite('rearranged tensors', ({ each, test }) => {
       [ZEROS],
     );
     equal(stored([2, 3]).tensor.narrow(0, 1, 0).shape, [0, 3]);
+  });
+
+  test('what cuts it into too many parts is refused before they are made', () => {
+    const walks = [0, 1].map(dimension => ({ dimension, step: 1 }));
+    const whole: Part = { chunk: 0, start: [0, 0], offsets: [0, 0], sizes: [2 ** 40, 2], walks };
+    throws(() => regroupAxes([whole], 0, [2 ** 40, 2], [2 ** 41]), {
+      code: 'limit',
+      message: /too many parts.*1000000 at most/,
+    });
   });
 
   each(

@@ -1,4 +1,4 @@
-import { cpSync, mkdirSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readdirSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { dcpToTorchSave, inspectCheckpoint, listCheckpoints, openCheckpoint } from '../../src/index.js';
 import { stepOf } from '../../src/ops/list-checkpoints.js';
@@ -231,12 +231,12 @@ suite('lists of checkpoints', ({ each, test }) => {
         ['checkpoint-9/model', 9, 'complete', 'dcp'],
         ['checkpoint-10/model', 10, 'complete', 'dcp'],
         ['checkpoint-10/optimizer', 10, 'complete', 'dcp'],
-        ['checkpoint-11/model', 11, 'files_missing', 'dcp'],
+        ['checkpoint-11/model', 11, 'partly_copied', 'dcp'],
         ['checkpoint-11/optimizer', 11, 'complete', 'dcp'],
         ['checkpoint-12/model', 12, 'saving', 'dcp'],
       ].sort((a, b) => (a[1] as number) - (b[1] as number)),
     );
-    const [broken] = checkpoints.filter(({ state }) => state === 'files_missing');
+    const [broken] = checkpoints.filter(({ state }) => state === 'partly_copied');
     match(broken!.detail!, /missing: __2_0\.distcp/);
     ok(checkpoints.every(({ byteLength, ageSeconds }) => byteLength > 0 && ageSeconds >= 0));
     // Of step 11 a part lacks; of step 10 there are two, so their directory is meant.
@@ -260,6 +260,21 @@ suite('lists of checkpoints', ({ each, test }) => {
     );
     match(checkpoints[1]!.detail!, /not a pickle/);
     is(latestComplete, null);
+  });
+
+  test('one that a later save has overwritten in part is not the latest that can be used', async () => {
+    const base = tree({ 'step-1': 'sharded4', 'step-2': 'sharded4' });
+    const hourAgo = Date.now() / 1000 - 3600;
+    for (const step of ['step-1', 'step-2'])
+      for (const name of readdirSync(join(base, step))) utimesSync(join(base, step, name), hourAgo, hourAgo);
+    utimesSync(join(base, 'step-2/__1_0.distcp'), hourAgo + 600, hourAgo + 600);
+    const { checkpoints, latestComplete } = await listCheckpoints(base);
+    equal(
+      checkpoints.map(({ state }) => state),
+      ['complete', 'torn'],
+    );
+    match(checkpoints[1]!.detail!, /^1 data file is newer than \.metadata, such as __1_0\.distcp/);
+    is(latestComplete, `${base}/step-1`);
   });
 
   test('a directory without any', async () => {

@@ -50,6 +50,15 @@ suite('bombs', ({ test }) => {
     const again = encodePickle(value, { depth: 50_000 });
     is(decodePickle(again, { limits: { depth: 50_000 } }).byteLength, again.length);
   });
+  test('what JavaScript itself refuses, such as a Map of 2^24 keys, is a limit', () => {
+    const fullMap = (): never => {
+      throw new RangeError('Map maximum size exceeded');
+    };
+    throws(() => decodePickle(bytesOf('N', 'Q.'), { persistentLoad: fullMap }), {
+      code: 'limit',
+      message: /more than JavaScript can/,
+    });
+  });
   test('tuples wrapped one by one need no height of the stack', () => {
     throws(() => decodePickle(bytesOf('N', repeat('\x85', 5000), '.')), { code: 'limit', message: /nested/ });
   });

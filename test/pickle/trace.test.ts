@@ -65,6 +65,18 @@ suite('tracePickle', ({ each, test }) => {
     },
   );
 
+  each(
+    [
+      ['put together on the stack', bytesOf('\x80\x04\x8c\x02os\x94\x8c\x06system\x94\x93.')],
+      ['put together from the memo', bytesOf('\x80\x04\x8c\x06system\x94\x8c\x02os\x940h\x01h\x00\x93.')],
+      ['behind 8-bit text of Python 2', bytesOf('(U\x01\xffcos\nsystem\nt.')],
+      ['its result dropped', bytesOf('cos\nsystem\n)R0N.')],
+      ['nested deeply', bytesOf('cos\nsystem\n', '\x85'.repeat(2000), '.')],
+    ] as [string, Uint8Array][],
+    ([name]) => `a name is found: ${name}`,
+    ([, pickle]) => equal(paths(pickle), ['os.system']),
+  );
+
   test('data are stepped over and never read', () => {
     const pickle = bytes(op.proto(3), op.data(Buffer.alloc(1 << 20)), op.global('os', 'system'), op.stop);
     let read = 0;

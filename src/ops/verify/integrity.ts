@@ -9,9 +9,9 @@ import {
   withContext,
 } from '../../errors.js';
 import { pathKind } from '../../io/listing.js';
-import { OutputFile } from '../../io/output-file.js';
 import { takeSnapshot } from '../../io/snapshot.js';
 import { FileSource, readRange } from '../../io/source.js';
+import { createSmallFile } from '../small-file.js';
 import type { ByteAccount } from './byte-account.js';
 import type { Findings } from './finding.js';
 
@@ -147,20 +147,23 @@ export async function checkIntegrity(
 
 /**
  * Writes the digests of files, sorted by name.
+ * @param options `check` runs when all are read, and may refuse them by throwing: then nothing is written.
+ * @returns temporaries that could not be removed.
  * @throws UsageError where there is such a file already, unless `force`.
  */
 export async function writeIntegrity(
   { path, directory }: IntegrityPlace,
   names: readonly string[],
-  options: DigestOptions & { force: boolean },
-): Promise<void> {
-  const output = OutputFile.create(path, { force: options.force });
+  options: DigestOptions & { force: boolean; check: () => void },
+): Promise<{ leftBehind: string[] }> {
+  const output = createSmallFile(path, { force: options.force });
   try {
     const sorted = [...names].sort();
     const digests = await digestFiles(filesOf(directory, sorted), options);
     const files = Object.fromEntries(sorted.map((name, i) => [name, digests[i]!]));
     output.write(Buffer.from(`${JSON.stringify({ algorithm: ALGORITHM, files }, undefined, 2)}\n`), 0);
-    await output.commit();
+    options.check();
+    return await output.commit();
   } finally {
     output.discard();
   }

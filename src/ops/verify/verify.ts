@@ -60,8 +60,11 @@ export interface VerifyReport {
   crc: { compared: number; damaged: number } | null;
   /** Copies of boxes that were compared; null without `replicas`, or where tensors could not be read. */
   replicas: { compared: number } | null;
-  /** Files whose digests were compared or written; null without `sha256`, or where it was not written. */
-  sha256: { path: string; files: number; written: boolean } | null;
+  /**
+   * Files whose digests were compared or written, and temporaries that could not be removed; null without `sha256`, or
+   * where it was not written.
+   */
+  sha256: { path: string; files: number; written: boolean; leftBehind: string[] } | null;
   against: string | null;
 }
 
@@ -110,15 +113,18 @@ export async function verify(path: string, options: VerifyOptions = {}): Promise
     let sha256: VerifyReport['sha256'] = null;
     if (options.sha256 === 'check') {
       const files = await checkIntegrity(integrity, names, { findings, account }, engine);
-      sha256 = { path: integrity.path, files, written: false };
+      sha256 = { path: integrity.path, files, written: false, leftBehind: [] };
     }
     const ignored = new Set(options.ignore ?? []);
     const kept = findings.list.filter(({ rule }) => !ignored.has(rule));
     if (options.sha256 === 'write' && kept.length === 0) {
-      await writeIntegrity(integrity, names, { ...engine, force: options.force ?? false });
-      sha256 = { path: integrity.path, files: names.length, written: true };
-    }
-    requireUnchanged(checked.snapshots);
+      const { leftBehind } = await writeIntegrity(integrity, names, {
+        ...engine,
+        force: options.force ?? false,
+        check: () => requireUnchanged(checked.snapshots),
+      });
+      sha256 = { path: integrity.path, files: names.length, written: true, leftBehind };
+    } else requireUnchanged(checked.snapshots);
     const { files, bytes } = account.result();
     const entries = checkpoint?.entries;
     const tensors = entries?.filter(({ kind }) => kind === 'tensor').length;

@@ -1,34 +1,25 @@
 /**
- * `node --import PRELOAD inject.js [--every N] [--seed N] [--only TEXT] [--mode NAME]`: runs every command that writes
- * again and again, and makes its n-th system call fail, for n = 1, 2, … until a run passes untouched. `--every 7`
- * takes each seventh n, from a place that the seed tells. Prints one JSON document: figures and findings.
+ * A process that makes faults, loaded with the preload: for each unit that it is sent it runs a command that writes
+ * again and again, and makes its n-th system call fail, for one n after the other, until a run passes untouched.
  */
 import { readdirSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import { parseArgs } from 'node:util';
 import { getEnvironmentData } from 'node:worker_threads';
 import { errorText } from '../../../src/cli/error-text.js';
 import { styleFor } from '../../../src/cli/style.js';
 import { removeTree, scratch } from '../../io/scratch.js';
-import { Random } from '../../random.js';
 import { type Contents, contentsOf } from '../contents.js';
-import { ARMED, COUNT, HITS, MODE, MODES, type Mode, SHARED_KEY, TARGET, THREAD_HITS } from './modes.js';
+import type { InjectionAnswer, InjectionRow, InjectionUnit } from './injection.js';
+import { ARMED, COUNT, HITS, MODE, MODES, SHARED_KEY, SPOOLS, TARGET, THREAD_HITS } from './modes.js';
 import { FAULT_SCENARIOS, type FaultScenario } from './scenarios.js';
-import type { InjectionReport } from './spawn-injector.js';
-import { findingsOf, type Outcome } from './verdict.js';
+import { findingsOf, type Outcome, same } from './verdict.js';
 
-const { values: flags } = parseArgs({
-  options: {
-    every: { type: 'string', default: '1' },
-    seed: { type: 'string', default: '1' },
-    only: { type: 'string', default: '' },
-    mode: { type: 'string', default: '' },
-  },
-});
-const every = Number(flags.every);
-const random = new Random(Number(flags.seed));
+const MAX_FINDINGS = 200;
+
+/** Of its own: what others leave there costs calls. */
+const area = scratch();
+process.env.TMPDIR = area;
 const words = new Int32Array(getEnvironmentData(SHARED_KEY) as SharedArrayBuffer);
 const bundle = fileURLToPath(new URL('../../../cli/main.js', import.meta.url));
 const { main } = (await import(pathToFileURL(bundle).href)) as {
@@ -39,20 +30,22 @@ process.stdout.setMaxListeners(0);
 process.stderr.setMaxListeners(0);
 
 /** Runs one command in this process, with what it prints kept. */
-async function perform({ run }: FaultScenario, root: string, ...more: string[]): Promise<Outcome> {
+async function perform({ run, answers }: FaultScenario, root: string, ...more: string[]): Promise<Outcome> {
   if (typeof run !== 'function') {
     try {
       const bytes = await run.library(root);
-      return { exitCode: 0, stderr: '', bytes: bytes instanceof Uint8Array ? bytes : undefined };
+      return { exitCode: 0, stdout: '', stderr: '', bytes: bytes instanceof Uint8Array ? bytes : undefined };
     } catch (error) {
-      return { exitCode: 2, stderr: errorText(error, styleFor(false)), bytes: undefined };
+      return { exitCode: 2, stdout: '', stderr: errorText(error, styleFor(false)), bytes: undefined };
     }
   }
   const writes = [process.stdout.write, process.stderr.write];
+  let stdout = '';
   let stderr = '';
   const keep = (toStderr: boolean) =>
     ((text: unknown, ...rest: unknown[]) => {
       if (toStderr) stderr += String(text);
+      else stdout += String(text);
       const callback = rest.at(-1);
       if (typeof callback === 'function') process.nextTick(callback as () => void);
       return true;
@@ -61,7 +54,8 @@ async function perform({ run }: FaultScenario, root: string, ...more: string[]):
   process.stderr.write = keep(true);
   try {
     const exitCode = await main([...run(root), ...more]);
-    return { exitCode, stderr, bytes: undefined };
+    const bytes = answers === undefined || exitCode !== 0 ? undefined : timeless(stdout, root);
+    return { exitCode, stdout, stderr, bytes };
   } finally {
     [process.stdout.write, process.stderr.write] = writes as [
       typeof process.stdout.write,
@@ -71,10 +65,18 @@ async function perform({ run }: FaultScenario, root: string, ...more: string[]):
   }
 }
 
+/** A document without what differs between runs. */
+function timeless(document: string, root: string): Uint8Array {
+  return Buffer.from(
+    document.replace(/"elapsed_seconds":[\d.]+|"left_behind":\[[^\]]*\]/g, '').replaceAll(root, ''),
+  );
+}
+
 interface Reference {
   before: Contents;
   after: Contents;
   bytes: Uint8Array | undefined;
+  spools: boolean;
 }
 
 async function prepared(scenario: FaultScenario): Promise<string> {
@@ -86,22 +88,33 @@ async function prepared(scenario: FaultScenario): Promise<string> {
 async function untouched(scenario: FaultScenario): Promise<Reference> {
   const root = await prepared(scenario);
   const before = contentsOf(root);
+  words[SPOOLS] = 0;
   const { exitCode, stderr, bytes } = await perform(scenario, root);
+  const spools = words[SPOOLS]! > 0;
   if (exitCode !== 0) throw new Error(`${scenario.name} fails without faults: ${stderr}`);
   const after = contentsOf(root);
   removeTree(root);
-  return { before, after, bytes };
+  return { before, after, bytes, spools };
 }
 
-type Row = InjectionReport['rows'][number];
+const references = new Map<string, Reference>();
 
-const rows: Row[] = [];
-const findings: string[] = [];
-
-async function inject(scenario: FaultScenario, mode: Mode, reference: Reference): Promise<void> {
-  const row: Row = {
-    scenario: scenario.name,
-    mode: mode.name,
+async function inject({
+  scenario: name,
+  mode: modeName,
+  first,
+  every,
+}: InjectionUnit): Promise<InjectionAnswer> {
+  const scenario = FAULT_SCENARIOS.find(each => each.name === name)!;
+  const mode = MODES.find(each => each.name === modeName)!;
+  let reference = references.get(name);
+  if (reference === undefined) references.set(name, (reference = await untouched(scenario)));
+  const row: InjectionRow = {
+    scenario: name,
+    mode: modeName,
+    command: typeof scenario.run === 'function' ? scenario.run('')[0]! : undefined,
+    changes: !same(reference.before, reference.after),
+    spools: reference.spools,
     calls: 0,
     runs: 0,
     faults: 0,
@@ -109,8 +122,8 @@ async function inject(scenario: FaultScenario, mode: Mode, reference: Reference)
     passed: 0,
     refused: 0,
   };
-  const first = random.int(0, every - 1);
-  for (let n = first; ; n += every) {
+  const findings: string[] = [];
+  for (let n = first; findings.length <= MAX_FINDINGS; n += every) {
     const root = await prepared(scenario);
     words[MODE] = MODES.indexOf(mode);
     words[TARGET] = n;
@@ -136,31 +149,29 @@ async function inject(scenario: FaultScenario, mode: Mode, reference: Reference)
       again: forced =>
         perform(scenario, root, ...(forced && scenario.again === undefined ? ['--force'] : [])),
       checks: scenario.checks === true,
+      answers: scenario.answers,
       keeps: scenario.keeps === true,
       isLibrary: typeof scenario.run !== 'function',
     });
-    for (const text of found) findings.push(`${scenario.name}, ${mode.name} at call ${n}: ${text}`);
+    for (const text of found) findings.push(`${name}, ${modeName} at call ${n}: ${text}`);
     removeTree(root);
     if (hits === 0) break;
-    if (findings.length > 200) return;
   }
-  rows.push(row);
+  return { row, findings };
 }
 
-for (const scenario of FAULT_SCENARIOS) {
-  if (!scenario.name.includes(flags.only)) continue;
-  const reference = await untouched(scenario);
-  for (const mode of MODES) {
-    if (flags.mode !== '' && mode.name !== flags.mode) continue;
-    await inject(scenario, mode, reference);
-  }
+/** What could not be removed from the temporary area goes when the next run needs it: nothing may be left then. */
+async function leftInArea(): Promise<string[]> {
+  const spooling = FAULT_SCENARIOS.filter(({ name }) => name.includes('temporary area'));
+  for (const scenario of spooling) await untouched(scenario);
+  return readdirSync(area)
+    .filter(name => name.startsWith('.spool.dcp-tmp-'))
+    .map(name => `left: ${join(area, name)}`);
 }
-// What could not be removed from the temporary area goes when the next run needs it.
-const area = process.env.TMPDIR ?? tmpdir();
-const spooling = FAULT_SCENARIOS.filter(({ name }) => name.includes('temporary area'));
-for (const scenario of spooling) await untouched(scenario);
-for (const name of readdirSync(area)) {
-  if (name.startsWith('.spool.dcp-tmp-') && name.includes(`-${process.pid}-`))
-    findings.push(`left: ${join(area, name)}`);
-}
-process.stdout.write(`${JSON.stringify({ rows, findings })}\n`, () => process.exit(0));
+
+process.on('message', (message: InjectionUnit | 'end') => {
+  const work: Promise<InjectionAnswer | string[]> = message === 'end' ? leftInArea() : inject(message);
+  // An exception of the harness itself ends the process, which the asker sees.
+  void work.then(answer => process.send!(answer));
+});
+process.on('disconnect', () => process.exit(0));

@@ -61,7 +61,9 @@ export const MODE = 3;
 export const HITS = 4;
 /** Failures made in other threads than the first. */
 export const THREAD_HITS = 5;
-export const WORDS = 6;
+/** Files made in the temporary area, by all threads. */
+export const SPOOLS = 6;
+export const WORDS = 7;
 
 /** Under this key the main thread leaves the memory for its workers. */
 export const SHARED_KEY = 'dcp-faults';

@@ -16,6 +16,7 @@ import {
   type Operation,
   REPORT_VARIABLE,
   SHARED_KEY,
+  SPOOLS,
   TARGET,
   THREAD_HITS,
   WORDS,
@@ -25,6 +26,8 @@ const words = shared();
 /** Files of the program and of Node, by their descriptors. */
 const ownDescriptors = new Set<number>();
 const PROGRAM = /\/(dist|node_modules|bin)\/|\.(js|mjs|cjs|node|wasm)$|package\.json$/;
+
+const IN_SPOOL = /\/\.spool\.dcp-tmp-/;
 
 function shared(): Int32Array {
   if (!isMainThread) return new Int32Array(getEnvironmentData(SHARED_KEY) as SharedArrayBuffer);
@@ -63,6 +66,7 @@ function intercept(name: string, operation: Operation): void {
   const original = calls[name]!;
   const changed: Call = (...args) => {
     const own = isOwn(args[0]);
+    if (operation === 'open' && IN_SPOOL.test(String(args[0]))) Atomics.add(words, SPOOLS, 1);
     const effect = own ? undefined : effectOn(operation);
     if (effect !== undefined && effect !== 'part') {
       // A descriptor is let go of whatever close(2) says.

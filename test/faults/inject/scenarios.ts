@@ -1,4 +1,7 @@
-/** Every command that writes, in all its ways, as arguments: what is there before, and what runs. */
+/**
+ * Every command that writes, in all its ways, as arguments: what is there before, and what runs. And those that write
+ * nothing but the temporary area: what they answer must be right, or it must be said that it cannot be told.
+ */
 import { cpSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { asyncSave, type CheckpointFormat, convert, convertToStream, save } from '../../../src/index.js';
@@ -17,8 +20,11 @@ export interface FaultScenario {
   keeps?: boolean;
   /** It reads its output back: what is wrong then ends it with 1. */
   checks?: boolean;
-  /** Copies in threads, in which calls fail too. */
-  threads?: boolean;
+  /**
+   * It answers with a JSON document, on stdout, which must be the same whenever it ends with 0. `withFindings`: what
+   * cannot be read may be a finding, which ends it with 1, and then nothing is written.
+   */
+  answers?: 'whole' | 'withFindings';
 }
 
 const DIRECTORY = fixturePath('uneven_shards');
@@ -73,11 +79,27 @@ const toDcp = (root: string, ...options: string[]): string[] => [
   ...options,
 ];
 
+const DEFLATED = fixturePath('rezipped_deflated');
+
+function oldPage(root: string): void {
+  writeFileSync(join(root, 'report.html'), 'old');
+}
+
+/** A checkpoint of one's own, as `verify` writes into it. */
+function ownCheckpoint(root: string): void {
+  cpSync(DIRECTORY, join(root, 'out'), { recursive: true });
+}
+
+function ownCheckpointWithDigests(root: string): void {
+  ownCheckpoint(root);
+  writeFileSync(join(root, 'out', 'integrity.json'), '{"algorithm": "sha256", "files": {}}');
+}
+
 const stateDict = { weight: new Float32Array([1, 2, 3]), step: 7, nested: { bias: new Float64Array([4]) } };
 
 export const FAULT_SCENARIOS: readonly FaultScenario[] = [
   { name: 'a torch.save file', run: root => toTorch(root) },
-  { name: 'a torch.save file, by threads', run: root => toTorch(root, '--workers', '2'), threads: true },
+  { name: 'a torch.save file, by threads', run: root => toTorch(root, '--workers', '2') },
   { name: 'a torch.save file, without sync', run: root => toTorch(root, '--no-sync') },
   {
     name: 'a torch.save file over an old one',
@@ -95,7 +117,7 @@ export const FAULT_SCENARIOS: readonly FaultScenario[] = [
     name: 'a DCP directory with its parents',
     run: root => ['convert', 'torch_to_dcp', FILE, join(root, 'a/b/out')],
   },
-  { name: 'a DCP directory, by threads', run: root => toDcp(root, '--workers', '2'), threads: true },
+  { name: 'a DCP directory, by threads', run: root => toDcp(root, '--workers', '2') },
   { name: 'a DCP directory beside other files', prepare: otherFiles, run: root => toDcp(root) },
   {
     name: 'a DCP directory over an old one',
@@ -131,7 +153,6 @@ export const FAULT_SCENARIOS: readonly FaultScenario[] = [
     prepare: root => suspended(root, toDcp(root)),
     run: root => toDcp(root, '--resume', '--workers', '2'),
     keeps: true,
-    threads: true,
   },
   {
     name: 'DCP to DCP, of several files',
@@ -204,4 +225,61 @@ export const FAULT_SCENARIOS: readonly FaultScenario[] = [
     again: 'as it is',
   },
   { name: 'asyncSave', run: { library: root => asyncSave(stateDict, join(root, 'out')) } },
+  {
+    name: 'the page of inspect',
+    run: root => ['inspect', DIRECTORY, '--html', join(root, 'report.html')],
+  },
+  {
+    name: 'the page of inspect over an old one',
+    prepare: oldPage,
+    run: root => ['inspect', DIRECTORY, '--html', join(root, 'report.html'), '--force'],
+    again: 'as it is',
+  },
+  {
+    name: 'digests',
+    prepare: ownCheckpoint,
+    run: root => ['verify', join(root, 'out'), '--sha256', '--write', '--json'],
+    answers: 'withFindings',
+  },
+  {
+    name: 'digests over old ones',
+    prepare: ownCheckpointWithDigests,
+    run: root => ['verify', join(root, 'out'), '--sha256', '--write', '--force', '--json'],
+    again: 'as it is',
+    answers: 'withFindings',
+  },
+  {
+    name: 'extract out of a deflated archive, through the temporary area',
+    run: root => ['extract', DEFLATED, 'norm.weight', '-o', join(root, 'out.npy')],
+  },
+  {
+    name: 'stats of a deflated archive, through the temporary area',
+    run: () => ['stats', DEFLATED, '--json'],
+    answers: 'whole',
+  },
+  {
+    name: 'diff of a deflated archive, through the temporary area',
+    run: () => ['diff', DEFLATED, DEFLATED, '--json'],
+    answers: 'whole',
+  },
+  {
+    name: 'inspect of a gzip file, through the temporary area',
+    run: () => ['inspect', fixturePath('gzipped_zip'), '--json'],
+    answers: 'whole',
+  },
+  {
+    name: 'verify of a deflated archive, through the temporary area',
+    run: () => ['verify', DEFLATED, '--crc', '--json'],
+    answers: 'withFindings',
+  },
+  {
+    name: 'verify of a torch.save file',
+    run: () => ['verify', FILE, '--crc', '--json'],
+    answers: 'withFindings',
+  },
+  {
+    name: 'scan of a gzip file, through the temporary area',
+    run: () => ['scan', fixturePath('gzipped_zip'), '--json'],
+    answers: 'withFindings',
+  },
 ];

@@ -1,11 +1,13 @@
 /** What must hold after a run in which a system call failed. */
 import { type Contents, contentsOf } from '../contents.js';
 import type { Mode } from './modes.js';
+import type { FaultScenario } from './scenarios.js';
 
 export interface Outcome {
   exitCode: number;
+  stdout: string;
   stderr: string;
-  /** What a stream got. */
+  /** What a stream got, or the answer of a run that ended well, without its time. */
   bytes: Uint8Array | undefined;
 }
 
@@ -16,13 +18,14 @@ export interface FaultedRun {
   hits: number;
   before: Contents;
   after: Contents;
-  /** What a stream gets from an undisturbed run. */
+  /** That of an undisturbed run. */
   bytes: Uint8Array | undefined;
   root: string;
   /** The same again, undisturbed; forced: over what is there. */
   again(forced: boolean): Promise<Outcome>;
   /** What cannot be read back ends it with 1. */
   checks: boolean;
+  answers: FaultScenario['answers'];
   /** What it has done may stay, to be gone on with. */
   keeps: boolean;
   isLibrary: boolean;
@@ -58,11 +61,17 @@ export async function findingsOf(run: FaultedRun): Promise<string[]> {
   if (outcome.exitCode === 0) {
     expect(isNew, `it succeeded, and the destination holds ${difference(after, own)}`);
     if (run.bytes !== undefined)
-      expect(Buffer.compare(run.bytes, outcome.bytes!) === 0, 'the stream differs');
+      expect(Buffer.compare(run.bytes, outcome.bytes!) === 0, 'the answer differs');
     expect(
       litter.length === 0 || /could not be removed/.test(outcome.stderr) || run.isLibrary,
       'litter without a word',
     );
+  } else if (run.answers === 'withFindings' && outcome.exitCode === 1) {
+    expect(/"findings":\[\{/.test(outcome.stdout), 'it ends with 1, and nothing was found');
+    const isOld = isOldOrNothing(own, before, mode.stays);
+    expect(isOld, `it only looked, and the destination holds ${difference(before, own)}`);
+    expect(litter.length === 0 || mode.stays, `litter: ${litter.join(', ')}`);
+    expect(REASONS[mode.effect].test(outcome.stdout), 'the answer does not give the reason');
   } else {
     const expected = run.checks && /does not read back/.test(outcome.stderr) ? 1 : 2;
     expect(outcome.exitCode === expected, 'the exit code is wrong');
@@ -109,7 +118,7 @@ function isOldOrNothing(found: Contents, before: Contents, stays: boolean): bool
   return Object.keys(before).every(name => found[name] === before[name]);
 }
 
-function same(a: Contents, b: Contents): boolean {
+export function same(a: Contents, b: Contents): boolean {
   const keys = Object.keys(a);
   return keys.length === Object.keys(b).length && keys.every(key => a[key] === b[key]);
 }
