@@ -47,8 +47,14 @@ async function open({ path, keys }: ExploreRequest): Promise<Explorer> {
 }
 
 function requireTerminal(path: string, stdout: Terminal): void {
-  if (process.stdin.isTTY && stdout.isTty && stdout.isSmart) return;
-  throw new UsageError('dcp explore needs a terminal, to draw on and to read keys from', {
+  const isTerminal = process.stdin.isTTY && stdout.isTty;
+  if (isTerminal && stdout.isSmart) return;
+  const { TERM = '' } = process.env;
+  const message = isTerminal
+    ? 'dcp explore needs a terminal whose cursor can be moved'
+    : 'dcp explore needs a terminal, to draw on and to read keys from';
+  throw new UsageError(message, {
+    ...(isTerminal ? { found: TERM === '' ? 'no TERM in the environment' : `TERM=${TERM}` } : {}),
     hint: `dcp inspect ${path} prints what is in a checkpoint, dcp stats its numbers, dcp extract --format text values.`,
   });
 }

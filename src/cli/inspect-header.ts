@@ -4,6 +4,7 @@ import { formatBytes, formatCount, formatExactBytes, shareText } from '../tui/un
 import { MAX_RANKS } from './inspect-table.js';
 import { type Column, fittedLines } from './table.js';
 
+/** The longest label, which is always there, and the gap behind it. */
 const LABEL_WIDTH = 'weights_only  '.length;
 
 /** Labels and texts of the header. Tables in it have columns left out where a terminal of `columns` is too narrow. */
@@ -36,7 +37,7 @@ const PART_NAMES: Record<InspectReport['parts'][number]['part'], string> = {
 
 const PART_COLUMNS: readonly Column[] = [
   { title: '', align: 'left' },
-  { title: '', align: 'right' },
+  { title: '', align: 'right', dropped: 3 },
   { title: '', align: 'right', dropped: 2 },
   { title: '', align: 'right', dropped: 1 },
   { title: '', align: 'right' },
@@ -77,7 +78,7 @@ function balanceRows({ rankShares, files }: InspectReport): [string, string][] {
 
 const DTYPE_COLUMNS: readonly Column[] = [
   { title: '', align: 'left' },
-  { title: '', align: 'right' },
+  { title: '', align: 'right', dropped: 2 },
   { title: '', align: 'right', dropped: 1 },
   { title: '', align: 'right' },
 ];

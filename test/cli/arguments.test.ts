@@ -234,6 +234,7 @@ const BAD: [line: string, message: RegExp, hint: RegExp][] = [
   ['frobnicate', /Unknown command frobnicate/, /dcp --help/],
   ['help cnvert', /Unknown command cnvert/, /Did you mean dcp convert/],
   ['extract a w -o o --dtype fp32 --dtype fp16', /--dtype is given more than once/, /^$/],
+  ['run/step-1000', /Unknown command/, /dcp inspect run\/step-1000 tells what is there/],
   ['--json', /A command is missing/, /dcp --help/],
   ['convert', /<src> is missing/, /^Usage: dcp convert \[mode\] <src> <dst>$/],
   ['convert a', /<dst> is missing/, /^Usage/],

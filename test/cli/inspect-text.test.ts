@@ -3,7 +3,7 @@ import { type InspectView, inspectText } from '../../src/cli/inspect-text.js';
 import { styleFor } from '../../src/cli/style.js';
 import type { InspectReport } from '../../src/ops/inspect.js';
 import { displayWidth } from '../../src/tui/text-width.js';
-import { equal, is, ok, suite } from '../suite.js';
+import { is, ok, suite } from '../suite.js';
 import { RATE, REPORT, VIEW, WEIGHT } from './inspect-sample.js';
 
 const ALL: InspectView = { ...VIEW, all: true };
@@ -50,17 +50,14 @@ suite('inspect text', ({ each, test }) => {
     );
   });
 
-  test('on a narrow terminal rows of the header lose columns, and no cell is broken', () => {
-    const lines = text({}, 60).split('\n\n')[0]!.split('\n');
-    for (const line of lines) ok(displayWidth(line) <= 60, line);
-    const parts = lines.findIndex(line => line.startsWith('parts '));
-    equal(lines.slice(parts, parts + 3), [
-      'parts         model   1 tensor            8.00 MiB  100 %',
-      '              other  0 tensors  1 object       0 B    0 %',
-      'dtypes        bfloat16  1 tensor  8.00 MiB',
-    ]);
-    ok(text({}, 50).includes('\nparts         model   1 tensor  8.00 MiB  100 %\n'));
-  });
+  each(
+    [60, 80, 200],
+    columns => `lines of the header fit ${columns} columns`,
+    columns => {
+      for (const line of text({}, columns).split('\n\n')[0]!.split('\n'))
+        ok(displayWidth(line) <= columns, line);
+    },
+  );
 
   test('of safetensors nothing is pickled, unless there is a state.pth', () => {
     const files = (relativePath: string) => [{ ...REPORT.files[0]!, relativePath }];
@@ -73,6 +70,27 @@ suite('inspect text', ({ each, test }) => {
       "yes: only classes on torch's list",
     );
   });
+
+  each(
+    [
+      [81, ['model   1 tensor            4,194,304 parameters  8.00 MiB  100 %', '0 tensors  1 object']],
+      [70, ['model   1 tensor            8.00 MiB  100 %', 'other  0 tensors  1 object       0 B    0 %']],
+      [
+        52,
+        [
+          'model   1 tensor  8.00 MiB  100 %',
+          'other  0 tensors       0 B    0 %',
+          'bfloat16  1 tensor  8.00 MiB',
+        ],
+      ],
+      [40, ['model  8.00 MiB  100 %', 'other       0 B    0 %', 'bfloat16  8.00 MiB']],
+    ] as const,
+    ([columns]) => `rows of the header drop their lesser numbers in ${columns} columns`,
+    ([columns, rows]) => {
+      const shown = text({}, columns);
+      for (const row of rows) ok(shown.includes(row), shown);
+    },
+  );
 
   each(
     [
