@@ -135,7 +135,12 @@ function hintsFor(state: ExplorerState, unicode: boolean): KeyHint[] {
     [updown, 'move'],
     [inout, 'fold'],
     ['/', 'search'],
-    ...(isTensor ? ([['1 2 3', 'tabs']] as const) : []),
+    ...(isTensor
+      ? ([
+          ['1 2 3', 'tabs'],
+          [':', 'go to'],
+        ] as const)
+      : []),
     ['s', 'sort'],
     ['b', 'largest'],
     ...last,
