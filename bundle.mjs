@@ -50,7 +50,8 @@ const common = {
 /** A module of Node.js that is loaded at the first use of something in it. */
 const WHEN_USED =
   'const whenUsed=name=>{let m;return new Proxy({},{get:(_,key)=>(m??=require(name))[key]})};';
-const MODULES_WHEN_USED = /\brequire\("(node:(?:child_process|crypto|module|os|stream|stream\/promises|timers\/promises|url|worker_threads|zlib))"\)/g;
+const MODULES_WHEN_USED =
+  /\brequire\("(node:(?:child_process|crypto|module|os|stream|stream\/promises|timers\/promises|url|worker_threads|zlib))"\)/g;
 
 /** Makes all that bin/dcp.js needs, but the cache and the page, in a folder. */
 export async function bundleCommandLine(outdir) {
@@ -73,7 +74,10 @@ export async function bundleCommandLine(outdir) {
     plugins: [yargsHasNoEffects, screensAreApart],
   });
   for (const { path, text } of outputFiles) {
-    const code = text.replace(MODULES_WHEN_USED, 'whenUsed("$1")');
+    const isCached = basename(path) === 'main.cjs';
+    const code = text
+      .replace(MODULES_WHEN_USED, 'whenUsed("$1")')
+      .replace(/\bimport\(/g, isCached ? 'importThere(' : '$&');
     const script = `const moduleUrl=require('url').pathToFileURL(__filename).href;${WHEN_USED}${code}`;
     // The cache of what V8 has compiled of a script names the script.
     const id = createHash('sha256').update(script).digest('hex').slice(0, ID_LENGTH);

@@ -1,6 +1,6 @@
 const { readFileSync } = require('node:fs');
 const { dirname } = require('node:path');
-const { constants, Script } = require('node:vm');
+const { Script } = require('node:vm');
 
 /** What V8 has compiled of a script is beside it: the identity of the script, and that. */
 const CACHE_SUFFIX = '.cache';
@@ -17,15 +17,18 @@ const ID_LENGTH = 16;
 function loadScript(path) {
   const source = readFileSync(path, 'latin1');
   const id = source.slice(2, 2 + ID_LENGTH);
-  const script = new Script(`(function(exports,require,module,__filename,__dirname){${source}\n})`, {
-    filename: path,
-    cachedData: readCache(path + CACHE_SUFFIX, id),
-    importModuleDynamically: constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
-  });
+  const script = new Script(
+    `(function(exports,require,module,__filename,__dirname,importThere){${source}\n})`,
+    { filename: path, cachedData: readCache(path + CACHE_SUFFIX, id) },
+  );
   const scriptModule = { exports: {} };
   // Of the class of modules, because to load `node:module` takes four milliseconds.
   const requireThere = module.constructor.createRequire(path);
-  script.runInThisContext()(scriptModule.exports, requireThere, scriptModule, path, dirname(path));
+  // V8 has no `import` in a script that comes from a cache. Names of packages are found from here as well.
+  const importThere = name =>
+    import(name.startsWith('.') ? new URL(name, require('node:url').pathToFileURL(path)) : name);
+  const parameters = [scriptModule.exports, requireThere, scriptModule, path, dirname(path), importThere];
+  script.runInThisContext()(...parameters);
   return {
     exports: scriptModule.exports,
     usesCache: script.cachedDataRejected === false,

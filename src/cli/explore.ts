@@ -18,18 +18,16 @@ export async function runExplore(request: ExploreRequest, { stdout }: Screens): 
     // React's development build is slower and talks.
     process.env.NODE_ENV ??= 'production';
     const { runExplorerScreen } = await import('../tui/explore/explorer-screen.js');
-    await runExplorerScreen(explorer, {
+    const end = await runExplorerScreen(explorer, {
       stdin: process.stdin,
       stdout: process.stdout,
       depth: colorDepthOf(stdout),
       unicode: stdout.unicode,
       signal: ending.signal,
     });
-    return EXIT_DONE;
-  } catch (error) {
-    throw error instanceof InterruptedError && ending.exitCode !== undefined
-      ? new EndedBySignal(ending.exitCode, error)
-      : error;
+    if (end === 'quit') return EXIT_DONE;
+    const error = new InterruptedError(end === 'gone' ? 'The terminal is gone' : 'Interrupted');
+    throw ending.exitCode === undefined ? error : new EndedBySignal(ending.exitCode, error);
   } finally {
     ending.dispose();
     explorer.close();
@@ -49,8 +47,14 @@ async function open({ path, keys }: ExploreRequest): Promise<Explorer> {
 }
 
 function requireTerminal(path: string, stdout: Terminal): void {
-  if (process.stdin.isTTY && stdout.isTty && stdout.isSmart) return;
-  throw new UsageError('dcp explore needs a terminal, to draw on and to read keys from', {
+  const isTerminal = process.stdin.isTTY && stdout.isTty;
+  if (isTerminal && stdout.isSmart) return;
+  const { TERM = '' } = process.env;
+  const message = isTerminal
+    ? 'dcp explore needs a terminal whose cursor can be moved'
+    : 'dcp explore needs a terminal, to draw on and to read keys from';
+  throw new UsageError(message, {
+    ...(isTerminal ? { found: TERM === '' ? 'no TERM in the environment' : `TERM=${TERM}` } : {}),
     hint: `dcp inspect ${path} prints what is in a checkpoint, dcp stats its numbers, dcp extract --format text values.`,
   });
 }

@@ -38,7 +38,7 @@ export function inspectText(untrusted: InspectReport, options: InspectTextOption
   const report: InspectReport = { ...printableDeep(rest), entries: entries.map(printableEntry) };
   const { columns, style, view } = options;
   if (view.one) return [...oneEntryLines(report, options), ''].join('\n');
-  const header = labelled(headerRows(report), columns).map(line => highlighted(line, style));
+  const header = labelled(headerRows(report, columns), columns).map(line => highlighted(line, style));
   return [header, ...sections(report, options)]
     .filter(lines => lines.length > 0)
     .map(lines => `${lines.join('\n')}\n`)
@@ -92,7 +92,7 @@ function footer(entryCount: number, lineCount: number): string {
     lineCount < entryCount
       ? `${formatCount(entryCount, 'entry', 'entries')}, folded; --all lists each. `
       : '';
-  return `${folded}With a name behind the path: where that tensor lies.`;
+  return `${folded}Add a name to see where that tensor lies, or that value whole.`;
 }
 
 /** Colours go in when lines are broken and aligned. */

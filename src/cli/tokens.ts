@@ -73,7 +73,10 @@ export function unknownCommand(word: string | undefined): UsageError {
   const nearest = suggest(word, COMMAND_NAMES);
   return new UsageError(`Unknown command ${word}`, {
     expected,
-    hint: nearest === undefined ? 'See dcp --help.' : `Did you mean dcp ${nearest}?`,
+    hint:
+      nearest === undefined
+        ? `If it is a path, dcp inspect ${word} tells what is there; dcp --help lists the commands.`
+        : `Did you mean dcp ${nearest}?`,
   });
 }
 

@@ -47,7 +47,7 @@ export function stateOfDirectory(entries: readonly DirectoryEntry[], nowMs: numb
   if (data.length === 0) return { kind: 'none' };
   const newest = data.reduce((a, b) => (a.mtimeNs > b.mtimeNs ? a : b));
   const seconds = secondsSince(newest.mtimeNs, nowMs);
-  const detail = `${data.length} files of a save without ${METADATA_NAME}; the last one written is ${newest.name}, ${agoText(seconds)}`;
+  const detail = `${data.length === 1 ? '1 file' : `${data.length} files`} of a save without ${METADATA_NAME}; the last one written is ${newest.name}, ${agoText(seconds)}`;
   return isRecent(newest.mtimeNs, nowMs) ? { kind: 'saving', detail } : { kind: 'dead', detail };
 }
 

@@ -15,6 +15,7 @@ import { toPythonLiteral } from '../pickle/literal.js';
 import { requireNoSource } from './carry-out.js';
 import { type Destination, fileDestination, streamDestination } from './destination.js';
 import { TensorText } from './element-text.js';
+import { torchTypeName } from './element-types.js';
 import { type FoundEntry, findEntry } from './find-entry.js';
 import { openForReading, requireSameCheckpoint } from './reading.js';
 
@@ -207,10 +208,10 @@ function formatFor(fqns: readonly string[], format: ExtractFormat | undefined): 
 
 function dtypeNamed(name: string | undefined): DTypeInfo | undefined {
   if (name === undefined) return undefined;
-  const dtype = findDType(name.replace(/^torch\./, ''));
+  const dtype = findDType(torchTypeName(name));
   if (dtype !== undefined) return dtype;
   throw new UsageError('This is no element type', {
-    expected: 'a name of torch such as float32, float16 or int64',
+    expected: 'fp32, fp16, or a name of torch such as float32 or int64',
     found: name,
   });
 }

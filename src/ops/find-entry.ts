@@ -2,6 +2,7 @@ import type { Checkpoint, ObjectEntry, TensorEntry } from '../checkpoint/checkpo
 import type { TensorSource } from '../checkpoint/gather.js';
 import { UsageError } from '../errors.js';
 import { tensorsInObjects } from '../torch/object-tensors.js';
+import { globMatcher } from './glob.js';
 import { suggest } from './suggest.js';
 
 /** A value of a checkpoint that was asked for by name: a tensor and where its bytes are, or an object. */
@@ -53,13 +54,29 @@ export function isBelow(above: string, fqn: string): boolean {
 
 /** The error where nothing has a name, with what was most likely meant. */
 export function nothingOfThisName(path: string, fqn: string, known: readonly string[]): UsageError {
+  return new UsageError('The checkpoint has nothing of this name', {
+    found: fqn,
+    path,
+    hint: hintFor(path, fqn, known),
+  });
+}
+
+function hintFor(path: string, fqn: string, known: readonly string[]): string {
   const below = known.filter(name => isBelow(fqn, name));
+  if (below.length > 0) return `${namesText(below, 'begin with it', 'begins with it')}`;
+  const [, sliced, slice] = /^(.+?)\[([^'"]*)\]$/.exec(fqn) ?? [];
+  if (sliced !== undefined && known.includes(sliced))
+    return `Did you mean ${sliced} with --slice '${slice}'?`;
   const nearest = suggest(fqn, known);
-  const hint =
-    below.length > 0
-      ? `${below.length} names begin with it: ${below.slice(0, MAX_SHOWN).join(', ')}${below.length > MAX_SHOWN ? ', …' : ''}`
-      : nearest !== undefined
-        ? `Did you mean ${nearest}?`
-        : 'dcp inspect --all lists all names.';
-  return new UsageError('The checkpoint has nothing of this name', { found: fqn, path, hint });
+  if (nearest !== undefined) return `Did you mean ${nearest}?`;
+  const pattern = `*${fqn.replace(/^\*|\*$/g, '')}*`;
+  const within = known.filter(globMatcher([pattern]));
+  return within.length > 0
+    ? `${namesText(within, 'have it in them', 'has it in it')}; --keys '${pattern}' lists them`
+    : `dcp inspect ${path} --all lists all names.`;
+}
+
+function namesText(names: readonly string[], several: string, one: string): string {
+  const shown = `${names.slice(0, MAX_SHOWN).join(', ')}${names.length > MAX_SHOWN ? ', …' : ''}`;
+  return names.length === 1 ? `1 name ${one}: ${shown}` : `${names.length} names ${several}: ${shown}`;
 }

@@ -1,4 +1,6 @@
+import { ObjectEntry, TensorEntry } from '../checkpoint/checkpoint.js';
 import { StorageReference } from '../checkpoint/storage.js';
+import type { DTypeInfo } from '../dtype.js';
 import { DcpError } from '../errors.js';
 import { type LeafOptions, toPythonLiteral } from '../pickle/literal.js';
 import { toPythonLines } from '../pickle/pretty.js';
@@ -7,15 +9,22 @@ import { stridedTensorOf } from '../torch/object-tensors.js';
 
 /** How values of objects are shown: their tensors and storages by type and shape, all else as Python has it. */
 const LEAVES: LeafOptions = {
-  external: value =>
-    value instanceof StorageReference
-      ? `<${value.className} of ${value.elementCount}>`
-      : `<${value.constructor.name}>`,
+  external: value => {
+    if (value instanceof StorageReference) return `<${value.className} of ${value.elementCount}>`;
+    // What stands in the state dict too is an entry already.
+    if (value instanceof TensorEntry) return tensorText(value.shape, value.dtype);
+    if (value instanceof ObjectEntry) return toPythonLiteral(value.value ?? null, LEAVES);
+    return `<${value.constructor.name}>`;
+  },
   replace: value => {
     const tensor = tensorOf(value);
-    return tensor && `<tensor [${tensor.size.join(', ')}] ${tensor.dtype.name}>`;
+    return tensor && tensorText(tensor.size, tensor.dtype);
   },
 };
+
+function tensorText(shape: readonly number[], { name }: DTypeInfo): string {
+  return `<tensor [${shape.join(', ')}] ${name}>`;
+}
 
 /** A malformed tensor is shown as the call that it is. */
 function tensorOf(value: PyValue): ReturnType<typeof stridedTensorOf> {

@@ -1,4 +1,10 @@
 import type { HtmlData } from '../ops/html-data.js';
+import { printable } from '../tui/printable.js';
+
+/** A name as it is shown: safe, and seen where it is empty. */
+export function shownName(name: string): string {
+  return name === '' ? "''" : printable(name);
+}
 
 /** By what the table can be sorted. */
 export type RowOrder = 'name' | 'dtype' | 'shape' | 'size' | 'part';

@@ -9,7 +9,7 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { DCP, DEFAULT_PYTHON, filesOf, machineText, median, type Sample, timed } from './measure.js';
+import { DCP, DEFAULT_PYTHON, filesOf, machineText, median, type Sample, settle, timed } from './measure.js';
 import { makeSyntheticDcp, type SyntheticSpec } from './synthetic.js';
 
 const { values: flags } = parseArgs({
@@ -135,6 +135,7 @@ for (const layout of flags.layouts.split(',')) {
         if (round >= contender.rounds) continue;
         rmSync(contender.output, { recursive: true, force: true });
         contender.prepare?.();
+        settle();
         samples.get(contender.name)!.push(contender.run());
       }
     }

@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
+import { bundleCommandLine } from '../../bundle.mjs';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const folder = resolve(process.argv[2] ?? join(root, '.device/gpu'));
@@ -36,24 +37,22 @@ try {
     execFileSync('cp', ['-L', library, place('libvulkan.so.1')]);
   }
   rmSync(place('dcp'), { recursive: true, force: true });
+  await bundleCommandLine(place('dcp/dist/cli'));
+  // The benchmark uses the library, and starts its threads.
   await build({
     entryPoints: {
       gpu: join(root, 'test/bench/gpu.ts'),
-      main: join(root, 'src/cli/main.ts'),
       worker: join(root, 'src/copy/worker.ts'),
       'cpu-worker': join(root, 'src/device/cpu-worker.ts'),
       'webgpu-child': join(root, 'src/device/webgpu/webgpu-child.ts'),
     },
-    outdir: place('dcp/dist/cli'),
+    outdir: place('dcp/dist/bench'),
     bundle: true,
     splitting: true,
     platform: 'node',
     format: 'esm',
     target: 'node20',
-    keepNames: true,
-    external: ['react-devtools-core', 'webgpu'],
-    define: { 'process.env.NODE_ENV': '"production"' },
-    logOverride: { 'assign-to-define': 'silent' },
+    external: ['webgpu'],
     logLevel: 'warning',
     banner: {
       js: "import{createRequire as requireFor}from'node:module';const require=requireFor(import.meta.url);",
@@ -82,7 +81,7 @@ export LD_LIBRARY_PATH="$scratch/lib\${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"
 nvidia=/usr/local/nvidia/share/vulkan/icd.d/nvidia_icd.json
 if [[ -z "\${VK_DRIVER_FILES:-}" && -e $nvidia ]]; then export VK_DRIVER_FILES=$nvidia; fi
 "$scratch/node" "$scratch/dcp/bin/dcp.js" devices
-"$scratch/node" "$scratch/dcp/dist/cli/gpu.js" --dcp "$scratch/dcp/bin/dcp.js" --torch-script "$here/torch_cuda.py" "$@"
+"$scratch/node" "$scratch/dcp/dist/bench/gpu.js" --dcp "$scratch/dcp/bin/dcp.js" --torch-script "$here/torch_cuda.py" "$@"
 `,
   );
 } finally {

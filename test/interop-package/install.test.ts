@@ -56,7 +56,7 @@ suite('the package', ({ test }) => {
   test('holds what runs, its documents, and nothing else', () => {
     const others = packed.files.filter(
       ({ path }) =>
-        !/^(bin\/dcp\.js|dist\/(src|cli)\/.*\.js|dist\/src\/.*\.d\.ts|dist\/(cli|src\/ops)\/report-page\.html|src\/maps\/.*\.json)$/.test(
+        !/^(bin\/(dcp|load-script)\.js|bin\/package\.json|dist\/(src|cli)\/.*\.js|dist\/cli\/[\w-]+\.cjs(\.cache)?|dist\/src\/.*\.d\.ts|dist\/(cli|src\/ops)\/report-page\.html|src\/maps\/.*\.json)$/.test(
           path,
         ) && !/^(package\.json|README\.md|LICENSE|CHANGELOG\.md|SECURITY\.md)$/.test(path),
     );

@@ -1,5 +1,5 @@
 /** The page of `dcp inspect --html`, in a real browser, against `--json`. */
-import { readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { HtmlData } from '../../src/ops/html-data.js';
@@ -187,6 +187,33 @@ if (CHROMIUM === undefined) {
         await page.close();
       },
     );
+
+    test('a missing file is named', async () => {
+      const copy = join(scratch(), 'run');
+      cpSync(fixturePath('fsdp2_adam'), copy, { recursive: true });
+      rmSync(join(copy, '__2_0.distcp'));
+      const { page } = await openReport((await reportOf(copy)).file);
+      equal(await textsOf(page, '.note'), ['Incomplete: 1 of 4 data files missing: __2_0.distcp.']);
+      is((await page.$$('.files .missing')).length, 1);
+      await page.close();
+    });
+
+    test('an empty state dict', async () => {
+      const path = join(scratch(), 'empty.safetensors');
+      writeFileSync(path, Buffer.from('\x02\0\0\0\0\0\0\0{}', 'latin1'));
+      const { page, problems } = await openReport((await reportOf(path)).file);
+      equal(await textsOf(page, '.note'), ['The checkpoint holds nothing.']);
+      equal([await textsOf(page, 'h2'), problems], [[], []]);
+      await page.close();
+    });
+
+    test('many element types: each colour of the legend is there once', async () => {
+      const { page } = await openReport((await reportOf(fixturePath('all_dtypes_dcp'))).file);
+      const legend = await textsOf(page, '.legend span');
+      is(legend.length, 7);
+      is(legend.at(-1), '16 other types');
+      await page.close();
+    });
 
     test('a click goes into a group, and back', async () => {
       const { file, document } = await reportOf(fixturePath('small_transformer'));

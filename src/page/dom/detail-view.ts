@@ -1,6 +1,7 @@
 import type { HtmlData } from '../../ops/html-data.js';
 import { formatCount, formatExactBytes } from '../../tui/units.js';
 import { type ChunkTile, chunkMap } from '../chunk-map.js';
+import { shownName } from '../rows.js';
 import { canvasColor, canvasColors, element, sizedCanvas } from './element.js';
 import type { Tip } from './tip.js';
 
@@ -24,7 +25,7 @@ export class DetailView {
     const { entries, dtypeNames, shapes } = this.data;
     const shape = shapes[entries.shape[row]!];
     const size = formatExactBytes(entries.byteLength[row]!);
-    const title = element('h3', { className: 'mono' }, entries.fqn[row]!);
+    const title = element('h3', { className: 'mono' }, shownName(entries.fqn[row]!));
     if (shape === undefined) {
       const value = entries.values.find(([of]) => of === row)?.[1] ?? 'The value is not at hand.';
       this.box.replaceChildren(title, element('pre', { className: 'mono' }, ...linesOf(value)));

@@ -2,33 +2,34 @@
 import type { HtmlData } from '../../ops/html-data.js';
 import { Rows } from '../rows.js';
 import { byteTree } from '../tree.js';
+import { OTHER_COLOUR, typeColours } from '../type-colours.js';
 import { DetailView } from './detail-view.js';
 import { element } from './element.js';
 import { RanksView } from './ranks-view.js';
 import { bars, PART_COLOURS, summary } from './summary.js';
 import { TableView } from './table-view.js';
 import { Tip } from './tip.js';
-import { OBJECT_COLOUR, TreemapView } from './treemap-view.js';
+import { TreemapView } from './treemap-view.js';
 
 const data = JSON.parse(document.getElementById('data')!.textContent!) as HtmlData;
 const { entries, dtypes } = data;
 document.title = `${data.path} — dcp inspect`;
 
 const tip = new Tip();
-const dtypeColour = (name: string): number => dtypes.findIndex(({ dtype }) => dtype === name);
+const colours = typeColours(
+  dtypes.map(({ dtype }) => dtype),
+  data.objects > 0,
+);
 const partNames = ['model', 'optim', 'other'];
 const treemap = new TreemapView(
   byteTree(entries.fqn, entries.byteLength),
   [
     {
       label: 'element type',
-      names: [
-        ...dtypes.map(({ dtype }) => ({ name: dtype, colour: dtypeColour(dtype) })),
-        ...(data.objects > 0 ? [{ name: 'objects', colour: OBJECT_COLOUR }] : []),
-      ],
+      names: colours.legend,
       of: row => {
         const dtype = data.dtypeNames[entries.dtype[row]!];
-        return dtype === undefined ? OBJECT_COLOUR : dtypeColour(dtype[0]);
+        return dtype === undefined ? OTHER_COLOUR : colours.of(dtype[0]);
       },
     },
     {
@@ -60,10 +61,9 @@ document
   .getElementById('report')!
   .replaceChildren(
     ...summary(data),
-    bars(data, dtypeColour),
-    treemap.section,
-    ranks.section,
-    table.section,
+    ...(entries.fqn.length === 0
+      ? [element('p', { className: 'note' }, 'The checkpoint holds nothing.')]
+      : [bars(data, name => colours.of(name)), treemap.section, ranks.section, table.section]),
     element('footer', {}, 'Made by dcp inspect --html. Nothing here is loaded from elsewhere.'),
   );
 

@@ -7,8 +7,7 @@ import { colorOf, element, figure } from './element.js';
 export function summary(data: HtmlData): HTMLElement[] {
   const { path, completeness, warnings, globals, loadsWithWeightsOnly } = data;
   const notes = warnings.map(({ message }) => message);
-  if (completeness !== 'complete' && completeness !== 'index_only') notes.unshift(COMPLETENESS[completeness]);
-  if (completeness === 'index_only') notes.unshift('Only the index is at hand, not the data.');
+  if (completeness !== 'complete') notes.unshift(incompleteText(data));
   if (loadsWithWeightsOnly === false) {
     const names = globals
       .slice(0, 8)
@@ -25,11 +24,29 @@ export function summary(data: HtmlData): HTMLElement[] {
   ];
 }
 
-const COMPLETENESS: Record<Exclude<HtmlData['completeness'], 'complete' | 'index_only'>, string> = {
-  ranks_missing: 'Incomplete: indexes of ranks are missing.',
-  files_missing: 'Incomplete: data files are missing.',
-  files_short: 'Incomplete: data files are shorter than the index says.',
-};
+function incompleteText({ completeness, files }: HtmlData): string {
+  const named = (chosen: HtmlData['files'], state: string): string => {
+    const names = chosen.slice(0, 8).map(({ relativePath }) => relativePath);
+    const more = chosen.length > 8 ? ` and ${chosen.length - 8} more` : '';
+    return `Incomplete: ${chosen.length} of ${formatCount(files.length, 'data file')} ${state}: ${names.join(', ')}${more}.`;
+  };
+  switch (completeness) {
+    case 'files_missing':
+      return named(
+        files.filter(({ byteLength }) => byteLength === null),
+        'missing',
+      );
+    case 'files_short':
+      return named(
+        files.filter(({ requiredByteLength }) => requiredByteLength !== undefined),
+        'shorter than the index says',
+      );
+    case 'ranks_missing':
+      return 'Incomplete: indexes of ranks are missing.';
+    default:
+      return 'Only the index is at hand, not the data.';
+  }
+}
 
 function figures({
   tensors,
@@ -49,7 +66,11 @@ function figures({
       format === 'dcp' ? formatCount(chunks, 'chunk') : '',
     ],
     ['parameters', figure('parameters', parameters, shortCount(parameters)), formatCount(parameters)],
-    ['bytes', figure('byte_length', byteLength, formatBytes(byteLength)), formatCount(byteLength)],
+    [
+      'tensor bytes',
+      figure('byte_length', byteLength, formatBytes(byteLength)),
+      byteLength < 1024 ? '' : formatCount(byteLength),
+    ],
     ['objects', figure('objects', objects, formatCount(objects)), ''],
     rankShares.length > 0
       ? ['ranks', figure('ranks', ranks, formatCount(ranks)), formatCount(files.length, 'file')]
@@ -58,9 +79,16 @@ function figures({
   return element(
     'dl',
     { className: 'figures' },
-    ...rows.map(([label, value, small]) =>
-      element('div', {}, element('dt', {}, label), element('dd', {}, value, element('small', {}, small))),
-    ),
+    ...rows.map(([label, value, small]) => {
+      // Small numbers are exact as they stand.
+      const exact = small === value.textContent ? '' : small;
+      return element(
+        'div',
+        {},
+        element('dt', {}, label),
+        element('dd', {}, value, element('small', {}, exact)),
+      );
+    }),
   );
 }
 
@@ -124,6 +152,8 @@ function bar(
   const fill = element('i');
   fill.style.width = `${total === 0 ? 0 : (byteLength / total) * 100}%`;
   fill.style.background = colorOf(colour);
+  // What is there is seen, however little; what is not there is not.
+  fill.hidden = byteLength === 0;
   const share = shareText(byteLength, total);
   return [
     element('span', {}, name),

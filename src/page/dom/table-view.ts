@@ -1,6 +1,6 @@
 import type { HtmlData } from '../../ops/html-data.js';
 import { formatBytes, formatCount } from '../../tui/units.js';
-import type { RowOrder, RowQuery, Rows } from '../rows.js';
+import { type RowOrder, type RowQuery, type Rows, shownName } from '../rows.js';
 import { button, element, figure } from './element.js';
 
 const ROW_HEIGHT = 30;
@@ -148,7 +148,7 @@ export class TableView {
     const made = element(
       'div',
       { className: row === this.chosen ? 'row chosen' : 'row' },
-      element('span', { className: 'mono name', title: fqn }, fqn),
+      element('span', { className: 'mono name', title: fqn }, shownName(fqn)),
       element('span', { className: 'part soft' }, entries.part[row]!),
       element('span', { className: 'dtype' }, dtypeNames[entries.dtype[row]!]?.[1] ?? 'object'),
       element('span', { className: 'shape soft' }, shape === undefined ? '' : `[${shape.join(', ')}]`),

@@ -1,7 +1,9 @@
-import { printable } from '../../tui/printable.js';
 import { formatBytes, formatCount, shareText } from '../../tui/units.js';
+import { fittedText } from '../fitted-text.js';
+import { shownName } from '../rows.js';
 import type { ByteNode } from '../tree.js';
 import { TITLE_HEIGHT, type Tile, tileAt, titleHeight, treemap } from '../treemap.js';
+import { OTHER_COLOUR } from '../type-colours.js';
 import { button, canvasColor, canvasColors, element, sizedCanvas, swatch } from './element.js';
 import type { Tip } from './tip.js';
 
@@ -13,8 +15,6 @@ export interface Colouring {
   of: (row: number) => number;
 }
 
-/** What has no element type. */
-export const OBJECT_COLOUR = 7;
 const MIN_HEIGHT = 260;
 const MAX_HEIGHT = 460;
 const FONT = '12px system-ui, sans-serif';
@@ -97,7 +97,7 @@ export class TreemapView {
   private colourOf(node: ByteNode): number {
     let largest = node;
     while (largest.children.length > 0) largest = largest.children[0]!;
-    return largest.row === -1 ? OBJECT_COLOUR : this.colouring.of(largest.row);
+    return largest.row === -1 ? OTHER_COLOUR : this.colouring.of(largest.row);
   }
 
   private label(
@@ -109,7 +109,8 @@ export class TreemapView {
     context.fillStyle = color;
     const size = formatBytes(node.byteLength);
     const room = width - 8;
-    const name = fitted(context, printable(node.name), room);
+    const name = fittedText(shownName(node.name), room, text => context.measureText(text).width);
+    if (name === '') return;
     context.fillText(name, x + 4, y + height / 2 + 1);
     const nameWidth = context.measureText(name).width;
     if (nameWidth + context.measureText(size).width + 16 > room) return;
@@ -164,11 +165,4 @@ export class TreemapView {
     this.way = [...this.way, below.node];
     this.draw();
   }
-}
-
-/** Text that is cut at its start to fit: names differ at their ends. */
-function fitted(context: CanvasRenderingContext2D, text: string, room: number): string {
-  if (context.measureText(text).width <= room) return text;
-  const kept = Math.max(1, Math.floor((text.length * room) / context.measureText(text).width) - 1);
-  return `…${text.slice(-kept)}`;
 }

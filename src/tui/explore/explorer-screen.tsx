@@ -1,5 +1,4 @@
 import { render } from 'ink';
-import { InterruptedError } from '../../errors.js';
 import type { Explorer } from '../../ops/explore/explorer.js';
 import { ExplorerView } from './explorer-view.js';
 import { FrameStream } from './frame-stream.js';
@@ -20,6 +19,12 @@ export interface ExplorerScreenOptions {
   signal: AbortSignal;
 }
 
+/**
+ * What ended a screen: the user, the signal, or that the terminal is there no more. Not an error, which the command
+ * line would not know: screens have a bundle of their own, with classes of their own.
+ */
+export type ScreenEnd = 'quit' | 'interrupted' | 'gone';
+
 const ENTER = '\u001b[?1049h\u001b[?25l';
 const LEAVE = '\u001b[?2026l\u001b[0m\u001b[?25h\u001b[?1049l';
 const SUSPEND = 'ctrl-z';
@@ -28,12 +33,12 @@ const GONE = ['end', 'error', 'close'] as const;
 
 /**
  * Shows a checkpoint until the user quits. The terminal is given back as it was, whatever happens.
- * @throws InterruptedError where the signal ended it; what the view throws.
+ * @throws what the view throws.
  */
 export async function runExplorerScreen(
   explorer: Explorer,
   { stdin, stdout, depth, unicode, signal }: ExplorerScreenOptions,
-): Promise<void> {
+): Promise<ScreenEnd> {
   const { checkpoint } = explorer;
   const name = /([^/]+)\/*$/.exec(checkpoint.path)?.[1] ?? checkpoint.path;
   const frames = new FrameStream(stdout);
@@ -41,9 +46,9 @@ export async function runExplorerScreen(
     columns: frames.columns,
     lines: frames.rows,
   });
-  let finish: () => void = () => {};
+  let finish: (end: ScreenEnd) => void = () => {};
   let fail: (error: unknown) => void = () => {};
-  const ended = new Promise<void>((resolve, reject) => {
+  const ended = new Promise<ScreenEnd>((resolve, reject) => {
     finish = resolve;
     fail = reject;
   });
@@ -54,7 +59,7 @@ export async function runExplorerScreen(
     state = explorerReducer(state, event);
     loads.follow(state);
     if (state.isDone) {
-      finish();
+      finish('quit');
       return;
     }
     // Keys that came together are drawn together.
@@ -100,8 +105,8 @@ export async function runExplorerScreen(
     },
   });
   // A terminal that is gone can neither be read nor written.
-  const onGone = (): void => fail(new InterruptedError('The terminal is gone'));
-  const onAbort = (): void => fail(new InterruptedError('Interrupted'));
+  const onGone = (): void => finish('gone');
+  const onAbort = (): void => finish('interrupted');
 
   stdout.write(ENTER);
   // An error that nobody catches is told on a terminal that can be read.
@@ -121,7 +126,7 @@ export async function runExplorerScreen(
     });
     ink.waitUntilExit().catch(fail);
     loads.follow(state);
-    await ended;
+    return await ended;
   } finally {
     frames.close();
     loads.close();

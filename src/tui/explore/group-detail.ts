@@ -1,6 +1,7 @@
 import type { TensorEntry } from '../../checkpoint/checkpoint.js';
 import type { ExploredCheckpoint } from '../../ops/explore/explorer.js';
 import { printable } from '../printable.js';
+import { displayWidth } from '../text-width.js';
 import { formatBytes, formatCount } from '../units.js';
 import { barOf } from './bar.js';
 import { FORMAT_NAMES } from './checkpoint-line.js';
@@ -163,6 +164,8 @@ function fileLines(checkpoint: ExploredCheckpoint, width: number, look: MapLook)
 }
 
 const MAX_BAR_WIDTH = 40;
+/** A number of bytes, and the blanks on both sides of it. */
+const BYTES_WIDTH = 13;
 
 /** Names, bytes, and bars that compare them. */
 function barTable(
@@ -171,16 +174,20 @@ function barTable(
   width: number,
   { unicode }: MapLook,
 ): Line[] {
-  const most = Math.max(1, ...rows.map(([, bytes]) => bytes));
-  const room = Math.max(4, Math.min(MAX_BAR_WIDTH, Math.floor(width * 0.4)));
-  const nameRoom = Math.max(6, width - room - 14);
+  const largest = Math.max(1, ...rows.map(([, bytes]) => bytes));
+  const labels = rows.map(([name]) => columnText(name));
+  const longest = Math.max(0, ...labels.map(displayWidth));
+  // Names come first: a bar tells enough in a few columns.
+  const most = Math.min(MAX_BAR_WIDTH, Math.floor(width * 0.4));
+  const room = Math.max(4, Math.min(most, Math.max(Math.floor(width * 0.2), width - BYTES_WIDTH - longest)));
+  const nameRoom = Math.max(6, width - BYTES_WIDTH - room);
   return [
     line(printable(title), 'dim'),
     ...tableLines(
-      rows.map(([name, bytes]) => [
-        span(nameText(columnText(name), nameRoom)),
+      rows.map(([, bytes], i) => [
+        span(nameText(labels[i]!, nameRoom)),
         span(formatBytes(bytes)),
-        span(barOf(bytes / most, room, unicode), 'bar'),
+        span(barOf(bytes / largest, room, unicode), 'bar'),
       ]),
       [1],
     ),

@@ -78,7 +78,9 @@ function notes(layout: TensorLayout, map: ChunkMap): string[] {
   const found: string[] = [];
   if (layout.shape.length > 2) found.push(`drawn: dimension ${rowDimension} down, ${columnDimension} across`);
   if (hiddenCount > 0)
-    found.push(`${formatCount(hiddenCount, 'chunk')} not drawn: empty, thin, copies or behind`);
+    found.push(
+      `${formatCount(hiddenCount, 'chunk')} not drawn: empty, copies, too thin here, or behind others`,
+    );
   if (broken.size > 0) found.push('x: the file is missing or short');
   return found;
 }

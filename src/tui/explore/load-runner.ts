@@ -1,4 +1,3 @@
-import { DcpError, InterruptedError } from '../../errors.js';
 import type { Explorer } from '../../ops/explore/explorer.js';
 import { type LoadRequest, loadKey, neededLoad } from './loads.js';
 import type { ExplorerEvent } from './reducer.js';
@@ -45,7 +44,7 @@ export class LoadRunner {
     this.running = { key, controller };
     const result = await this.load(request, key, controller.signal).catch(failureOf);
     this.running = undefined;
-    if (controller.signal.aborted || result === undefined) {
+    if (controller.signal.aborted) {
       // Something else is wanted by now, or the same again.
       if (this.wanted !== undefined) this.timer = setTimeout(() => void this.start(), SETTLE_MS);
       return;
@@ -86,9 +85,12 @@ export class LoadRunner {
   }
 }
 
-/** Undefined where it was told to stop. */
-function failureOf(error: unknown): Loaded | undefined {
-  if (error instanceof InterruptedError) return undefined;
+function failureOf(error: unknown): Loaded {
   const message = error instanceof Error ? error.message : String(error);
-  return { state: 'failed', message, hint: error instanceof DcpError ? error.hint : undefined };
+  return { state: 'failed', message, hint: hintOf(error) };
+}
+
+/** By its field: the classes of errors are those of another bundle. */
+function hintOf(error: unknown): string | undefined {
+  return error instanceof Error && 'hint' in error && typeof error.hint === 'string' ? error.hint : undefined;
 }

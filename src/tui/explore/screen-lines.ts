@@ -119,8 +119,9 @@ function hintsFor(state: ExplorerState, unicode: boolean): KeyHint[] {
   ];
   if (state.pane === 'detail') {
     return [
-      isTensor && state.tab === 'values' ? [all, 'move'] : [updown, 'scroll'],
+      // Where only this pane has room, nothing else tells the way back.
       ['Tab', 'tree'],
+      isTensor && state.tab === 'values' ? [all, 'move'] : [updown, 'scroll'],
       ...(isTensor
         ? ([
             ['1 2 3', 'tabs'],
@@ -134,7 +135,12 @@ function hintsFor(state: ExplorerState, unicode: boolean): KeyHint[] {
     [updown, 'move'],
     [inout, 'fold'],
     ['/', 'search'],
-    ...(isTensor ? ([['1 2 3', 'tabs']] as const) : []),
+    ...(isTensor
+      ? ([
+          ['1 2 3', 'tabs'],
+          [':', 'go to'],
+        ] as const)
+      : []),
     ['s', 'sort'],
     ['b', 'largest'],
     ...last,

@@ -80,7 +80,13 @@ function rightCells({ model, checkpoint }: ExplorerState, node: number, width: n
     cells.push(span(` ${padEnd(shortenEnd(dtype, DTYPE_WIDTH - 1), DTYPE_WIDTH - 1)}`, 'dim'));
   }
   const bytes = model.byteLength[node]!;
-  const size = isObject && bytes === 0 ? (width >= WITH_DTYPE ? '' : 'object') : formatBytes(bytes);
+  const size = bytes === 0 && model.objectCount[node]! > 0 ? sizeless(entry, width) : formatBytes(bytes);
   cells.push(span(`${padStart(size, SIZE_WIDTH)} `, isGroup(model, node) ? 'plain' : 'dim'));
   return cells;
+}
+
+/** Objects of a torch.save file are in its one pickle, and have no size of their own. */
+function sizeless(entry: number, width: number): string {
+  if (width >= WITH_DTYPE) return '';
+  return entry === -1 ? 'objects' : 'object';
 }

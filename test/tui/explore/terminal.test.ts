@@ -261,6 +261,21 @@ if (reason !== undefined) {
       });
     });
 
+    each(
+      [
+        ['TERM=dumb', 'TERM=dumb'],
+        ['TERM=', 'no TERM in the environment'],
+      ] as const,
+      ([setting]) => `a terminal whose cursor cannot be moved: ${setting}`,
+      async ([setting, found]) => {
+        await inTerminal(`${setting} ${EXPLORE} nowhere`, { columns: 200 }, async terminal => {
+          const screen = await terminal.shows('ended 2');
+          ok(screen.includes(`needs a terminal whose cursor can be moved (found ${found})`), screen);
+          ok(screen.includes('dcp inspect nowhere prints'), screen);
+        });
+      },
+    );
+
     test('a checkpoint with a missing file', async () => {
       const cwd = scratch();
       const line = `cp -r '${fixturePath('grid_shards')}' run && rm run/__3_0.distcp && ${EXPLORE} run`;
