@@ -1,7 +1,7 @@
 /**
- * `npm run bench:verify -- [--gib 1] [--rounds 5] [--directory DIR]`: the time of `dcp verify --crc` and of
- * `dcp verify --sha256` against reading the files with `cat` and hashing them with `sha256sum`. Everything is in the
- * page cache.
+ * `npm run bench:verify -- [--gib 1] [--items 80000] [--rounds 5] [--directory DIR]`: the time of `dcp verify --crc` and of
+ * `dcp verify --sha256` against reading the files with `cat` and hashing them with `sha256sum`; and of both for
+ * many small items. Everything is in the page cache.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -13,6 +13,7 @@ import { makeSyntheticDcp } from './synthetic.js';
 const { values: flags } = parseArgs({
   options: {
     gib: { type: 'string', default: '1' },
+    items: { type: 'string', default: '80000' },
     rounds: { type: 'string', default: '5' },
     directory: { type: 'string', default: tmpdir() },
   },
@@ -33,12 +34,23 @@ try {
   rmSync(join(directory, 'random'));
   const files = filesOf(path);
   timed(process.execPath, [DCP, 'verify', path, '--sha256', '--write', '--quiet']);
+  const small = join(directory, 'small');
+  await makeSyntheticDcp(small, join(directory, 'random'), {
+    tensorCount: Math.ceil(Number(flags.items) / 8),
+    shape: [64, 4],
+    dtype: 'bfloat16',
+    grid: [8],
+  });
+  rmSync(join(directory, 'random'));
+  const ofItems = `of ${Number(flags.items)} items`;
   const runs: readonly (readonly [name: string, command: string, args: readonly string[]])[] = [
     ['cat', 'cat', files],
     ['dcp verify', process.execPath, [DCP, 'verify', path, '--quiet']],
     ['dcp verify --crc', process.execPath, [DCP, 'verify', path, '--crc', '--quiet']],
     ['sha256sum', 'sha256sum', files],
     ['dcp verify --sha256', process.execPath, [DCP, 'verify', path, '--sha256', '--quiet']],
+    [`dcp verify ${ofItems}`, process.execPath, [DCP, 'verify', small, '--quiet']],
+    [`dcp verify --crc ${ofItems}`, process.execPath, [DCP, 'verify', small, '--crc', '--quiet']],
   ];
   const samples = new Map<string, Sample[]>(runs.map(([name]) => [name, []]));
   for (let round = 0; round <= rounds; round++) {
@@ -60,7 +72,7 @@ try {
         const seconds = of(name, 'seconds');
         const cells = [
           seconds.toFixed(2),
-          (seconds / of('cat', 'seconds')).toFixed(2),
+          name.endsWith(ofItems) ? '' : (seconds / of('cat', 'seconds')).toFixed(2),
           of(name, 'cpuSeconds').toFixed(2),
           of(name, 'rssMiB').toFixed(0),
         ];
