@@ -43,6 +43,7 @@ export interface PickleTrace {
 /** A pickle of more opcodes is not followed: it would take minutes. */
 const MAX_OPCODES = 2 ** 30;
 const MAX_ODDITIES = 1000;
+const OPCODES_OF_A_TURN = 1 << 20;
 
 /**
  * Follows a pickle without building or calling anything, and lists what it names. More is followed than an unpickler
@@ -52,10 +53,19 @@ const MAX_ODDITIES = 1000;
  * On the stack are kept texts, globals and small tuples: names may be put together with the memo.
  */
 export function tracePickle(source: PickleBytes, start = 0): PickleTrace {
+  const turns = traceInTurns(source, start);
+  for (;;) {
+    const turn = turns.next();
+    if (turn.done === true) return turn.value;
+  }
+}
+
+/** As {@link tracePickle}, and yields now and then: a long pickle takes a minute. */
+export function* traceInTurns(source: PickleBytes, start = 0): Generator<void, PickleTrace> {
   const reader = new OpcodeReader(source, start);
-  const flat = new Tracer(reader).run();
+  const flat = yield* new Tracer(reader).run();
   if (!reader.crossesFrame) return flat;
-  const framed = new Tracer(new OpcodeReader(source, start, 'framed')).run();
+  const framed = yield* new Tracer(new OpcodeReader(source, start, 'framed')).run();
   const isNew = ({ module, name }: GlobalMention): boolean =>
     !flat.mentions.some(one => one.module === module && one.name === name);
   const detail = 'a frame ends inside an opcode, and unpicklers differ in what comes next';
@@ -80,14 +90,17 @@ class Tracer {
 
   constructor(private readonly reader: OpcodeReader) {}
 
-  run(): PickleTrace {
+  *run(): Generator<void, PickleTrace> {
     const { reader } = this;
     let broken: PickleTrace['broken'];
     let end: number | undefined;
     for (let count = 0; ; count++) {
       this.opcodeOffset = reader.at;
       const what = count < MAX_OPCODES ? this.step() : 'The pickle has more opcodes than are followed';
-      if (what === undefined) continue;
+      if (what === undefined) {
+        if (count % OPCODES_OF_A_TURN === OPCODES_OF_A_TURN - 1) yield;
+        continue;
+      }
       if (what === STOPPED) end = reader.at;
       else broken = { what, byteOffset: this.opcodeOffset };
       break;

@@ -1,6 +1,9 @@
-import { type GlobalMention, type PickleTrace, tracePickle } from '../pickle/trace.js';
+import { setImmediate } from 'node:timers/promises';
+import { InterruptedError } from '../errors.js';
+import type { PickleBytes } from '../pickle/opcode-reader.js';
+import { type GlobalMention, type PickleTrace, traceInTurns } from '../pickle/trace.js';
 import { isLegacyTorch } from '../torch/magic.js';
-import type { ScanCollector } from './collector.js';
+import type { ScanTools } from './archives.js';
 import { pickleBytesOf, type Region, readNow } from './region.js';
 
 /** Pickles in the container from before torch 1.6; the bytes of storages follow. */
@@ -25,12 +28,12 @@ export function isDeclaredPickle(head: Uint8Array): boolean {
  * @param isExpected by its name it is a pickle: where it cannot be followed, that is a finding.
  * @param isOther it is known to be something else, whose first bytes may look like anything.
  */
-export function scanPickles(
+export async function scanPickles(
   region: Region,
-  collector: ScanCollector,
+  { collector, signal }: Pick<ScanTools, 'collector' | 'signal'>,
   isExpected: boolean,
   isOther = false,
-): number {
+): Promise<number> {
   const { source } = region;
   const isLegacy = isLegacyTorch(readNow(source, 0, 512));
   const bytes = pickleBytesOf(source);
@@ -38,7 +41,7 @@ export function scanPickles(
   let count = 0;
   while (at < source.byteLength && count < (isLegacy ? LEGACY_PICKLES : MAX_PICKLES)) {
     const isDeclared = isDeclaredPickle(readNow(source, at, 2));
-    const trace = tracePickle(bytes, at);
+    const trace = await traced(bytes, at, signal);
     const isCertain = count === 0 ? isExpected || (isDeclared && !isOther) : isLegacy;
     if (!isCertain && !looksLikePickle(trace, isDeclared)) break;
     if (collector.isNew(region, at)) collector.addTrace(region, at, trace, trace.end !== undefined);
@@ -47,6 +50,21 @@ export function scanPickles(
     at = trace.end;
   }
   return count;
+}
+
+/** Reading waits for nothing: signals get their turn in between. */
+async function traced(
+  bytes: PickleBytes,
+  start: number,
+  signal: AbortSignal | undefined,
+): Promise<PickleTrace> {
+  const turns = traceInTurns(bytes, start);
+  for (;;) {
+    const turn = turns.next();
+    if (turn.done === true) return turn.value;
+    await setImmediate();
+    if (signal?.aborted === true) throw new InterruptedError('The scan was interrupted');
+  }
 }
 
 function looksLikePickle({ mentions, oddities, end, acts }: PickleTrace, isDeclared: boolean): boolean {

@@ -8,7 +8,6 @@ import { readPieces } from '../zip/reader.js';
 import { END_RECORD, viewOf } from '../zip/records.js';
 import { decompressZstd } from '../zstd/decompress.js';
 import { type ScanOptions, type ScanTools, scanArchives } from './archives.js';
-import type { ScanCollector } from './collector.js';
 import { scanPickles } from './pickles.js';
 import { childRegion, type Region, readNow } from './region.js';
 import { inSpool, scanSpool } from './spooled.js';
@@ -47,8 +46,8 @@ export async function scanRegion(region: Region, tools: ScanTools, options: Scan
   // First: whatever else it is, a loader of pickles would take it for one.
   const isExpected = options.isPickle === true && !isPacked(head);
   const isOther = isSafetensors || options.isOpenEnded === true;
-  scanPickles(region, collector, isExpected, isOther);
-  scanNpy(region, head, collector);
+  await scanPickles(region, tools, isExpected, isOther);
+  await scanNpy(region, head, tools);
   if (options.isOpenEnded === true) return;
   const isArchive = isZip(head) || (!isSafetensors && endsAsArchive(region));
   if (isArchive) await scanArchives(region, tools);
@@ -111,7 +110,7 @@ async function scanCompressed(
 }
 
 /** An array of objects in numpy's format: its elements are a pickle, behind the header. */
-function scanNpy(region: Region, head: Uint8Array, collector: ScanCollector): void {
+async function scanNpy(region: Region, head: Uint8Array, tools: ScanTools): Promise<void> {
   if (!startsWith(head, 0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59) || head.length < 12) return;
   const view = viewOf(head);
   const start = head[6] === 1 ? 10 + view.getUint16(8, true) : 12 + view.getUint32(8, true);
@@ -121,5 +120,5 @@ function scanNpy(region: Region, head: Uint8Array, collector: ScanCollector): vo
   const text = Buffer.from(readNow(source, 0, Math.min(start, 64 * 1024))).toString('latin1');
   // Structured types can have fields of objects, too.
   const isOfObjects = /'[|<>=]?O\d*'/.test(text);
-  scanPickles(inner, collector, isOfObjects, !isOfObjects);
+  await scanPickles(inner, tools, isOfObjects, !isOfObjects);
 }

@@ -5,8 +5,8 @@ import { DcpError } from '../../src/errors.js';
 import { checkpointStats, convert, inspectCheckpoint, scan, verify } from '../../src/index.js';
 import { fixturePath } from '../fixtures.js';
 import { scratch } from '../io/scratch.js';
-import { equal, is, ok, suite } from '../suite.js';
-import { HARMLESS, MARK, torchZip } from './assembler.js';
+import { equal, is, ok, rejects, suite } from '../suite.js';
+import { HARMLESS, MARK, op, torchZip } from './assembler.js';
 import { HOSTILE_CONTAINERS } from './containers.js';
 import { HOSTILE_PICKLES, type HostileFile } from './pickles.js';
 
@@ -52,6 +52,27 @@ suite('hostile files: scan', ({ each, test }) => {
     ok(/5 files such as "archive\/code\/__torch__/.test(findings[0]!.message), findings[0]!.message);
     equal([...new Set(globals.map(({ verdict }) => verdict))].sort(), ['known', 'weights_only']);
   });
+
+  each(
+    [
+      [
+        'a pickle of millions of opcodes',
+        () => Buffer.concat([op.proto(2), Buffer.alloc(6 << 20, 'N0'), Buffer.from('N.')]),
+      ],
+      [
+        'a zip archive without an end',
+        () => Buffer.concat([Buffer.from('PK\x03\x04'), Buffer.alloc(32 << 20)]),
+      ],
+    ] as [string, () => Uint8Array][],
+    ([name]) => `is interrupted in the middle of ${name}`,
+    async ([, make]) => {
+      const path = join(scratch({ inMemory: true }), 'model.pkl');
+      writeFileSync(path, make());
+      const controller = new AbortController();
+      setImmediate(() => controller.abort());
+      await rejects(() => scan(path, { signal: controller.signal }), { code: 'interrupted' });
+    },
+  );
 
   test('what is harmless is clean', async () => {
     const directory = scratch({ inMemory: true });
