@@ -1,5 +1,6 @@
 import { decodeLatin1, decodeUtf8, readInt32LE, readUint32LE } from '../bytes.js';
 import { DcpError } from '../errors.js';
+import { FIXED_BYTE_LENGTH } from './argument-extent.js';
 import { OpcodeReader, type PickleBytes } from './opcode-reader.js';
 import { OPCODE_BY_CODE, opcodeName } from './opcodes.js';
 import { toPython3Name } from './python2.js';
@@ -102,9 +103,8 @@ class Tracer {
   /** Follows one opcode. Returns why it ends there, if it does. */
   private step(): string | undefined {
     const { reader, stack } = this;
-    const byte = reader.take(1);
-    if (byte === undefined) return 'The pickle ends without STOP';
-    const code = byte[0]!;
+    const code = reader.takeByte();
+    if (code === undefined) return 'The pickle ends without STOP';
     const opcode = OPCODE_BY_CODE[code];
     if (opcode === undefined) return `${opcodeName(code)} is not a pickle opcode`;
     if (stack.isTooLarge) return 'The pickle keeps more values on its stack than are followed';
@@ -119,12 +119,28 @@ class Tracer {
         const global = this.mention(textOf(module), textOf(name));
         if (opcode.name === 'GLOBAL') this.push({ global });
         else {
-          stack.takeToMark();
+          stack.dropToMark();
           this.call(global);
           stack.push(undefined);
         }
         return undefined;
       }
+      // The opcodes that there are most of.
+      case 'MEMOIZE':
+        this.memo.append(stack.top);
+        return undefined;
+      case 'BINGET': {
+        const slot = reader.takeByte();
+        if (slot === undefined) break;
+        this.push(this.memo.get(slot));
+        return undefined;
+      }
+      case 'BININT':
+      case 'BININT1':
+      case 'BININT2':
+        if (!reader.skip(FIXED_BYTE_LENGTH[opcode.argument]!, false)) break;
+        stack.push(undefined);
+        return undefined;
       case 'FRAME': {
         const length = reader.length(8);
         return length !== undefined && reader.enterFrame(length) ? undefined : cutShort(opcode.name);
@@ -158,8 +174,7 @@ class Tracer {
         stack.push(undefined);
         return undefined;
       default: {
-        const size = { uint8: 1, uint16: 2 }[opcode.argument as string] ?? 4;
-        const bytes = reader.take(size);
+        const bytes = reader.take(FIXED_BYTE_LENGTH[opcode.argument] ?? 4);
         if (bytes === undefined) break;
         this.operateOnNumber(opcode.name, bytes);
         return undefined;
@@ -179,7 +194,6 @@ class Tracer {
       case 'LONG_BINPUT':
         memo.put(number, stack.top);
         return;
-      case 'BINGET':
       case 'LONG_BINGET':
         this.push(memo.get(number));
         return;
@@ -233,13 +247,10 @@ class Tracer {
         stack.drop();
         return;
       case 'POP_MARK':
-        stack.takeToMark();
+        stack.dropToMark();
         return;
       case 'DUP':
         this.push(stack.top);
-        return;
-      case 'MEMOIZE':
-        this.memo.append(stack.top);
         return;
       case 'STACK_GLOBAL': {
         const [attribute, module] = [stack.pop(), stack.pop()];
@@ -277,22 +288,28 @@ class Tracer {
         stack.push(tupleOf(stack.takeToMark()));
         return;
       case 'TUPLE1':
-      case 'TUPLE2':
-      case 'TUPLE3': {
-        const items = Array.from({ length: Number(name.at(-1)) }, () => stack.pop()).reverse();
-        stack.push(tupleOf(items));
+        stack.pop();
+        stack.push(undefined);
+        return;
+      case 'TUPLE2': {
+        const [second, first] = [stack.pop(), stack.pop()];
+        stack.push(first?.global === undefined ? undefined : tupleOf([first, second]));
         return;
       }
+      case 'TUPLE3':
+        for (let i = 0; i < 3; i++) stack.pop();
+        stack.push(undefined);
+        return;
       case 'LIST':
       case 'DICT':
       case 'FROZENSET':
-        stack.takeToMark();
+        stack.dropToMark();
         stack.push(undefined);
         return;
       case 'APPENDS':
       case 'SETITEMS':
       case 'ADDITEMS':
-        stack.takeToMark();
+        stack.dropToMark();
         return;
       case 'APPEND':
         stack.pop();
