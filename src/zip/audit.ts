@@ -32,6 +32,8 @@ export interface AuditedArchive {
   records: { record: ArchiveRecord; dataByteOffset: number }[];
   /** Behind the end record and its comment. */
   byteLength: number;
+  /** Where every byte around the records is what torch writes: what they follow from. */
+  layout?: ArchiveLayout;
 }
 
 /** As caffe2/serialize/inline_container.cc has it, where no record says otherwise. */
@@ -71,7 +73,8 @@ export async function auditArchive(
       for (const [start, stop] of audited.ranges) visitor.onBytes(start, stop, 'structure');
       if (source.byteLength > layout.byteLength)
         visitor.onBytes(layout.byteLength, source.byteLength, 'free');
-      return { archive, records: audited.records, byteLength: layout.byteLength };
+      const { records, faults } = audited;
+      return { archive, records, byteLength: layout.byteLength, ...(faults.length === 0 ? { layout } : {}) };
     }
   }
   return auditForeignArchive(source, archive, end, visitor);

@@ -17,7 +17,7 @@ const fixture = (name: string): string =>
 
 const scratch = mkdtempSync(join(tmpdir(), 'dcp-bench-'));
 const out = join(scratch, 'out');
-/** Two tensors and some values; the same as a file. */
+/** Ten small tensors, in a directory of one rank and in a file. */
 const DIRECTORY = fixture('tied_dcp');
 const FILE = fixture('tied.pth');
 /** 28 entries in 64 items of 4 ranks. */

@@ -2,18 +2,19 @@
  * The property of `dcp verify`: one byte of a checkpoint gets another value. Where verifying the whole one counted that
  * byte as proved or as checked, it is found; where it is not found, the byte was counted as not provable.
  */
-import { cpSync, readFileSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import { cpSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { DcpError } from '../../src/errors.js';
 import { diffCheckpoints, type VerifiedRange, type VerifyReport, verify } from '../../src/index.js';
+import { makeSyntheticDcp } from '../bench/synthetic.js';
 import { fixturePath } from '../fixtures.js';
 import type { Random } from '../random.js';
 
 /** What is corrupted, and how it is verified. */
 export interface CorruptionTarget {
   name: string;
-  /** Copied first. */
-  original: string;
+  /** Copied first; or what makes it in a directory. */
+  original: string | ((directory: string) => Promise<string>);
   sha256?: boolean;
   /**
    * Compressed data have bits that mean nothing: a byte that is not found must leave the contents as they were.
@@ -49,7 +50,28 @@ export const CORRUPTION_TARGETS: readonly CorruptionTarget[] = [
   at('legacy_training_run'),
   at('legacy_training_run', { sha256: true }),
   at('gzipped_zip', { isCompressed: true }),
+  { name: 'many items that are alike', original: alikeItems },
 ];
+
+/** Many items of few layouts, which are recognised by those before them. */
+async function alikeItems(directory: string): Promise<string> {
+  const path = join(directory, 'alike');
+  await makeSyntheticDcp(path, join(directory, 'random'), {
+    tensorCount: 8,
+    shape: [64, 40],
+    dtype: 'float32',
+    grid: [4],
+  });
+  rmSync(join(directory, 'random'));
+  return path;
+}
+
+async function placed(original: CorruptionTarget['original'], directory: string): Promise<string> {
+  if (typeof original !== 'string') return original(directory);
+  const path = join(directory, basename(original));
+  cpSync(original, path, { recursive: true, preserveTimestamps: true });
+  return path;
+}
 
 export interface Corruption {
   relativePath: string;
@@ -72,8 +94,7 @@ export class CorruptibleCheckpoint {
   ) {}
 
   static async prepare(target: CorruptionTarget, directory: string): Promise<CorruptibleCheckpoint> {
-    const path = join(directory, basename(target.original));
-    cpSync(target.original, path, { recursive: true, preserveTimestamps: true });
+    const path = await placed(target.original, directory);
     if (target.sha256 === true) await verify(path, { sha256: 'write' });
     const ranges = new Map<string, VerifiedRange[]>();
     const report = await run(path, target, range => {
@@ -127,7 +148,9 @@ export class CorruptibleCheckpoint {
       throw error;
     }
     if (this.target.isCompressed !== true) return 'not found';
-    const { equal } = await diffCheckpoints(this.path, this.target.original);
+    const { original } = this.target;
+    if (typeof original !== 'string') return 'not found';
+    const { equal } = await diffCheckpoints(this.path, original);
     return equal ? 'harmless' : 'not found';
   }
 

@@ -1,7 +1,7 @@
 import { DcpError, InterruptedError } from '../../errors.js';
 import type { ByteSource } from '../../io/source.js';
 import { WindowSource } from '../../io/window-source.js';
-import { auditArchive, streamRecord } from '../../torch/audit.js';
+import { type ArchiveLayout, auditArchive, streamRecord } from '../../torch/audit.js';
 import type { ByteAccount } from './byte-account.js';
 import type { ChecksumCheck, ChecksummedRange } from './checksums.js';
 import type { Findings } from './finding.js';
@@ -32,11 +32,14 @@ export interface ArchiveCheckTools {
   checksums: ChecksumCheck;
 }
 
-/** Checks all headers of one archive, and all checksums of its records. */
+/**
+ * Checks all headers of one archive, and all checksums of its records.
+ * @returns how torch laid it out, where all of it is in order but for what the checksums may say.
+ */
 export async function checkArchive(
   archive: PlacedArchive,
   { findings, account, checksums }: ArchiveCheckTools,
-): Promise<void> {
+): Promise<ArchiveLayout | undefined> {
   const { path, byteOffset: base, relativePath, rank, isStored, fqnAt, tailByteLength } = archive;
   const source = new WindowSource(archive.source);
   const itemFqn = fqnAt(-1);
@@ -56,7 +59,7 @@ export async function checkArchive(
     },
     tailByteLength,
   );
-  if (audited === undefined) return;
+  if (audited === undefined) return undefined;
   if (archive.endsWithArchive && audited.byteLength < source.byteLength && headersHold) {
     findings.add('item_place', 'The item goes on behind its archive', {
       relativePath,
@@ -95,4 +98,5 @@ export async function checkArchive(
       findings.addError('crc', error, { relativePath, rank, byteOffset: at, entry, fqn: label });
     }
   }
+  return audited.layout;
 }

@@ -69,6 +69,22 @@ export class ByteAccount {
     if (!this.whole.has(relativePath)) this.onRange?.({ relativePath, start, end, proof });
   }
 
+  /** Tells of ranges that count from `base`. */
+  addAll(
+    relativePath: string,
+    base: number,
+    ranges: readonly { start: number; end: number }[],
+    proof: ByteProof,
+  ): void {
+    if (this.onRange !== undefined) {
+      for (const { start, end } of ranges) this.add(relativePath, base + start, base + end, proof);
+      return;
+    }
+    let byteLength = 0;
+    for (const { start, end } of ranges) byteLength += end - start;
+    this.add(relativePath, base, base + byteLength, proof);
+  }
+
   /** All bytes of the file have been proved, whatever else is said of them. */
   proveWhole(relativePath: string): void {
     const file = this.files.get(relativePath);

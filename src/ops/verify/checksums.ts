@@ -49,13 +49,18 @@ export class ChecksumCheck {
       return;
     }
     if (range.byteLength > MAX_SHORT_BYTE_LENGTH) {
-      this.pending.push(range);
-      if (this.pending.length >= BATCH_LENGTH) await this.flush();
+      await this.addLong(range);
       return;
     }
     const found = crc32(await readRange(source, dataByteOffset, range.byteLength));
     if (found === range.crc32) this.settle(range, 'proved');
     else this.fail(range, hex(range.crc32!), hex(found));
+  }
+
+  /** Of a record that is worth a thread. A promise where so many are waiting that they are compared now. */
+  addLong(range: ChecksummedRange): Promise<void> | undefined {
+    this.pending.push(range);
+    return this.pending.length >= BATCH_LENGTH ? this.flush() : undefined;
   }
 
   /** Compares what is left. */

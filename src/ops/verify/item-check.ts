@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import { elementCountOf } from '../../checkpoint/box.js';
 import { type Entry, ObjectEntry } from '../../checkpoint/checkpoint.js';
 import { rankOfFile } from '../../dcp/entries.js';
@@ -5,6 +6,7 @@ import type { DcpCheckpoint } from '../../dcp/reader.js';
 import { FileSource, readRange, SliceSource } from '../../io/source.js';
 import { WindowSource } from '../../io/window-source.js';
 import { isZip } from '../../torch/magic.js';
+import { AlikeItems } from './alike-items.js';
 import { checkArchive } from './archive-check.js';
 import { attempt, type CheckContext, requireNotInterrupted } from './context.js';
 
@@ -57,6 +59,8 @@ export async function checkItems(
   context: CheckContext,
 ): Promise<void> {
   const { findings } = context;
+  const alike = new AlikeItems(context.account, context.checksums);
+  let looked = 0;
   for (const [file, stored] of items.entries()) {
     const { path, name, byteLength } = checkpoint.files[file]!;
     const rank = rankOfFile(checkpoint.files[file]!);
@@ -69,6 +73,7 @@ export async function checkItems(
           const images = new Set<number>();
           let end = 0;
           for (const item of stored) {
+            if (++looked % ITEMS_AT_A_TIME === 0) await setImmediate();
             requireNotInterrupted(context.signal);
             if (item.byteOffset + item.byteLength > byteLength) continue;
             if (await isInImage(checkpoint, windows, item)) {
@@ -88,17 +93,21 @@ export async function checkItems(
             }
             end = item.byteOffset + item.byteLength;
             const { fqn } = item.entry;
+            const { byteOffset, byteLength: itemByteLength } = item;
+            const place = { path, byteOffset, relativePath: name, rank };
+            if (
+              !item.isTransformed &&
+              (await alike.accept(source, { ...place, fqn, byteLength: itemByteLength }))
+            )
+              continue;
             if (item.isTransformed) {
               if (!absent.has(item.entry)) await checkInflated(checkpoint, item, name, rank, context);
               continue;
             }
-            await checkArchive(
+            const layout = await checkArchive(
               {
-                source: new SliceSource(windows, item.byteOffset, item.byteLength),
-                path,
-                byteOffset: item.byteOffset,
-                relativePath: name,
-                rank,
+                ...place,
+                source: new SliceSource(windows, byteOffset, itemByteLength),
                 isStored: true,
                 fqnAt: () => fqn,
                 tailByteLength: ITEM_TAIL_BYTE_LENGTH,
@@ -106,6 +115,7 @@ export async function checkItems(
               },
               context,
             );
+            if (layout !== undefined) alike.learn(itemByteLength, layout);
           }
           // A header of any other length would not be followed by the tensors, to the end of the file.
           for (const start of images)
@@ -120,6 +130,9 @@ export async function checkItems(
   await checkCommon(checkpoint, items, context);
   await context.checksums.flush();
 }
+
+/** Then signals, and all else that waits, get their turn. */
+const ITEMS_AT_A_TIME = 1000;
 
 /** The directory of an item with one storage takes about 650 bytes. */
 const ITEM_TAIL_BYTE_LENGTH = 1024;

@@ -3,8 +3,9 @@
  * again and again, and makes its n-th system call fail, for one n after the other, until a run passes untouched.
  */
 import { readdirSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { join } from 'node:path';
-import { fileURLToPath, pathToFileURL } from 'node:url';
+import { fileURLToPath } from 'node:url';
 import { getEnvironmentData } from 'node:worker_threads';
 import { errorText } from '../../../src/cli/error-text.js';
 import { styleFor } from '../../../src/cli/style.js';
@@ -21,10 +22,12 @@ const MAX_FINDINGS = 200;
 const area = scratch();
 process.env.TMPDIR = area;
 const words = new Int32Array(getEnvironmentData(SHARED_KEY) as SharedArrayBuffer);
-const bundle = fileURLToPath(new URL('../../../cli/main.js', import.meta.url));
-const { main } = (await import(pathToFileURL(bundle).href)) as {
-  main(argv: readonly string[]): Promise<number>;
+/** As bin/dcp.js loads it. */
+const program = (path: string): string => fileURLToPath(new URL(`../../../../${path}`, import.meta.url));
+const { loadScript } = createRequire(import.meta.url)(program('bin/load-script.js')) as {
+  loadScript(path: string): { exports: { main(argv: readonly string[]): Promise<number> } };
 };
+const { main } = loadScript(program('dist/cli/main.cjs')).exports;
 process.setMaxListeners(0);
 process.stdout.setMaxListeners(0);
 process.stderr.setMaxListeners(0);
