@@ -50,7 +50,8 @@ const common = {
 /** A module of Node.js that is loaded at the first use of something in it. */
 const WHEN_USED =
   'const whenUsed=name=>{let m;return new Proxy({},{get:(_,key)=>(m??=require(name))[key]})};';
-const MODULES_WHEN_USED = /\brequire\("(node:(?:child_process|crypto|module|os|stream|stream\/promises|timers\/promises|url|worker_threads|zlib))"\)/g;
+const MODULES_WHEN_USED =
+  /\brequire\("(node:(?:child_process|crypto|module|os|stream|stream\/promises|timers\/promises|url|worker_threads|zlib))"\)/g;
 
 /** Makes all that bin/dcp.js needs, but the cache and the page, in a folder. */
 export async function bundleCommandLine(outdir) {

@@ -62,6 +62,24 @@ suite('documents', ({ each }) => {
   );
 });
 
+suite('docs/README.md', ({ test }) => {
+  const index = readDocument('docs/README.md');
+  const rows = tableRows(index);
+  const linked = rows.map(([page]) => /\]\(([^)]+)\)$/.exec(page!)![1]!);
+
+  test('every page has one row', () => {
+    const listed = linked.map(link => join('docs', link));
+    const pages = documents.filter(name => !['README.md', 'CHANGELOG.md', 'docs/README.md'].includes(name));
+    equal(listed.sort(), pages.sort());
+  });
+
+  test('each row says what is in the page', () => {
+    for (const [page, meaning] of rows) ok(meaning!.length > 20, page);
+  });
+
+  test('README leads to it', () => ok(readDocument('README.md').includes('](docs/README.md)')));
+});
+
 suite('CONTRIBUTING', ({ test }) => {
   test('every folder is there', () => {
     const folders = ['src', 'test', 'fixtures', 'docs'].flatMap(top =>

@@ -63,6 +63,18 @@ export function tableRows(section: string): string[][] {
   return rows;
 }
 
+/** First cells of the table whose head begins with `head`. */
+export function firstCells(section: string, head: string): string[] {
+  const lines = section.split('\n');
+  const start = lines.findIndex(
+    (line, i) => line.startsWith(`| ${head} |`) && lines[i + 1]!.startsWith('| ---'),
+  );
+  const end = lines.findIndex((line, i) => i > start && !line.startsWith('|'));
+  const rows = tableRows(lines.slice(start, end === -1 ? undefined : end).join('\n'));
+  if (start === -1 || rows.length === 0) throw new Error(`no table with the head ${head}`);
+  return rows.map(row => row[0]!);
+}
+
 /** Texts in backticks. */
 export function codesOf(text: string): string[] {
   return [...text.matchAll(/`([^`]+)`/g)].map(match => match[1]!);

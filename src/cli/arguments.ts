@@ -6,6 +6,9 @@ import { ALL_OPTIONS, COMMANDS, commandNamed } from './commands.js';
 import { helpText } from './help.js';
 import { commandWord, optionTokens, requireKnownOptions, unknownCommand, withLongNames } from './tokens.js';
 
+/** `dcp help` and `dcp help convert`, as other programs have it, are `--help`. */
+const HELP_WORD = 'help';
+
 /** What to do: a text to print, or a checked request. */
 export type Parsed = { text: string } | Invocation;
 
@@ -18,6 +21,11 @@ export function parseArguments(given: readonly string[]): Parsed {
   requireKnownOptions(argv);
   const tokens = optionTokens(argv);
   if (tokens.includes('--help') || tokens.includes('-h')) return { text: helpText(commandWord(argv)) };
+  const [first, topic] = argv;
+  if (first === HELP_WORD && argv.length <= 2) {
+    if (topic !== undefined && commandNamed(topic) === undefined) throw unknownCommand(topic);
+    return { text: helpText(topic) };
+  }
   if (tokens.includes('--version')) return { text: `${version()}\n` };
   const { words, options } = parse(argv);
   const command = commandNamed(words[0]);

@@ -14,9 +14,11 @@ export interface Command {
   readonly options: readonly OptionRow[];
   /** What it does, in lines of at most 80 characters. */
   readonly intro: readonly string[];
-  /** What the positionals mean, in lines of at most 80 characters. */
-  readonly positionalHelp: readonly string[];
+  /** What the positionals mean. */
+  readonly positionalHelp: readonly (readonly [positional: string, text: string])[];
   readonly examples: readonly Example[];
+  /** What exit code 1 means, where the command has it. */
+  readonly problems?: string;
   /**
    * Checks what was given, and says what to do.
    * @throws UsageError that says what is wrong or contradictory.
@@ -45,6 +47,8 @@ export interface OptionRow {
   readonly choices?: readonly string[];
   /** What a shell completes besides. */
   readonly completes?: 'path' | 'fqn';
+  /** The heading that it stands under in the help, with its neighbours of the same one. */
+  readonly section?: string;
   readonly describe: string;
 }
 
@@ -66,6 +70,11 @@ export interface GivenArguments {
   value(name: string): string | undefined;
   /** All values of an option that may be repeated; undefined where it is not given. */
   values(name: string): readonly string[] | undefined;
+}
+
+/** Options that stand under one heading in the help. */
+export function inSection(section: string, rows: readonly OptionRow[]): OptionRow[] {
+  return rows.map(row => ({ ...row, section }));
 }
 
 /** `dcp convert <mode> <src> <dst>`. */

@@ -10,19 +10,15 @@ import { scanCommand } from './commands/scan.js';
 import { statsCommand } from './commands/stats.js';
 import { verifyCommand } from './commands/verify.js';
 
-/** All commands, in the order of the help. */
-export const COMMANDS: readonly Command[] = [
-  convertCommand,
-  inspectCommand,
-  exploreCommand,
-  statsCommand,
-  diffCommand,
-  verifyCommand,
-  scanCommand,
-  extractCommand,
-  devicesCommand,
-  completionCommand,
+/** All commands by what people want, in the order of the help. */
+export const COMMAND_GROUPS: readonly (readonly [title: string, commands: readonly Command[]])[] = [
+  ['Look at a checkpoint', [inspectCommand, exploreCommand, statsCommand]],
+  ['Convert it, or take out a part', [convertCommand, extractCommand]],
+  ['Check it', [verifyCommand, diffCommand, scanCommand]],
+  ['This installation', [devicesCommand, completionCommand]],
 ];
+
+export const COMMANDS: readonly Command[] = COMMAND_GROUPS.flatMap(([, commands]) => commands);
 
 export const COMMAND_NAMES: readonly string[] = COMMANDS.map(({ name }) => name);
 

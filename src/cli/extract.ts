@@ -17,7 +17,12 @@ export async function runExtract(request: ExtractRequest, output: Output, screen
   const hint =
     format === 'text' || request.output === STDOUT ? undefined : 'The destination is what it was before.';
   // Progress would run into the text on a terminal.
-  const options = { progress, json, quiet: format === 'text', ...(hint === undefined ? {} : { hint }) };
+  const options = {
+    progress,
+    json,
+    quiet: request.quiet || format === 'text',
+    ...(hint === undefined ? {} : { hint }),
+  };
   const result = await runLong(options, screens, hooks => extract(request, output, hooks)).catch(error => {
     // Who reads text may stop when he has seen enough.
     if (format === 'text' && error instanceof ClosedPipe) return EXIT_DONE;
@@ -32,6 +37,7 @@ export async function runExtract(request: ExtractRequest, output: Output, screen
     await output.result(successDocument('extract', { ...result, elapsedSeconds }));
     return EXIT_DONE;
   }
+  if (request.quiet) return EXIT_DONE;
   const toStdout = request.output === STDOUT;
   const { columns, colors } = toStdout ? screens.stderr : screens.stdout;
   const text = describeExtract(result, { columns, style: styleFor(colors), seconds });

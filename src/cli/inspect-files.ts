@@ -15,6 +15,17 @@ export interface FilesTextOptions {
 
 const NAME_MIN = 14;
 const BAR_WIDTH = 20;
+/** Below that, bars would leave no room for names. */
+const LEAST_COLUMNS_WITH_BARS = 76;
+
+const FIGURES: readonly Column[] = [
+  { title: 'rank', align: 'right' },
+  { title: 'size', align: 'right' },
+  { title: 'items', align: 'right' },
+  { title: 'share', align: 'right' },
+];
+const BAR: Column = { title: '', align: 'left' };
+const NAME: Column = { title: 'file', align: 'left' };
 
 /** A line a data file: rank, size, items, and the share of all items' bytes that it holds, as a bar on a terminal. */
 export function fileLines(
@@ -24,14 +35,7 @@ export function fileLines(
   const { columns: terminalColumns, unicode, sort, style } = options;
   const total = files.reduce((sum, { itemByteLength }) => sum + itemByteLength, 0);
   const largest = files.reduce((most, { itemByteLength }) => Math.max(most, itemByteLength), 0);
-  const columns: Column[] = [
-    { title: 'rank', align: 'right' },
-    { title: 'size', align: 'right' },
-    { title: 'items', align: 'right' },
-    { title: 'share', align: 'right' },
-    ...(terminalColumns === undefined ? [] : [{ title: '', align: 'left' } as const]),
-    { title: 'file', align: 'left' },
-  ];
+  const hasBars = terminalColumns !== undefined && terminalColumns >= LEAST_COLUMNS_WITH_BARS;
   // With an index on its own no file is at hand, and none is missed.
   const absent = completeness === 'index_only' ? '-' : 'missing';
   const ordered =
@@ -47,11 +51,10 @@ export function fileLines(
     byteLength === null ? absent : formatBytes(byteLength),
     formatCount(items),
     shareText(itemByteLength, total),
-    ...(terminalColumns === undefined
-      ? []
-      : [largest === 0 ? '' : barText(itemByteLength / largest, BAR_WIDTH, unicode).filled]),
+    ...(hasBars ? [largest === 0 ? '' : barText(itemByteLength / largest, BAR_WIDTH, unicode).filled] : []),
     '',
   ]);
+  const columns = hasBars ? [...FIGURES, BAR, NAME] : [...FIGURES, NAME];
   const widths = columnWidths(columns, rows);
   const room =
     terminalColumns === undefined

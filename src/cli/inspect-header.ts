@@ -1,14 +1,13 @@
 import type { InspectReport } from '../ops/inspect.js';
 import { formatText } from '../tui/format-names.js';
-import { displayWidth } from '../tui/text-width.js';
 import { formatBytes, formatCount, formatExactBytes, shareText } from '../tui/units.js';
 import { MAX_RANKS } from './inspect-table.js';
-import { type Column, columnWidths, tableLine } from './table.js';
+import { type Column, fittedLines } from './table.js';
 
 /** The longest label, which is always there, and the gap behind it. */
 const LABEL_WIDTH = 'weights_only  '.length;
 
-/** Labels and texts of the header. @param columns of the terminal, in which rows of several numbers drop the lesser */
+/** Labels and texts of the header. Tables in it have columns left out where a terminal of `columns` is too narrow. */
 export function headerRows(report: InspectReport, columns?: number): [string, string][] {
   const room = columns === undefined ? undefined : columns - LABEL_WIDTH;
   const { tensors, parameters, byteLength, chunks, format, warnings } = report;
@@ -25,7 +24,7 @@ export function headerRows(report: InspectReport, columns?: number): [string, st
     ...dtypeRows(report, room),
     ...balanceRows(report),
     ...weightsOnlyRows(report),
-    ...layoutRows(report),
+    ...layoutRows(report, room),
     ...warnings.map(({ message }): [string, string] => ['WARNING', message]),
   ];
 }
@@ -36,43 +35,25 @@ const PART_NAMES: Record<InspectReport['parts'][number]['part'], string> = {
   other: 'other',
 };
 
-function partRows({ parts, byteLength }: InspectReport, room: number | undefined): [string, string][] {
-  return alignedRows(
-    'parts',
-    { room, spare: [3, 2, 1] },
-    parts.map(part => [
-      PART_NAMES[part.part],
-      formatCount(part.tensors, 'tensor'),
-      part.objects === 0 ? '' : formatCount(part.objects, 'object'),
-      formatCount(part.parameters, 'parameter'),
-      formatBytes(part.byteLength),
-      shareText(part.byteLength, byteLength),
-    ]),
-  );
-}
+const PART_COLUMNS: readonly Column[] = [
+  { title: '', align: 'left' },
+  { title: '', align: 'right', dropped: 3 },
+  { title: '', align: 'right', dropped: 2 },
+  { title: '', align: 'right', dropped: 1 },
+  { title: '', align: 'right' },
+  { title: '', align: 'right' },
+];
 
-interface Room {
-  /** Columns there are; undefined: as many as need be. */
-  room: number | undefined;
-  /** Cells that are left out where there is too little room, the first one first. */
-  spare: readonly number[];
-}
-
-/** A row a line, the first cell aligned left, the others right. */
-function alignedRows(
-  label: string,
-  { room = Number.POSITIVE_INFINITY, spare }: Room,
-  rows: readonly string[][],
-): [string, string][] {
-  const columns = (rows[0] ?? []).map((_, i): Column => ({ title: '', align: i === 0 ? 'left' : 'right' }));
-  const widths = columnWidths(columns, rows);
-  const lines = rows.map(row => tableLine(columns, widths, row));
-  const [dropped, ...rest] = spare;
-  if (dropped === undefined || lines.every(line => displayWidth(line) <= room)) {
-    return lines.map(line => [label, line]);
-  }
-  const kept = rows.map(row => row.filter((_, i) => i !== dropped));
-  return alignedRows(label, { room, spare: rest }, kept);
+function partRows({ parts, byteLength }: InspectReport, room?: number): [string, string][] {
+  const rows = parts.map(part => [
+    PART_NAMES[part.part],
+    formatCount(part.tensors, 'tensor'),
+    part.objects === 0 ? '' : formatCount(part.objects, 'object'),
+    formatCount(part.parameters, 'parameter'),
+    formatBytes(part.byteLength),
+    shareText(part.byteLength, byteLength),
+  ]);
+  return fittedLines(PART_COLUMNS, rows, room).map(line => ['parts', line]);
 }
 
 /** How evenly the ranks share the bytes that they wrote; the files, where names tell no ranks. */
@@ -95,20 +76,32 @@ function balanceRows({ rankShares, files }: InspectReport): [string, string][] {
   ];
 }
 
-function dtypeRows({ dtypes }: InspectReport, room: number | undefined): [string, string][] {
-  return alignedRows(
-    'dtypes',
-    { room, spare: [2, 1] },
-    dtypes.map(row => [
-      row.dtype,
-      formatCount(row.tensors, 'tensor'),
-      formatCount(row.parameters, 'parameter'),
-      formatBytes(row.byteLength),
-    ]),
-  );
+const DTYPE_COLUMNS: readonly Column[] = [
+  { title: '', align: 'left' },
+  { title: '', align: 'right', dropped: 2 },
+  { title: '', align: 'right', dropped: 1 },
+  { title: '', align: 'right' },
+];
+
+function dtypeRows({ dtypes }: InspectReport, room?: number): [string, string][] {
+  const rows = dtypes.map(row => [
+    row.dtype,
+    formatCount(row.tensors, 'tensor'),
+    formatCount(row.parameters, 'parameter'),
+    formatBytes(row.byteLength),
+  ]);
+  return fittedLines(DTYPE_COLUMNS, rows, room).map(line => ['dtypes', line]);
 }
 
-function layoutRows({ layout }: InspectReport): [string, string][] {
+const RANK_COLUMNS: readonly Column[] = [
+  { title: '', align: 'left' },
+  { title: '', align: 'left', dropped: 1 },
+  { title: '', align: 'right' },
+  { title: '', align: 'left' },
+  { title: '', align: 'left', dropped: 2 },
+];
+
+function layoutRows({ layout }: InspectReport, room?: number): [string, string][] {
   if (layout === undefined) return [];
   const { mesh, placements, replicatedTensors, ranks } = layout;
   const rows = ranks
@@ -120,26 +113,14 @@ function layoutRows({ layout }: InspectReport): [string, string][] {
       `reads ${formatBytes(byteLength)}`,
       `of chunks of ${formatBytes(chunkByteLength)}`,
     ]);
-  const columns = ['left', 'left', 'right', 'left', 'left'].map(
-    (align): Column => ({
-      title: '',
-      align: align as Column['align'],
-    }),
-  );
-  const widths = columnWidths(columns, rows);
   const whole =
     replicatedTensors === 0 ? '' : `; ${formatCount(replicatedTensors, 'tensor')} whole on every rank`;
+  const lines = fittedLines(RANK_COLUMNS, rows, room);
+  if (ranks.length > MAX_RANKS)
+    lines.push(`and ${formatCount(ranks.length - MAX_RANKS)} more (--json lists all)`);
   return [
     ['layout', `${placements.join(', ')} on mesh ${mesh}${whole}`],
-    ...rows.map((row): [string, string] => ['ranks', tableLine(columns, widths, row)]),
-    ...(ranks.length > MAX_RANKS
-      ? [
-          ['ranks', `and ${formatCount(ranks.length - MAX_RANKS)} more (--json lists all)`] as [
-            string,
-            string,
-          ],
-        ]
-      : []),
+    ...lines.map((line): [string, string] => ['ranks', line]),
   ];
 }
 
@@ -175,8 +156,10 @@ function fileNames(files: InspectReport['files']): string {
   return names.join(', ');
 }
 
-function weightsOnlyRows({ loadsWithWeightsOnly, globals }: InspectReport): [string, string][] {
+function weightsOnlyRows(report: InspectReport): [string, string][] {
+  const { loadsWithWeightsOnly, globals } = report;
   const label = 'weights_only';
+  if (isWithoutPickle(report)) return [[label, 'yes: nothing in it is pickled']];
   if (loadsWithWeightsOnly === true) return [[label, "yes: only classes on torch's list"]];
   const shown = [...globals].sort((a, b) => Number(b.dangerous) - Number(a.dangerous)).slice(0, MAX_GLOBALS);
   const names = shown.map(({ name, fqn, dangerous }): [string, string] => {
@@ -188,4 +171,9 @@ function weightsOnlyRows({ loadsWithWeightsOnly, globals }: InspectReport): [str
   }
   if (loadsWithWeightsOnly === null) return [[label, 'not known: the data is not at hand'], ...names];
   return [[label, "no: the pickles name what is not on torch's list:"], ...names];
+}
+
+/** Safetensors without a `state.pth` beside them. */
+function isWithoutPickle({ format, files }: InspectReport): boolean {
+  return format === 'safetensors' && !files.some(({ relativePath }) => relativePath.endsWith('.pth'));
 }

@@ -92,7 +92,7 @@ function footer(entryCount: number, lineCount: number): string {
     lineCount < entryCount
       ? `${formatCount(entryCount, 'entry', 'entries')}, folded; --all lists each. `
       : '';
-  return `${folded}With a name behind the path: where that tensor lies.`;
+  return `${folded}Add a name to see where that tensor lies, or that value whole.`;
 }
 
 /** Colours go in when lines are broken and aligned. */

@@ -145,7 +145,9 @@ const LAST_BRANCH: Indent = { own: '\u2514\u2500 ', below: '   ' };
 /** Lines with their cells below each other, under titles. */
 function laidOut(lines: readonly Line[], { columns: terminalColumns, style }: TreeTextOptions): string[] {
   const widths = CELLS.map(({ title }, i) =>
-    lines.reduce((width, { cells }) => Math.max(width, cells[i]!.length), title.length),
+    lines.some(({ cells }) => cells[i] !== '')
+      ? lines.reduce((width, { cells }) => Math.max(width, cells[i]!.length), title.length)
+      : 0,
   );
   // Values of objects go on into the columns, which are empty there.
   const longest = lines.reduce(

@@ -85,7 +85,7 @@ async function printList({ path, json }: InspectRequest, output: Output, stdout:
   if (json) await output.result(successDocument('inspect', list));
   else {
     const [{ listText }, { styleFor }] = await Promise.all([import('./list-text.js'), import('./style.js')]);
-    await output.result(listText(list, { style: styleFor(stdout.colors) }));
+    await output.result(listText(list, { columns: stdout.columns, style: styleFor(stdout.colors) }));
   }
   return EXIT_DONE;
 }

@@ -1,5 +1,6 @@
 import type { CheckpointList, ListedCheckpoint } from '../ops/list-checkpoints.js';
 import { printable } from '../tui/printable.js';
+import { wrapWords } from '../tui/text-width.js';
 import { formatBytes, formatDuration } from '../tui/units.js';
 import type { Style } from './style.js';
 import { type Column, columnWidths, tableLine } from './table.js';
@@ -21,8 +22,13 @@ const STATES: Record<ListedCheckpoint['state'], string> = {
   unreadable: 'UNREADABLE',
 };
 
+const DETAIL_INDENT = '    ';
+
 /** A row a checkpoint, the latest last; below what is not complete, why. */
-export function listText({ checkpoints }: CheckpointList, { style }: { style: Style }): string {
+export function listText(
+  { checkpoints }: CheckpointList,
+  { columns, style }: { columns: number | undefined; style: Style },
+): string {
   const rows = checkpoints.map(({ step, ageSeconds, state, byteLength, path }) => [
     step === null ? '' : String(step),
     formatAge(ageSeconds),
@@ -36,7 +42,9 @@ export function listText({ checkpoints }: CheckpointList, { style }: { style: St
   for (const [i, { state, detail }] of checkpoints.entries()) {
     const line = tableLine(COLUMNS, widths, rows[i]!);
     lines.push(state === 'complete' ? line : style.warn(line));
-    if (detail !== undefined) lines.push(style.dim(`    ${printable(detail)}`));
+    if (detail === undefined) continue;
+    const room = columns === undefined ? Number.POSITIVE_INFINITY : columns - DETAIL_INDENT.length;
+    for (const part of wrapWords(printable(detail), room)) lines.push(style.dim(DETAIL_INDENT + part));
   }
   return `${lines.join('\n')}\n`;
 }

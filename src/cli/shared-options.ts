@@ -12,20 +12,42 @@ export const JSON_OPTION: OptionRow = {
   describe: 'Print one JSON document on stdout, on failure too',
 };
 
-export const KEYS_OPTION: OptionRow = {
-  name: 'keys',
-  kind: 'values',
-  valueName: 'GLOB',
-  completes: 'fqn',
-  describe: 'List only entries whose name matches: * is any text, ? one character. May be repeated',
+/** @param does what it does with them only: `List only entries`. */
+export function keysOption(does: string): OptionRow {
+  return {
+    name: 'keys',
+    kind: 'values',
+    valueName: 'GLOB',
+    completes: 'fqn',
+    describe: `${does} whose name matches: * is any text, ? one character. May be repeated`,
+  };
+}
+
+/** @param does what the threads do: `copy`, `read`. */
+export function workersOption(does: string): OptionRow {
+  return {
+    name: 'workers',
+    kind: 'value',
+    valueName: 'N',
+    describe: `Threads that ${does}; 0 is the main thread alone. Default: what suits size and machine`,
+  };
+}
+
+/** Of a command that makes something. */
+export const QUIET_OPTION: OptionRow = {
+  name: 'quiet',
+  kind: 'flag',
+  describe: 'Print nothing on success',
 };
 
-export const WORKERS_OPTION: OptionRow = {
-  name: 'workers',
-  kind: 'value',
-  valueName: 'N',
-  describe: 'Threads that copy; 0 copies on the main thread. Default: what suits size and machine',
+/** Of a command that checks something. */
+export const QUIET_CHECK_OPTION: OptionRow = {
+  ...QUIET_OPTION,
+  describe: 'Print nothing: the exit code tells',
 };
+
+/** What the help calls a checkpoint. */
+export const CHECKPOINT_HELP = 'a DCP directory, a torch.save file, or safetensors (file or directory)';
 
 export const PROGRESS_CHOICES = ['auto', 'lines', 'json', 'none'] as const;
 export type ProgressChoice = (typeof PROGRESS_CHOICES)[number];
@@ -123,9 +145,9 @@ export const SHARD_OPTIONS: readonly OptionRow[] = [
 ];
 
 /** @throws UsageError where one of --mesh and --placements is missing. */
-export function layoutOf({ value, values }: GivenArguments): MeshTexts | undefined {
-  if ((values('placements') ?? []).length > 1) throw new UsageError('--placements is given more than once');
-  const [mesh, placements] = [value('mesh'), value('placements')];
+export function layoutOf(given: GivenArguments): MeshTexts | undefined {
+  const { value } = given;
+  const [mesh, placements] = [value('mesh'), onlyValue(given, 'placements')];
   if (mesh === undefined && placements === undefined) return undefined;
   if (mesh === undefined || placements === undefined) {
     throw new UsageError(`--${mesh === undefined ? 'mesh' : 'placements'} is missing`, {
@@ -133,6 +155,13 @@ export function layoutOf({ value, values }: GivenArguments): MeshTexts | undefin
     });
   }
   return { mesh, placements };
+}
+
+/** The value of an option that other commands let one repeat. @throws UsageError where it is. */
+export function onlyValue({ values }: GivenArguments, name: string): string | undefined {
+  const all = values(name) ?? [];
+  if (all.length > 1) throw new UsageError(`--${name} is given more than once`);
+  return all[0];
 }
 
 export const MAX_WORKERS = 256;

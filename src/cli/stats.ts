@@ -11,8 +11,8 @@ import { printTimed } from './timed-report.js';
 /** Runs `dcp stats` and returns the exit code. @throws as the operation does, if no signal ended it. */
 export async function runStats(request: StatsRequest, output: Output, screens: Screens): Promise<number> {
   const startedAt = performance.now();
-  const { path, keys, sort, device, workers, crc, histogram, progress, json } = request;
-  const report = await runLong({ progress, json }, screens, async hooks => {
+  const { path, keys, sort, device, workers, crc, histogram, quiet, progress, json } = request;
+  const report = await runLong({ quiet, progress, json }, screens, async hooks => {
     const [{ checkpointStats }, { sortStats }] = await Promise.all([
       import('../ops/stats.js'),
       import('../ops/stats-order.js'),
@@ -30,7 +30,7 @@ export async function runStats(request: StatsRequest, output: Output, screens: S
   if (typeof report === 'number') return report;
   const failedOn = failuresOf(request, report);
   const { columns, colors } = screens.stdout;
-  await printTimed(output, 'stats', { ...report, failedOn }, { startedAt, json }, seconds =>
+  await printTimed(output, 'stats', { ...report, failedOn }, { startedAt, json, quiet }, seconds =>
     statsText(report, { columns, style: styleFor(colors), seconds }),
   );
   return failedOn.length === 0 ? EXIT_DONE : EXIT_PROBLEMS;

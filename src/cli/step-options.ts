@@ -20,8 +20,8 @@ export interface StepRequest {
   dtype: readonly string[] | undefined;
 }
 
-/** In the order in which they apply. */
-export const STEP_OPTIONS: readonly OptionRow[] = [
+/** Which entries: before all else. */
+export const SELECTION_OPTIONS: readonly OptionRow[] = [
   {
     name: 'part',
     kind: 'value',
@@ -43,6 +43,10 @@ export const STEP_OPTIONS: readonly OptionRow[] = [
     completes: 'fqn',
     describe: 'No entries whose name in the source matches. May be repeated',
   },
+];
+
+/** Under which names, in which types: in the order in which they apply. */
+export const NAME_OPTIONS: readonly OptionRow[] = [
   {
     name: 'optim-keys',
     kind: 'value',
@@ -50,14 +54,28 @@ export const STEP_OPTIONS: readonly OptionRow[] = [
     choices: ['fqn'],
     describe: "fqn: name a plain optimizer's states by parameter, as a sharded training has them",
   },
-  { name: 'unwrap', kind: 'flag', describe: 'Leave out the one key that everything stands under' },
+  {
+    name: 'unwrap',
+    kind: 'flag',
+    describe: 'Leave out the one key that everything stands under, such as app',
+  },
   {
     name: 'clean-fqns',
     kind: 'flag',
     describe: 'Take module., _orig_mod., _fsdp_wrapped_module. and _checkpoint_wrapped_module. out of names',
   },
-  { name: 'strip-prefix', kind: 'value', valueName: 'PREFIX', describe: 'Take PREFIX and its dot off names' },
-  { name: 'add-prefix', kind: 'value', valueName: 'PREFIX', describe: 'Put PREFIX and a dot before names' },
+  {
+    name: 'strip-prefix',
+    kind: 'value',
+    valueName: 'PREFIX',
+    describe: 'Take PREFIX and its dot off names: with model, model.embed.weight is embed.weight',
+  },
+  {
+    name: 'add-prefix',
+    kind: 'value',
+    valueName: 'PREFIX',
+    describe: 'Put PREFIX and a dot before names: the reverse',
+  },
   {
     name: 'rename',
     kind: 'values',

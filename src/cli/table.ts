@@ -3,6 +3,8 @@ import { displayWidth, padEnd, padStart, wrapWords } from '../tui/text-width.js'
 export interface Column {
   title: string;
   align: 'left' | 'right';
+  /** Where there is no room for all columns, the one with the least number goes first; without one it stays. */
+  dropped?: number;
 }
 
 const GAP = '  ';
@@ -33,6 +35,31 @@ export function tableLine(
     })
     .join(GAP)
     .trimEnd();
+}
+
+/** Rows without titles, in columns: without those that are empty, or for which there is no `room`. */
+export function fittedLines(
+  columns: readonly Column[],
+  rows: readonly (readonly string[])[],
+  room = Number.POSITIVE_INFINITY,
+): string[] {
+  const widths = columnWidths(columns, rows);
+  let shown = columns.map((column, i) => ({ column, i })).filter(({ i }) => widths[i]! > 0);
+  const width = (): number => shown.reduce((sum, { i }) => sum + widths[i]! + GAP.length, -GAP.length);
+  for (const next of columns.filter(({ dropped }) => dropped !== undefined).sort(byDropped)) {
+    if (width() > room) shown = shown.filter(({ column }) => column !== next);
+  }
+  return rows.map(row =>
+    tableLine(
+      shown.map(({ column }) => column),
+      shown.map(({ i }) => widths[i]!),
+      shown.map(({ i }) => row[i]!),
+    ),
+  );
+}
+
+function byDropped(a: Column, b: Column): number {
+  return a.dropped! - b.dropped!;
 }
 
 /** Columns that a line takes before its last cell. */

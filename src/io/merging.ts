@@ -96,7 +96,7 @@ export function holdsIndex(path: string, index: string): UsageError {
   return new UsageError('The directory holds a checkpoint already', {
     found: index,
     path,
-    hint: 'Choose another directory, or use force to replace the checkpoint.',
+    hint: 'Choose another directory, or use --force to replace the checkpoint.',
   });
 }
 

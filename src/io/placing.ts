@@ -79,7 +79,7 @@ export function syncAfterPlacing(directory: string, finalPath: string): void {
 export function alreadyExists(path: string, meanwhile: boolean): UsageError {
   return new UsageError(
     meanwhile ? 'The destination appeared while it was being made' : 'The destination exists already',
-    { path, hint: 'Choose another name, or use force to replace it.' },
+    { path, hint: 'Choose another name, or use --force to replace it.' },
   );
 }
 

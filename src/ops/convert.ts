@@ -10,6 +10,7 @@ import { UsageError } from '../errors.js';
 import { readAssets } from './assets.js';
 import { carryOut, requireNotAborted } from './carry-out.js';
 import { type CastReport, castReports } from './cast-report.js';
+import { requireFitting } from './convert-options.js';
 import { type Destination, streamDestination } from './destination.js';
 import { formatOfDestination } from './destination-format.js';
 import type { DiffReport } from './diff-report.js';
@@ -220,7 +221,8 @@ async function convertTo(
   options: ConvertOptions,
   warnings: readonly Warning[],
 ): Promise<ConvertResult> {
-  requireFitting(options, from, to, target.kind);
+  requireFitting(options, { from, to, kind: target.kind });
+  requireValues(options);
   const resharding = Resharding.of(options);
   const assets = options.copyAssets === undefined ? [] : await readAssets(options.copyAssets);
   const { strict = false, crc = true } = options;
@@ -304,42 +306,12 @@ async function salvaged(checkpoint: Checkpoint, options: ConvertOptions): Promis
   return salvage(checkpoint, options.signal === undefined ? {} : { signal: options.signal });
 }
 
-/** @throws UsageError for options that say nothing about such a target. */
-function requireFitting(
-  options: ConvertOptions,
-  from: CheckpointFormat,
-  to: CheckpointFormat,
-  kind: Destination['kind'],
-): void {
-  if (options.resume === true && options.crc === false) {
-    throw new UsageError('resume needs checksums: without them nothing is proved');
-  }
-  const refuse = (option: string, expected: string): never => {
-    throw new UsageError(`${option} does not go with this destination`, { expected });
-  };
-  const isSafetensors = to === 'safetensors';
-  const isShards = isSafetensors && kind === 'directory';
-  const { maxShardByteLength } = options;
-  if (options.salvage === true && from !== 'dcp') refuse('salvage', 'a DCP directory as the source');
-  if (options.salvage === true && options.crc === false) {
-    throw new UsageError('salvage needs checksums: without them nothing is proved');
-  }
-  if (options.restoreIntKeys === true && to !== 'torch') refuse('restoreIntKeys', 'a torch.save file');
-  if (to !== 'dcp') {
-    for (const name of ['ranks', 'dim', 'mesh', 'placements'] as const) {
-      if (options[name] !== undefined) refuse(name, 'a DCP directory');
-    }
-  }
-  if (options.check === true && kind === 'stream')
-    refuse('check', 'a file or a directory, which can be read back');
-  if (options.ties !== undefined && !isSafetensors) refuse('ties', 'safetensors');
-  if (maxShardByteLength !== undefined && !isShards)
-    refuse('maxShardByteLength', 'a directory of safetensors');
-  if (options.copyAssets !== undefined && !isShards) refuse('copyAssets', 'a directory of safetensors');
-  if (options.ties !== undefined && !TIE_POLICIES.includes(options.ties)) {
+/** Values that only the library can be given: the command line has parsed its own. @throws UsageError. */
+function requireValues({ ties, maxShardByteLength }: ConvertOptions): void {
+  if (ties !== undefined && !TIE_POLICIES.includes(ties)) {
     throw new UsageError('ties is not one of its words', {
       expected: TIE_POLICIES.join(', '),
-      found: String(options.ties),
+      found: String(ties),
     });
   }
   if (maxShardByteLength !== undefined && !(maxShardByteLength > 0)) {

@@ -1,9 +1,13 @@
 import type { CheckpointFormat } from '../checkpoint/checkpoint.js';
 import { UsageError } from '../errors.js';
-import { isSafetensorsFileName } from './targets.js';
 
 /** Names that can only be those of torch.save files. */
 const TORCH_FILE_NAME = /\.(pth|pt|ckpt|bin|tar)$/;
+
+/** A name that ends so is that of one safetensors file; any other is that of a directory. */
+export function isSafetensorsFileName(path: string): boolean {
+  return path.endsWith('.safetensors');
+}
 
 /**
  * The format that a destination's name means for a source of a format: that of its ending; for a directory the one

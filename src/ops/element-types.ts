@@ -5,12 +5,23 @@ import { UsageError } from '../errors.js';
 import { globMatcher } from './glob.js';
 import { requireMatches } from './wanted-keys.js';
 
-/** Short names of the types that tensors are cast to. */
-const TYPES: Readonly<Record<string, string>> = { bf16: 'bfloat16', fp16: 'float16', fp32: 'float32' };
+/** Short names that options take for those of torch. */
+const SHORT_NAMES: ReadonlyMap<string, string> = new Map([
+  ['bf16', 'bfloat16'],
+  ['fp16', 'float16'],
+  ['fp32', 'float32'],
+]);
+/** The types that tensors are cast to. */
+const TYPES = new Set(SHORT_NAMES.values());
 /** The types whose tensors are cast. Floats of 8 bits are scaled values: a cast would not keep their meaning. */
 const CAST_TYPES = new Set(['float16', 'bfloat16', 'float32', 'float64']);
 /** For a pattern: its tensors stay as they are. */
 const KEEP = 'keep';
+
+/** `bf16`, `bfloat16` and `torch.bfloat16` are one type. */
+export function torchTypeName(name: string): string {
+  return SHORT_NAMES.get(name) ?? name.replace(/^torch\./, '');
+}
 
 interface TypeRule {
   /** Undefined for all tensors that no pattern matches. */
@@ -51,7 +62,8 @@ function parseTypeRules(texts: readonly string[]): TypeRule[] {
     const at = text.lastIndexOf('=');
     const glob = at < 0 ? undefined : text.slice(0, at);
     const name = text.slice(at + 1);
-    if (glob !== '' && name in TYPES) return { glob, dtype: dtypeOf(TYPES[name]!) };
+    const type = torchTypeName(name);
+    if (glob !== '' && TYPES.has(type)) return { glob, dtype: dtypeOf(type) };
     if (glob !== undefined && glob !== '' && name === KEEP) return { glob, dtype: undefined };
     throw new UsageError('This is no element type to cast to', {
       expected: 'bf16, fp16 or fp32; or GLOB=TYPE, or GLOB=keep, for some tensors',

@@ -14,6 +14,7 @@ import { addNpy, addNpz, type PlannedArray } from '../npy/writer.js';
 import { toPythonLiteral } from '../pickle/literal.js';
 import { type Destination, fileDestination, streamDestination } from './destination.js';
 import { TensorText } from './element-text.js';
+import { torchTypeName } from './element-types.js';
 import { type FoundEntry, findEntry } from './find-entry.js';
 import { openForReading, requireSameCheckpoint } from './reading.js';
 
@@ -205,10 +206,10 @@ function formatFor(fqns: readonly string[], format: ExtractFormat | undefined): 
 
 function dtypeNamed(name: string | undefined): DTypeInfo | undefined {
   if (name === undefined) return undefined;
-  const dtype = findDType(name.replace(/^torch\./, ''));
+  const dtype = findDType(torchTypeName(name));
   if (dtype !== undefined) return dtype;
   throw new UsageError('This is no element type', {
-    expected: 'a name of torch such as float32, float16 or int64',
+    expected: 'fp32, fp16, or a name of torch such as float32 or int64',
     found: name,
   });
 }

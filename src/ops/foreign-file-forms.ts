@@ -71,6 +71,6 @@ export const FOREIGN_FILE_FORMS: readonly FileForm[] = [
     'plain pickle',
     ({ head, tail }) => head[0] === 0x80 && head[1]! >= 2 && head[1]! <= 5 && tail.at(-1) === STOP,
     'This is a plain pickle, not made by torch.save',
-    'If torch can use what is in it: torch.save(pickle.load(open(PATH, "rb")), NEW_PATH).',
+    'First dcp scan PATH: loading a pickle in Python runs what it names. If nothing is found, and torch can use what is in it: torch.save(pickle.load(open(PATH, "rb")), NEW_PATH).',
   ),
 ];

@@ -133,7 +133,7 @@ export function inspectPickle({ name, bytes, start }: StoredPickle): InspectedPi
     broken ?? (odd === undefined ? undefined : { what: oddityText(odd), byteOffset: odd.byteOffset });
   return {
     name,
-    byteLength: (end ?? broken?.byteOffset ?? bytes.length) - start,
+    byteLength: (end ?? bytes.length) - start,
     protocol,
     globals: mentions.map(({ module, name: own }) => {
       const path = `${module}.${own}`;

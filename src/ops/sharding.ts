@@ -54,7 +54,7 @@ export class Resharding {
       else rules.push({ glob, matches: globMatcher([glob]), placements: parsePlacements(list!) });
     }
     rules.reverse();
-    if (general.length > 1) throw new UsageError('Placements are given for all tensors more than once');
+    if (general.length > 1) throw new UsageError('--placements is given more than once for all tensors');
     if (ranks === undefined) {
       if (dim !== undefined) throw new UsageError('--dim is for --ranks');
       if (mesh === undefined && placements === undefined) return undefined;

@@ -17,6 +17,7 @@ import {
   fileDestination,
   SAFETENSORS_LAYOUT,
 } from './destination.js';
+import { isSafetensorsFileName } from './destination-format.js';
 import { restoreIntKeys } from './int-keys.js';
 import { type Loss, lossesOfDcpSave, lossesOfTorchSave } from './losses.js';
 import {
@@ -97,11 +98,6 @@ export const TARGETS: Record<CheckpointFormat, Target> = {
     },
   },
 };
-
-/** A name that ends so is that of one file; any other is that of a directory. */
-export function isSafetensorsFileName(path: string): boolean {
-  return path.endsWith('.safetensors');
-}
 
 function treeWithIntKeys({ tree, path }: Checkpoint): PyDict {
   if (tree instanceof PyDict) return restoreIntKeys(tree);

@@ -1,8 +1,8 @@
 import { countsBytes, type ProgressState, rateOf, remainingSecondsOf } from './progress-state.js';
 
 /**
- * Where an operation is, for programs. Names and units are those of `docs/progress-event.schema.json`; fields that are
- * not known yet are left out.
+ * Where an operation is, for programs. Names and units are those of `docs/schemas/progress-event.schema.json`; fields
+ * that are not known yet are left out.
  */
 export interface ProgressEvent {
   event: 'progress';

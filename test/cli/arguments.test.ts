@@ -102,6 +102,7 @@ const EXTRACT = {
   rawBits: false,
   force: false,
   workers: undefined,
+  quiet: false,
   progress: undefined,
   json: false,
 };
@@ -182,7 +183,10 @@ const GOOD: [line: string, request: object][] = [
   ['extract a w --format text', { ...EXTRACT, output: undefined, format: 'text' }],
   ['extract a w -o - --format text', { ...EXTRACT, output: undefined, format: 'text' }],
   ['extract a w -o o --slice -1,:4', { ...EXTRACT, slice: '-1,:4' }],
-  ['extract a w -o o --cast float32 --raw-bits', { ...EXTRACT, cast: 'float32', rawBits: true }],
+  [
+    'extract a w -o o --dtype float32 --raw-bits --quiet',
+    { ...EXTRACT, cast: 'float32', rawBits: true, quiet: true },
+  ],
   [
     'extract a w -o o --mesh 2x4 --placements Shard(0),Replicate() --rank 3',
     { ...EXTRACT, layout: LAYOUT, rank: 3 },
@@ -206,8 +210,9 @@ const BAD: [line: string, message: RegExp, hint: RegExp][] = [
   ['convert dcp_to_torch a b --wait 10', /--wait is no time.*found 10/, /^$/],
   ['convert dcp_to_torch a b --wait 10x', /--wait is no time/, /^$/],
   ['convert dcp_to_torch a b --wait 31d', /--wait is no time/, /^$/],
-  ['convert dcp_to_torch a b --salvage --no-crc', /needs checksums/, /^$/],
-  ['convert dcp_to_torch a b --resume --no-crc', /--resume needs checksums/, /^$/],
+  ['convert dcp_to_torch a b --salvage --no-crc', /--salvage needs checksums/, /--no-crc/],
+  ['convert torch_to_dcp a b --salvage', /--salvage is for DCP directories as the source/, /^$/],
+  ['convert dcp_to_torch a b --resume --no-crc', /--resume needs checksums/, /--no-crc/],
   ['convert dcp_to_torch a - --resume', /--resume does not go with stdout/, /stdout carries the file/],
   ['inspect a --latest-complete --chunks', /--latest-complete prints a path/, /another dcp inspect/],
   ['convert dcp_to_torch a b --device cpu', /--device is for --check/, /needs no device/],
@@ -225,8 +230,10 @@ const BAD: [line: string, message: RegExp, hint: RegExp][] = [
   ['extract a w -o o --format text', /Text goes to stdout/, /Redirect/],
   ['extract a w --format text --json', /--json does not go with --format text/, /^$/],
   ['extract a w -o - --json', /--json does not go with stdout/, /stdout carries/],
-  ['convrt a b c', /Unknown command convrt .*convert, inspect/, /Did you mean dcp convert\?/],
+  ['convrt a b c', /Unknown command convrt .*inspect, .*convert/, /Did you mean dcp convert\?/],
   ['frobnicate', /Unknown command frobnicate/, /dcp --help/],
+  ['help cnvert', /Unknown command cnvert/, /Did you mean dcp convert/],
+  ['extract a w -o o --dtype fp32 --dtype fp16', /--dtype is given more than once/, /^$/],
   ['run/step-1000', /Unknown command/, /dcp inspect run\/step-1000 tells what is there/],
   ['--json', /A command is missing/, /dcp --help/],
   ['convert', /<src> is missing/, /^Usage: dcp convert \[mode\] <src> <dst>$/],
@@ -318,6 +325,8 @@ suite('arguments', ({ each, test }) => {
   each(
     [
       ['--help', undefined],
+      ['help', undefined],
+      ['help convert', 'convert'],
       ['-h', undefined],
       ['convert --help', 'convert'],
       ['inspect a b c -h', 'inspect'],
@@ -387,9 +396,25 @@ suite('commands', ({ each, test }) => {
     },
   );
 
-  test('an option has one kind, whatever the command', () => {
+  test('an option has one kind and one word for its value, whatever the command', () => {
     for (const row of COMMANDS.flatMap(({ options }) => options)) {
-      is(ALL_OPTIONS.find(({ name }) => name === row.name)!.kind, row.kind, row.name);
+      const known = ALL_OPTIONS.find(({ name }) => name === row.name)!;
+      equal([known.kind, known.valueName, known.short], [row.kind, row.valueName, row.short], row.name);
     }
+  });
+
+  test('the general help names every format and every exit code', () => {
+    const text = helpText();
+    for (const format of ['dcp', 'torch', 'safetensors']) {
+      ok(new RegExp(`^  ${format} +a `, 'm').test(text), format);
+    }
+    for (const code of [0, 1, 2, 130, 143, 129]) ok(new RegExp(`\\b${code}\\b`).test(text), String(code));
+  });
+
+  test('exit code 1 is in the help of the commands that have it', () => {
+    const checking = COMMANDS.filter(({ name }) => /^ {2}1 {4}/m.test(helpText(name))).map(
+      ({ name }) => name,
+    );
+    equal(checking, ['stats', 'convert', 'verify', 'diff', 'scan']);
   });
 });

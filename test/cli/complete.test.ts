@@ -6,7 +6,7 @@ suite('what can stand where the cursor is', ({ each }) => {
     [
       ['co|', ['convert', 'completion'], false],
       ['--v|', ['--version'], false],
-      ['nothing |', ['convert'], false],
+      ['nothing |', ['inspect'], false],
       ['convert |', ['dcp_to_dcp'], true],
       ['convert dcp_to_t|', ['dcp_to_torch'], true],
       ['convert dcp_to_torch |', [], true],

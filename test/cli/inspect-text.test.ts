@@ -51,6 +51,27 @@ suite('inspect text', ({ each, test }) => {
   });
 
   each(
+    [60, 80, 200],
+    columns => `lines of the header fit ${columns} columns`,
+    columns => {
+      for (const line of text({}, columns).split('\n\n')[0]!.split('\n'))
+        ok(displayWidth(line) <= columns, line);
+    },
+  );
+
+  test('of safetensors nothing is pickled, unless there is a state.pth', () => {
+    const files = (relativePath: string) => [{ ...REPORT.files[0]!, relativePath }];
+    is(
+      row('weights_only', { format: 'safetensors', files: files('a.safetensors') }),
+      'yes: nothing in it is pickled',
+    );
+    is(
+      row('weights_only', { format: 'safetensors', files: files('state.pth') }),
+      "yes: only classes on torch's list",
+    );
+  });
+
+  each(
     [
       [81, ['model   1 tensor            4,194,304 parameters  8.00 MiB  100 %', '0 tensors  1 object']],
       [70, ['model   1 tensor            8.00 MiB  100 %', 'other  0 tensors  1 object       0 B    0 %']],

@@ -75,8 +75,8 @@ suite('inspect tree', ({ each, test }) => {
       value: String(value),
     }));
     equal(lines(steps).slice(1), [
-      'state                                 3.69 KiB',
-      '  {0,1}.step = 1000                ×2',
+      'state                   3.69 KiB',
+      '  {0,1}.step = 1000  ×2',
       '  2.step = 999',
     ]);
   });

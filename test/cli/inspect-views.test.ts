@@ -126,12 +126,12 @@ suite('inspect text: one entry', ({ test }) => {
 suite('inspect text: what to do next', ({ test }) => {
   test('is said on a terminal, within its width, and not in a pipe', () => {
     const lines = text({}, {}, 40).trimEnd().split('\n');
-    ok(lines.at(-1)!.endsWith('lies.'));
+    ok(lines.at(-1)!.endsWith('whole.'));
     ok(
       lines.every(line => line.length <= 40),
       lines.join('\n'),
     );
-    ok(!text({}, {}).includes('behind the path'));
+    ok(!text({}, {}).includes('Add a name'));
   });
 });
 

@@ -52,7 +52,10 @@ suite('start-up', ({ test }) => {
     ['is missing', ({ cache }) => rmSync(cache)],
     ['is cut', ({ cache }) => truncateSync(cache, 5000)],
     ['is empty', ({ cache }) => truncateSync(cache, 0)],
-    ['is of another script', ({ cache }) => exchange(cache, bytes => bytes.write('0123456789abcdef', 'latin1'))],
+    [
+      'is of another script',
+      ({ cache }) => exchange(cache, bytes => bytes.write('0123456789abcdef', 'latin1')),
+    ],
     ['is of another release of V8', ({ cache }) => exchange(cache, bytes => bytes.fill(7, 20, 24))],
   ];
   for (const [name, damage] of damages) {

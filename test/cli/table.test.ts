@@ -1,4 +1,11 @@
-import { type Column, columnWidths, labelled, tableLine, widthBeforeLast } from '../../src/cli/table.js';
+import {
+  type Column,
+  columnWidths,
+  fittedLines,
+  labelled,
+  tableLine,
+  widthBeforeLast,
+} from '../../src/cli/table.js';
 import { equal, is, suite } from '../suite.js';
 
 const COLUMNS: Column[] = [
@@ -24,6 +31,25 @@ suite('table', ({ test }) => {
 
   test('no line ends in spaces', () => {
     is(tableLine(COLUMNS, [4, 5, 9], ['b', '', '']), 'b');
+  });
+
+  test('columns are left out in their order until the rest fits; empty ones always', () => {
+    const columns: Column[] = [
+      { title: '', align: 'left' },
+      { title: '', align: 'right', dropped: 2 },
+      { title: '', align: 'right' },
+      { title: '', align: 'right', dropped: 1 },
+    ];
+    const rows = [
+      ['model', '7 tensors', '', '1 KiB'],
+      ['other', '12 tensors', '', '30 B'],
+    ];
+    equal(fittedLines(columns, rows), ['model   7 tensors  1 KiB', 'other  12 tensors   30 B']);
+    equal(fittedLines(columns, rows, 24), ['model   7 tensors  1 KiB', 'other  12 tensors   30 B']);
+    equal(fittedLines(columns, rows, 23), ['model   7 tensors', 'other  12 tensors']);
+    equal(fittedLines(columns, rows, 16), ['model', 'other']);
+    equal(fittedLines(columns, rows, 1), ['model', 'other']);
+    equal(fittedLines(columns, []), []);
   });
 
   test('labels are printed once, texts stand below each other', () => {

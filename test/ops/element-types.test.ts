@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { TensorEntry } from '../../src/checkpoint/checkpoint.js';
 import { convert, openCheckpoint } from '../../src/index.js';
-import { castByRules } from '../../src/ops/element-types.js';
+import { castByRules, torchTypeName } from '../../src/ops/element-types.js';
 import { fixturePath } from '../fixtures.js';
 import { scratch } from '../io/scratch.js';
 import { equal, is, rejects, suite } from '../suite.js';
@@ -49,11 +49,24 @@ suite('ops/element-types', ({ each, test }) => {
       [['=bf16'], /no element type/],
       [['keep'], /no element type/],
       [['bf16', 'fp16'], /bf16 and fp16/],
+      [['constructor'], /no element type/],
       [['none*=bf16'], /--dtype none\* matches nothing/],
     ],
     ([rules]) => rules.join(' '),
     ([rules, message]) =>
       rejects(() => dtypes(torchFile(dict({ a: tensor() })), rules), { code: 'usage', message }),
+  );
+
+  each<readonly [name: string, type: string]>(
+    [
+      ['bf16', 'bfloat16'],
+      ['bfloat16', 'bfloat16'],
+      ['torch.float16', 'float16'],
+      ['int64', 'int64'],
+      ['constructor', 'constructor'],
+    ],
+    ([name]) => `${name} by the name of torch`,
+    ([name, type]) => is(torchTypeName(name), type),
   );
 
   test('finite values that become infinite are counted; infinities and NaN are not', async () => {

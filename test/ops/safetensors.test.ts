@@ -276,7 +276,7 @@ suite('safetensors as a stream', ({ test }) => {
     const options = { to: 'torch', check: true } as const;
     await rejects(() => convertToStream(fixturePath('fsdp2_adam'), async () => {}, options), {
       code: 'usage',
-      message: /check does not go with this destination/,
+      message: /--check is for destinations that can be read back/,
     });
   });
 
@@ -317,10 +317,10 @@ suite('what to convert to', ({ each, test }) => {
 
   each(
     [
-      ['restoreIntKeys', { restoreIntKeys: true, to: 'dcp' }],
-      ['ties', { ties: 'drop', to: 'torch' }],
-      ['maxShardByteLength', { maxShardByteLength: 5, to: 'dcp' }],
-      ['copyAssets', { copyAssets: '.', to: 'torch' }],
+      ['--restore-int-keys', { restoreIntKeys: true, to: 'dcp' }],
+      ['--ties', { ties: 'drop', to: 'torch' }],
+      ['--max-shard-size', { maxShardByteLength: 5, to: 'dcp' }],
+      ['--copy-assets', { copyAssets: '.', to: 'torch' }],
     ] as [string, Parameters<typeof convert>[2]][],
     ([option]) => `${option} of another target is refused`,
     async ([option, options]) => {

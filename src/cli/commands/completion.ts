@@ -12,7 +12,7 @@ export interface CompletionRequest {
 
 export const completionCommand: Command = {
   name: 'completion',
-  summary: 'Print a script that completes dcp in a shell',
+  summary: 'Make bash or zsh complete dcp',
   positionals: [
     { name: 'shell', choices: SHELLS },
     { name: 'word', kind: 'any' },
@@ -23,9 +23,11 @@ export const completionCommand: Command = {
     'the names of the entries of the checkpoint that stands in the line.',
   ],
   positionalHelp: [
-    '<shell>  bash or zsh',
-    '<word>   what the script asks: the words of a command line, behind --, and as',
-    '         the last one that under the cursor',
+    ['<shell>', 'bash or zsh'],
+    [
+      '<word>',
+      'what the script asks: the words of a command line, behind --, the last one being that under the cursor',
+    ],
   ],
   examples: [
     [

@@ -1,8 +1,10 @@
 import { UsageError } from '../../errors.js';
 import type { DeviceChoice, MapOptions, TiePolicy } from '../../index.js';
+import { type ConvertTarget, requireFitting } from '../../ops/convert-options.js';
+import { isSafetensorsFileName } from '../../ops/destination-format.js';
 import { suggest } from '../../ops/suggest.js';
 import { parseByteSize } from '../byte-size.js';
-import type { Command, GivenArguments } from '../command.js';
+import { type Command, type GivenArguments, inSection } from '../command.js';
 import { millisecondsOf } from '../duration.js';
 import { MAP_OPTIONS, mapOf } from '../map-options.js';
 import { RESHARD_OPTIONS, type ReshardRequest, reshardOf } from '../reshard-options.js';
@@ -14,14 +16,15 @@ import {
   PROGRESS_OPTION,
   type ProgressChoice,
   progressOf,
+  QUIET_OPTION,
   READS_IN_FLIGHT_OPTION,
   readsInFlightOf,
   requireNotStdin,
   STDOUT,
-  WORKERS_OPTION,
   workersOf,
+  workersOption,
 } from '../shared-options.js';
-import { STEP_OPTIONS, type StepRequest, stepsOf } from '../step-options.js';
+import { NAME_OPTIONS, SELECTION_OPTIONS, type StepRequest, stepsOf } from '../step-options.js';
 
 const FORMATS = ['dcp', 'torch', 'safetensors'] as const;
 type Format = (typeof FORMATS)[number];
@@ -65,109 +68,124 @@ export interface ConvertRequest extends StepRequest, ReshardRequest {
 
 export const convertCommand: Command = {
   name: 'convert',
-  summary: 'Convert between DCP, torch.save and safetensors',
+  summary: 'Between DCP, torch.save and safetensors',
   positionals: [{ name: 'mode', kind: 'optional', choices: MODES }, { name: 'src' }, { name: 'dst' }],
   options: [
-    { name: 'force', kind: 'flag', describe: 'Replace a destination that exists' },
-    {
-      name: 'resume',
-      kind: 'flag',
-      describe:
-        'Finish a conversion that ended in the middle: what it has done is proved and kept. If this one is interrupted, what is done stays for the next --resume',
-    },
-    {
-      name: 'skip-existing',
-      kind: 'flag',
-      describe:
-        'Succeed without writing if what exists proves to be this source converted; fail if it is not',
-    },
-    { name: 'dry-run', kind: 'flag', describe: 'Print what would be written; write nothing' },
-    {
-      name: 'strict',
-      kind: 'flag',
-      describe:
-        "Refuse what is only a warning otherwise: a torn overwrite, classes beyond torch's weights_only list",
-    },
-    {
-      name: 'allow-unsafe-globals',
-      kind: 'flag',
-      describe: 'Carry names such as os.system through; they are never run here, but Python would run them',
-    },
-    {
-      name: 'restore-int-keys',
-      kind: 'flag',
-      describe: 'To torch.save: give optimizer states the int keys back that DCP turned into text',
-    },
-    ...STEP_OPTIONS,
-    ...MAP_OPTIONS,
-    ...RESHARD_OPTIONS,
-    {
-      name: 'max-shard-size',
-      kind: 'value',
-      valueName: 'SIZE',
-      describe: 'To a directory of safetensors: tensors in a file at most, such as 5GB (the default) or 2GiB',
-    },
-    {
-      name: 'copy-assets',
-      kind: 'value',
-      valueName: 'DIR',
-      completes: 'path',
-      describe: 'To a directory of safetensors: copy the config and tokenizer files of DIR into it',
-    },
-    {
-      name: 'ties',
-      kind: 'value',
-      valueName: 'HOW',
-      choices: TIES,
-      describe:
-        'To safetensors, of tensors with one memory: drop all but the first (the default), copy each, or refuse',
-    },
-    {
-      name: 'salvage',
-      kind: 'flag',
-      describe:
-        'dcp_to_torch: write what is provably whole though files are missing or damaged; list the rest, end with 1',
-    },
-    {
-      name: 'wait',
-      kind: 'value',
-      valueName: 'TIME',
-      describe: 'Wait until a save into <src> is complete, so long at most: 90s, 10m, 1h30m',
-    },
-    {
-      name: 'check',
-      kind: 'flag',
-      describe:
-        'Read the output back before it is put in place, and compare it with the source; ends with 1 if it differs',
-    },
-    DEVICE_OF_COMPARISON_OPTION,
-    { name: 'no-crc', kind: 'flag', describe: 'Neither check nor write CRC-32 checksums' },
-    {
-      name: 'no-sync',
-      kind: 'flag',
-      describe:
-        'Do not wait until the output is on the device; a crash of the machine may then leave it damaged',
-    },
-    WORKERS_OPTION,
-    READS_IN_FLIGHT_OPTION,
-    {
-      name: 'quiet',
-      kind: 'flag',
-      describe: 'Print nothing on success, warnings included (--strict makes those errors)',
-    },
-    PROGRESS_OPTION,
-    JSON_OPTION,
+    ...inSection('The destination', [
+      { name: 'force', kind: 'flag', describe: 'Replace a destination that exists' },
+      {
+        name: 'resume',
+        kind: 'flag',
+        describe:
+          'Finish a conversion that ended in the middle: what it has done is proved and kept. If this one is interrupted, what is done stays for the next --resume',
+      },
+      {
+        name: 'skip-existing',
+        kind: 'flag',
+        describe:
+          'Succeed without writing if what exists proves to be this source converted; fail if it is not',
+      },
+      { name: 'dry-run', kind: 'flag', describe: 'Print what would be written; write nothing' },
+    ]),
+    ...inSection('What is converted', [
+      ...SELECTION_OPTIONS,
+      {
+        name: 'salvage',
+        kind: 'flag',
+        describe:
+          'From DCP: write what is provably whole though files are missing or damaged; list the rest, end with 1',
+      },
+      {
+        name: 'wait',
+        kind: 'value',
+        valueName: 'TIME',
+        describe: 'Wait until a save into <src> is complete, so long at most: 90s, 10m, 1h30m',
+      },
+    ]),
+    ...inSection('Names and types', [
+      ...NAME_OPTIONS,
+      {
+        name: 'restore-int-keys',
+        kind: 'flag',
+        describe: 'To torch.save: give optimizer states the int keys back that DCP turned into text',
+      },
+    ]),
+    ...inSection('Maps of keys', [...MAP_OPTIONS]),
+    ...inSection('To a DCP directory', [...RESHARD_OPTIONS]),
+    ...inSection('To safetensors', [
+      {
+        name: 'max-shard-size',
+        kind: 'value',
+        valueName: 'SIZE',
+        describe:
+          'To a directory of safetensors: tensors in a file at most, such as 5GB (the default) or 2GiB',
+      },
+      {
+        name: 'copy-assets',
+        kind: 'value',
+        valueName: 'DIR',
+        completes: 'path',
+        describe: 'To a directory of safetensors: copy the config and tokenizer files of DIR into it',
+      },
+      {
+        name: 'ties',
+        kind: 'value',
+        valueName: 'HOW',
+        choices: TIES,
+        describe:
+          'To safetensors, of tensors with one memory: drop all but the first (the default), copy each, or refuse',
+      },
+    ]),
+    ...inSection('Safety', [
+      {
+        name: 'strict',
+        kind: 'flag',
+        describe:
+          "Refuse what is only a warning otherwise: a torn overwrite, classes beyond torch's weights_only list",
+      },
+      {
+        name: 'allow-unsafe-globals',
+        kind: 'flag',
+        describe: 'Carry names such as os.system through; they are never run here, but Python would run them',
+      },
+      {
+        name: 'check',
+        kind: 'flag',
+        describe:
+          'Read the output back before it is put in place, and compare it with the source; ends with 1 if it differs',
+      },
+      DEVICE_OF_COMPARISON_OPTION,
+      { name: 'no-crc', kind: 'flag', describe: 'Neither check nor write CRC-32 checksums' },
+      {
+        name: 'no-sync',
+        kind: 'flag',
+        describe:
+          'Do not wait until the output is on the device; a crash of the machine may then leave it damaged',
+      },
+    ]),
+    ...inSection('Speed', [workersOption('copy'), READS_IN_FLIGHT_OPTION]),
+    ...inSection('What is printed', [
+      {
+        ...QUIET_OPTION,
+        describe: 'Print nothing on success, warnings included (--strict makes those errors)',
+      },
+      PROGRESS_OPTION,
+      JSON_OPTION,
+    ]),
   ],
   intro: [
     'Convert a checkpoint. Tensors are copied, not loaded: memory stays flat,',
     'whatever their size. The destination appears whole or not at all.',
   ],
   positionalHelp: [
-    '<mode>  FROM_to_TO, each of dcp (a directory), torch (a torch.save file) and',
-    '        safetensors (a file *.safetensors, or a directory): dcp_to_torch,',
-    '        torch_to_dcp, dcp_to_safetensors, safetensors_to_dcp, ... Without it,',
-    '        <src> and the name of <dst> must leave one reading',
+    [
+      '<mode>',
+      'FROM_to_TO: dcp_to_torch, torch_to_dcp, dcp_to_safetensors, safetensors_to_dcp, ... of dcp (a directory), torch (a torch.save file) and safetensors (a file *.safetensors, or a directory). It may be left out where what <src> holds and the name of <dst> tell it',
+    ],
+    ['<src>', 'a checkpoint of that format, or a directory with exactly one in it'],
+    ['<dst>', 'what is to be made; - is stdout, where that is one file'],
   ],
+  problems: '--check found a difference, or --salvage left something out',
   examples: [
     ['One file out of the shards of all ranks', 'dcp convert dcp_to_torch step-1000/ model.pth'],
     [
@@ -263,21 +281,17 @@ function convertRequest(given: GivenArguments): ConvertRequest {
     progress: progressOf(given),
     json: flag('json'),
   };
-  if (request.salvage && !request.crc)
-    throw new UsageError(`--salvage needs checksums: without them nothing is proved`);
-  if (request.resume && !request.crc)
-    throw new UsageError('--resume needs checksums: without them nothing is proved');
   if (given.value('device') !== undefined && !request.check) {
     throw new UsageError('--device is for --check', { hint: 'Copying needs no device.' });
   }
-  requireOptionsOfTarget(request);
+  if (destination === STDOUT) requireStreamable(request);
+  requireFitting(request, targetOf(request));
   if (request.force && request.skipExisting) {
     throw new UsageError('--force and --skip-existing contradict each other', {
       hint: '--force replaces what exists, --skip-existing accepts it.',
     });
   }
   requireNotStdin(source);
-  if (destination === STDOUT) requireStreamable(request);
   return request;
 }
 
@@ -294,25 +308,12 @@ function formatsOf(mode: string | undefined): Pick<ConvertRequest, 'from' | 'to'
   });
 }
 
-/** Where a mode names the target. Without one the operation itself refuses what does not fit. */
-function requireOptionsOfTarget({ to, destination, ...request }: ConvertRequest): void {
-  if (to === undefined) return;
-  if (request.restoreIntKeys && to !== 'torch') {
-    throw new UsageError('--restore-int-keys is for torch.save files', {
-      hint: 'DCP has no int keys: restore them when you convert back.',
-    });
-  }
-  if (to !== 'dcp') {
-    for (const option of ['ranks', 'dim', 'mesh', 'placements'] as const) {
-      if (request[option] !== undefined) throw new UsageError(`--${option} is for DCP directories`);
-    }
-  }
-  if (request.ties !== undefined && to !== 'safetensors') throw new UsageError('--ties is for safetensors');
-  const isDirectory = to === 'safetensors' && !destination.endsWith('.safetensors') && destination !== STDOUT;
-  const option = request.maxShardByteLength === undefined ? 'copy-assets' : 'max-shard-size';
-  if (!isDirectory && (request.maxShardByteLength !== undefined || request.copyAssets !== undefined)) {
-    throw new UsageError(`--${option} is for directories of safetensors`);
-  }
+/** What the command line tells; the rest, and what does not fit it, the operation itself. */
+function targetOf({ from, to, destination }: ConvertRequest): ConvertTarget {
+  if (to === undefined) return {};
+  if (destination === STDOUT) return { from, to, kind: 'stream' };
+  const isFile = to === 'torch' || (to === 'safetensors' && isSafetensorsFileName(destination));
+  return { from, to, kind: isFile ? 'file' : 'directory' };
 }
 
 /** What goes with stdout as destination: one file, and nothing else on stdout. */

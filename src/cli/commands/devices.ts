@@ -9,7 +9,7 @@ export interface DevicesRequest {
 
 export const devicesCommand: Command = {
   name: 'devices',
-  summary: 'List where tensors can be counted and compared',
+  summary: 'List what --device takes: GPUs, CPU',
   positionals: [],
   options: [JSON_OPTION],
   intro: [

@@ -2,16 +2,18 @@ import { UsageError } from '../../errors.js';
 import type { DeviceChoice } from '../../index.js';
 import type { Command, GivenArguments } from '../command.js';
 import {
+  CHECKPOINT_HELP,
   DEVICE_OF_COMPARISON_OPTION,
   deviceOf,
   JSON_OPTION,
-  KEYS_OPTION,
+  keysOption,
   PROGRESS_OPTION,
   type ProgressChoice,
   progressOf,
+  QUIET_CHECK_OPTION,
   requireNotStdin,
-  WORKERS_OPTION,
   workersOf,
+  workersOption,
 } from '../shared-options.js';
 
 /** `dcp diff`, asked for. */
@@ -33,13 +35,10 @@ export interface DiffRequest {
 
 export const diffCommand: Command = {
   name: 'diff',
-  summary: 'Compare two checkpoints, of any formats and shardings',
+  summary: 'Compare two, of any format and sharding',
   positionals: [{ name: 'a' }, { name: 'b' }],
   options: [
-    {
-      ...KEYS_OPTION,
-      describe: 'Compare only entries whose name matches: * is any text, ? one character. May be repeated',
-    },
+    keysOption('Compare only entries'),
     {
       name: 'rename',
       kind: 'values',
@@ -64,17 +63,18 @@ export const diffCommand: Command = {
       describe: 'Let notes count as differences too: kinds of keys and containers, requires_grad',
     },
     DEVICE_OF_COMPARISON_OPTION,
-    WORKERS_OPTION,
-    { name: 'quiet', kind: 'flag', describe: 'Print nothing: the exit code tells' },
+    workersOption('compare'),
+    QUIET_CHECK_OPTION,
     PROGRESS_OPTION,
     JSON_OPTION,
   ],
   intro: [
     'Compare two checkpoints entry by entry, by name: shapes, types, the bits of',
-    'tensors, Python values. Equal bytes are found as fast as both can be read.',
-    'Ends with 0 where they are equal, with 1 where they differ.',
+    'tensors, Python values. Any two formats and shardings can be compared; equal',
+    'bytes are found as fast as both can be read.',
   ],
-  positionalHelp: ['<a>, <b>  checkpoints of any kind that is read here'],
+  problems: 'the two differ',
+  positionalHelp: [['<a>, <b>', `each ${CHECKPOINT_HELP}`]],
   examples: [
     ['Did the conversion keep everything?', 'dcp diff step-1000/ model.pth'],
     ['How far two training steps are apart, the worst tensors first', 'dcp diff step-1000/ step-2000/'],

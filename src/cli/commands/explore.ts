@@ -1,5 +1,5 @@
 import type { Command } from '../command.js';
-import { KEYS_OPTION, requireNotStdin } from '../shared-options.js';
+import { CHECKPOINT_HELP, keysOption, requireNotStdin } from '../shared-options.js';
 
 /** `dcp explore`, asked for. */
 export interface ExploreRequest {
@@ -10,21 +10,16 @@ export interface ExploreRequest {
 
 export const exploreCommand: Command = {
   name: 'explore',
-  summary: 'Look around in a checkpoint, in the terminal',
+  summary: 'Look around in it with the keys',
   positionals: [{ name: 'path' }],
-  options: [
-    {
-      ...KEYS_OPTION,
-      describe: 'Show only entries whose name matches: * is any text, ? one character. May be repeated',
-    },
-  ],
+  options: [keysOption('Show only entries')],
   intro: [
     'Look around in a checkpoint of any kind: a tree of its names, and beside it',
     'how each tensor is cut, which rank and file hold which part, its numbers and',
     'their statistics. Only indexes are read, and what is looked at. It needs a',
     'terminal; the key ? shows all keys.',
   ],
-  positionalHelp: ['<path>  what dcp inspect takes'],
+  positionalHelp: [['<path>', CHECKPOINT_HELP]],
   examples: [
     ['What is in it, and where it lies', 'dcp explore step-1000/'],
     ['Only what the optimizer keeps', "dcp explore step-1000/ --keys 'optim.*'"],

@@ -3,18 +3,21 @@ import type { ExtractFormat } from '../../index.js';
 import type { MeshTexts } from '../../ops/sharding.js';
 import type { Command, GivenArguments } from '../command.js';
 import {
+  CHECKPOINT_HELP,
   choiceOf,
   JSON_OPTION,
   layoutOf,
+  onlyValue,
   PROGRESS_OPTION,
   type ProgressChoice,
   progressOf,
+  QUIET_OPTION,
   requireNotStdin,
   SHARD_OPTIONS,
   STDOUT,
-  WORKERS_OPTION,
   wholeNumber,
   workersOf,
+  workersOption,
 } from '../shared-options.js';
 
 const FORMATS = ['npy', 'npz', 'raw', 'text'] as const;
@@ -34,13 +37,14 @@ export interface ExtractRequest {
   rawBits: boolean;
   force: boolean;
   workers: number | undefined;
+  quiet: boolean;
   progress: ProgressChoice | undefined;
   json: boolean;
 }
 
 export const extractCommand: Command = {
   name: 'extract',
-  summary: 'Copy tensors, or parts of them, out for numpy',
+  summary: 'Copy tensors into a file for numpy',
   positionals: [{ name: 'path' }, { name: 'fqn', kind: 'many', completes: 'fqn' }],
   options: [
     {
@@ -73,10 +77,11 @@ export const extractCommand: Command = {
       describe: 'With --mesh: what this rank holds of each tensor',
     },
     {
-      name: 'cast',
-      kind: 'value',
-      valueName: 'DTYPE',
-      describe: "Convert elements as torch's .to() does: float32, float16, int64, ...",
+      name: 'dtype',
+      kind: 'values',
+      valueName: 'TYPE',
+      choices: ['fp32', 'fp16'],
+      describe: "Convert elements as torch's .to() does: fp32, fp16, int64, ...",
     },
     {
       name: 'raw-bits',
@@ -84,7 +89,8 @@ export const extractCommand: Command = {
       describe: 'Types that numpy lacks come as unsigned integers of their bits, not as float32 or complex64',
     },
     { name: 'force', kind: 'flag', describe: 'Replace a file that exists' },
-    WORKERS_OPTION,
+    workersOption('copy'),
+    QUIET_OPTION,
     PROGRESS_OPTION,
     JSON_OPTION,
   ],
@@ -94,8 +100,8 @@ export const extractCommand: Command = {
     'which numpy lacks, come as float32 of the same values.',
   ],
   positionalHelp: [
-    '<path>  a checkpoint of any kind that is read here',
-    '<fqn>   names of tensors, as dcp inspect lists them; for text of objects too',
+    ['<path>', CHECKPOINT_HELP],
+    ['<fqn>', 'names of tensors, as dcp inspect lists them; for text of objects too'],
   ],
   examples: [
     ['One tensor, for numpy.load', 'dcp extract step-1000/ model.embed.weight -o embed.npy'],
@@ -134,10 +140,11 @@ function extractRequest(given: GivenArguments): ExtractRequest {
     slice: value('slice'),
     layout: layoutOf(given),
     rank: wholeNumber(given, 'rank', { most: 2 ** 20, what: 'a number of a rank' }),
-    cast: value('cast'),
+    cast: onlyValue(given, 'dtype'),
     rawBits: flag('raw-bits'),
     force: flag('force'),
     workers: workersOf(given),
+    quiet: flag('quiet'),
     progress: progressOf(given),
     json: flag('json'),
   };
@@ -167,7 +174,7 @@ function formatOf(
 }
 
 function requireTextable({ cast, rawBits, json }: ExtractRequest, output: string | undefined): void {
-  const clash = json ? 'json' : cast !== undefined ? 'cast' : rawBits ? 'raw-bits' : undefined;
+  const clash = json ? 'json' : cast !== undefined ? 'dtype' : rawBits ? 'raw-bits' : undefined;
   if (clash !== undefined) throw new UsageError(`--${clash} does not go with --format text`);
   if (output !== undefined && output !== STDOUT) {
     throw new UsageError('Text goes to stdout', { hint: `Redirect it: > ${output}` });

@@ -3,9 +3,10 @@ import { ENTRY_ORDERS, type EntryOrder } from '../../ops/entry-order.js';
 import type { MeshTexts } from '../../ops/sharding.js';
 import type { Command, GivenArguments } from '../command.js';
 import {
+  CHECKPOINT_HELP,
   choiceOf,
   JSON_OPTION,
-  KEYS_OPTION,
+  keysOption,
   layoutOf,
   requireNotStdin,
   SHARD_OPTIONS,
@@ -36,10 +37,10 @@ export interface InspectRequest {
 
 export const inspectCommand: Command = {
   name: 'inspect',
-  summary: 'Show what is in a checkpoint of either kind',
+  summary: 'Show tensors, types, sizes, ranks, files',
   positionals: [{ name: 'path' }, { name: 'fqn', kind: 'optional' }],
   options: [
-    KEYS_OPTION,
+    keysOption('List only entries'),
     {
       name: 'all',
       kind: 'flag',
@@ -68,7 +69,7 @@ export const inspectCommand: Command = {
     {
       name: 'latest-complete',
       kind: 'flag',
-      describe: 'Of a directory of checkpoints: print the path of the newest one of which nothing lacks',
+      describe: 'Of a directory of checkpoints: print the path of the newest one that is complete',
     },
     ...SHARD_OPTIONS,
     {
@@ -86,9 +87,11 @@ export const inspectCommand: Command = {
     'of a tensor. Of a directory with several checkpoints each is a row.',
   ],
   positionalHelp: [
-    '<path>  a DCP directory or its .metadata file on its own, a torch.save or',
-    '        safetensors file, a Hugging Face directory, or a run with checkpoints',
-    '[fqn]   one entry: where its chunks lie, or its value; or what is below a name',
+    [
+      '<path>',
+      `${CHECKPOINT_HELP}; a .metadata file on its own; or a directory of checkpoints, which are listed`,
+    ],
+    ['[fqn]', 'one entry: where its chunks lie, or its value; or what is below a name'],
   ],
   examples: [
     ['Header, and all names as a tree', 'dcp inspect step-1000/'],

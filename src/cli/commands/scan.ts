@@ -4,6 +4,7 @@ import {
   PROGRESS_OPTION,
   type ProgressChoice,
   progressOf,
+  QUIET_CHECK_OPTION,
   requireNotStdin,
 } from '../shared-options.js';
 
@@ -19,7 +20,7 @@ export interface ScanRequest {
 
 export const scanCommand: Command = {
   name: 'scan',
-  summary: 'Name every class and function that loading would import, and judge each',
+  summary: 'Name what loading it would import, and run',
   positionals: [{ name: 'path' }],
   options: [
     {
@@ -29,16 +30,16 @@ export const scanCommand: Command = {
       describe: 'Take names that match as known, such as my_model.*: your own classes. May be repeated',
     },
     PROGRESS_OPTION,
-    { name: 'quiet', kind: 'flag', describe: 'Print nothing: the exit code tells' },
+    QUIET_CHECK_OPTION,
     JSON_OPTION,
   ],
   intro: [
     'Look into every pickle of a file, or of all files of a directory, without',
     'executing any: what each names, what it calls, and where that is written. What',
     'cannot be followed, or could be read in two ways, is a finding too.',
-    'Ends with 0 where nothing is found, with 1 where something is.',
   ],
-  positionalHelp: ['<path>  any file or directory: also what is no checkpoint'],
+  problems: 'something unknown or dangerous was found',
+  positionalHelp: [['<path>', 'any file or directory: also what is no checkpoint']],
   examples: [
     ['Is it safe to load in Python?', 'dcp scan model.pth'],
     ['Everything that was downloaded', 'dcp scan ~/models/ --json'],

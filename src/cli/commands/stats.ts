@@ -2,18 +2,20 @@ import { UsageError } from '../../errors.js';
 import type { DeviceChoice, StatsOrder } from '../../index.js';
 import type { Command, GivenArguments } from '../command.js';
 import {
+  CHECKPOINT_HELP,
   choiceIn,
   choiceOf,
   DEVICE_OPTION,
   deviceOf,
   JSON_OPTION,
-  KEYS_OPTION,
+  keysOption,
   PROGRESS_OPTION,
   type ProgressChoice,
   progressOf,
+  QUIET_CHECK_OPTION,
   requireNotStdin,
-  WORKERS_OPTION,
   workersOf,
+  workersOption,
 } from '../shared-options.js';
 
 const ORDERS = [
@@ -42,19 +44,17 @@ export interface StatsRequest {
   workers: number | undefined;
   crc: boolean;
   histogram: boolean;
+  quiet: boolean;
   progress: ProgressChoice | undefined;
   json: boolean;
 }
 
 export const statsCommand: Command = {
   name: 'stats',
-  summary: 'Count NaN, Inf and zeros; range, mean, norm',
+  summary: 'Count NaN, Inf, zeros; range, mean, norm',
   positionals: [{ name: 'path' }],
   options: [
-    {
-      ...KEYS_OPTION,
-      describe: 'Count only tensors whose name matches: * is any text, ? one character. May be repeated',
-    },
+    keysOption('Count only tensors'),
     {
       name: 'sort',
       kind: 'value',
@@ -70,13 +70,14 @@ export const statsCommand: Command = {
       describe: `End with 1 where a tensor has any of these: ${FAILURES.join(', ')}. Separated by commas`,
     },
     DEVICE_OPTION,
-    WORKERS_OPTION,
+    workersOption('count'),
     { name: 'no-crc', kind: 'flag', describe: 'Do not check CRC-32 checksums' },
     {
       name: 'histogram',
       kind: 'flag',
       describe: 'With --json: how often each bit pattern of floats of up to 16 bits occurs',
     },
+    QUIET_CHECK_OPTION,
     PROGRESS_OPTION,
     JSON_OPTION,
   ],
@@ -85,7 +86,8 @@ export const statsCommand: Command = {
     'minimum, maximum, mean, standard deviation and L2 norm of its finite numbers.',
     'Tensors inside objects count too. Memory stays flat, whatever their size.',
   ],
-  positionalHelp: ['<path>  a checkpoint of any kind that is read here'],
+  positionalHelp: [['<path>', CHECKPOINT_HELP]],
+  problems: 'a tensor has what --fail-on names',
   examples: [
     ['Are these weights healthy?', 'dcp stats step-1000/'],
     ['In a script: ends with 1 where there is a NaN or an Inf', 'dcp stats step-1000/ --fail-on nan,inf'],
@@ -120,6 +122,7 @@ function statsRequest(given: GivenArguments): StatsRequest {
     workers: workersOf(given),
     crc: !flag('no-crc'),
     histogram: flag('histogram'),
+    quiet: flag('quiet'),
     progress: progressOf(given),
     json: flag('json'),
   };

@@ -3,14 +3,16 @@ import type { FindingRule } from '../../index.js';
 import { FINDING_RULES } from '../../ops/verify/finding.js';
 import type { Command, GivenArguments } from '../command.js';
 import {
+  CHECKPOINT_HELP,
   choiceOf,
   JSON_OPTION,
   PROGRESS_OPTION,
   type ProgressChoice,
   progressOf,
+  QUIET_CHECK_OPTION,
   requireNotStdin,
-  WORKERS_OPTION,
   workersOf,
+  workersOption,
 } from '../shared-options.js';
 
 /** `dcp verify`, asked for. */
@@ -31,7 +33,7 @@ export interface VerifyRequest {
 
 export const verifyCommand: Command = {
   name: 'verify',
-  summary: 'Find all that is wrong with a checkpoint, and say how much of it is proved',
+  summary: 'Find missing files and damaged bytes',
   positionals: [{ name: 'path' }],
   options: [
     {
@@ -67,18 +69,18 @@ export const verifyCommand: Command = {
       valueName: 'RULE',
       describe: 'Leave findings of a rule out, such as orphan_file. May be repeated',
     },
-    { ...WORKERS_OPTION, describe: 'Threads that read; 0 reads on the main thread. Default: what suits' },
+    workersOption('read'),
     PROGRESS_OPTION,
-    { name: 'quiet', kind: 'flag', describe: 'Print nothing: the exit code tells' },
+    QUIET_CHECK_OPTION,
     JSON_OPTION,
   ],
   intro: [
     'Check a checkpoint: all files there, of all ranks; all sizes; every tensor',
     'covered by its parts; every archive consistent. With --crc all data too. All',
     'findings are listed, each with its rule, and how many bytes are proved.',
-    'Ends with 0 where nothing is found, with 1 where something is.',
   ],
-  positionalHelp: ['<path>  a checkpoint of any kind that is read here'],
+  problems: 'something is wrong',
+  positionalHelp: [['<path>', CHECKPOINT_HELP]],
   examples: [
     ['Is it whole? Reads indexes and headers only', 'dcp verify step-1000/'],
     ['Is a byte damaged? Reads all', 'dcp verify step-1000/ --crc'],
