@@ -8,7 +8,9 @@ import { RATE, REPORT, VIEW, WEIGHT } from './inspect-sample.js';
 
 const ALL: InspectView = { ...VIEW, all: true };
 const text = (change: Partial<InspectReport> = {}, columns?: number, view = ALL): string =>
-  [...inspectText({ ...REPORT, ...change }, { columns, unicode: true, style: styleFor(false), view })].join('');
+  [...inspectText({ ...REPORT, ...change }, { columns, unicode: true, style: styleFor(false), view })].join(
+    '',
+  );
 /** The text of a label, its lines joined. */
 const row = (label: string, change: Partial<InspectReport>): string => {
   const lines = text(change).split('\n\n')[0]!.trimEnd().split('\n');
