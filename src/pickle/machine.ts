@@ -253,14 +253,10 @@ class Machine {
         case 0x85: // TUPLE1
           stack.top = new PyTuple([stack.top]);
           break;
-        case 0x86: {
-          // TUPLE2
-          stack.need(2);
-          const second = stack.pop();
-          stack.top = new PyTuple([stack.top, second]);
+        case 0x86: // TUPLE2
+          stack.push(new PyTuple(stack.take(2)));
           this.pairEnd = at;
           break;
-        }
         case 0x87: // TUPLE3
           stack.push(new PyTuple(stack.take(3)));
           break;
