@@ -33,8 +33,12 @@ export async function printPickles(
       const head = [...(i === 0 ? [] : ['']), ...headLines(inspected, columns, style), '', ''];
       await write(head.join('\n'));
       const options = all ? {} : { maxTextLength: MAX_TEXT_LENGTH };
-      for (const block of blocksOf(disassemblePickle(pickle, options))) await write(printableLines(block));
-      if (inspected.error !== undefined) await write(`${style.error(printable(inspected.error))}\n`);
+      const blocks = blocksOf(disassemblePickle(pickle, options));
+      let block = blocks.next();
+      for (; block.done !== true; block = blocks.next()) await write(printableLines(block.value));
+      // Where the opcodes themselves end too early, that is told as precisely as it can be.
+      const error = block.value.error?.message ?? inspected.error;
+      if (error !== undefined) await write(`${style.error(printable(error))}\n`);
     }
   } catch (error) {
     // Who reads text may stop when he has seen enough.
@@ -43,15 +47,18 @@ export async function printPickles(
 }
 
 /** Lines put together: a disassembly may have fifty million, and to write each on its own takes minutes. */
-function* blocksOf(lines: Iterable<string>): Generator<string> {
+function* blocksOf<Result>(lines: Generator<string, Result>): Generator<string, Result> {
   let block = '';
-  for (const line of lines) {
-    block += `${line}\n`;
+  for (let line = lines.next(); ; line = lines.next()) {
+    if (line.done === true) {
+      yield block;
+      return line.value;
+    }
+    block += `${line.value}\n`;
     if (block.length < BLOCK_LENGTH) continue;
     yield block;
     block = '';
   }
-  yield block;
 }
 
 function headLines(pickle: InspectedPickle, columns: number | undefined, style: Style): string[] {

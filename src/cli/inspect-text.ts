@@ -32,17 +32,22 @@ export interface InspectView {
   sort: EntryOrder | undefined;
 }
 
-/** What a person gets to read of a checkpoint: a header, then its entries, or what was asked for in their place. */
-export function inspectText(untrusted: InspectReport, options: InspectTextOptions): string {
+/**
+ * What a person gets to read of a checkpoint: a header, then its entries, or what was asked for in their place. The
+ * header comes first by itself: of a hundred thousand entries the rest takes a while.
+ */
+export function* inspectText(untrusted: InspectReport, options: InspectTextOptions): Generator<string> {
   const { entries, ...rest } = untrusted;
-  const report: InspectReport = { ...printableDeep(rest), entries: entries.map(printableEntry) };
   const { columns, style, view } = options;
-  if (view.one) return [...oneEntryLines(report, options), ''].join('\n');
-  const header = labelled(headerRows(report, columns), columns).map(line => highlighted(line, style));
-  return [header, ...sections(report, options)]
-    .filter(lines => lines.length > 0)
-    .map(lines => `${lines.join('\n')}\n`)
-    .join('\n');
+  const head = { ...printableDeep(rest), entries };
+  const whole = (): InspectReport => ({ ...head, entries: entries.map(printableEntry) });
+  if (view.one) {
+    yield [...oneEntryLines(whole(), options), ''].join('\n');
+    return;
+  }
+  const header = labelled(headerRows(head, columns), columns).map(line => highlighted(line, style));
+  yield `${header.join('\n')}\n`;
+  for (const lines of sections(whole(), options)) if (lines.length > 0) yield `\n${lines.join('\n')}\n`;
 }
 
 /** What is untrusted of an entry, and shown. A hundred thousand of them are not copied field by field. */

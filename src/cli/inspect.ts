@@ -31,7 +31,8 @@ export async function runInspect(request: InspectRequest, output: Output, screen
   if (request.html !== undefined) return writePage(request, request.html, options, output, screens);
   const { inspectCheckpoint } = await import('../ops/inspect.js');
   const report = await inspectCheckpoint(path, options);
-  await output.result(json ? successDocument('inspect', report) : await humanText(report, request, stdout));
+  if (json) await output.result(successDocument('inspect', report));
+  else for (const part of await humanText(report, request, stdout)) await output.result(part);
   return EXIT_DONE;
 }
 
@@ -95,7 +96,7 @@ async function humanText(
   report: InspectReport,
   { fqn, all, files, objects, sort }: InspectRequest,
   { columns, colors, unicode }: Terminal,
-): Promise<string> {
+): Promise<Iterable<string>> {
   const [{ inspectText }, { styleFor }] = await Promise.all([
     import('./inspect-text.js'),
     import('./style.js'),

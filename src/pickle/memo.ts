@@ -59,9 +59,14 @@ function bitCount(word: number): number {
   return Math.imul((n + (n >>> 4)) & 0x0f0f0f0f, 0x01010101) >>> 24;
 }
 
+/** Slots that opcodes name in one byte. */
+const FIRST_SLOTS = 256;
+
 /** The memo of a decoder: holds only the slots that some opcode fetches. */
 export class Memo {
   private readonly values: (PyValue | undefined)[] = [];
+  /** Those of the first slots by their numbers: a class or a key that each object names has one of these. */
+  private readonly first: (PyValue | undefined)[] = new Array(FIRST_SLOTS).fill(undefined);
 
   constructor(private readonly fetched: SlotSet) {}
 
@@ -72,11 +77,13 @@ export class Memo {
 
   /** Only for slots that it keeps. */
   put(slot: number, value: PyValue): void {
-    this.values[this.fetched.rank(slot)] = value;
+    if (slot < FIRST_SLOTS) this.first[slot] = value;
+    else this.values[this.fetched.rank(slot)] = value;
   }
 
   /** Undefined while nothing was put there. */
   get(slot: number): PyValue | undefined {
+    if (slot < FIRST_SLOTS) return this.first[slot];
     return this.fetched.has(slot) ? this.values[this.fetched.rank(slot)] : undefined;
   }
 }

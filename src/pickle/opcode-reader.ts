@@ -52,6 +52,14 @@ export class OpcodeReader {
     return true;
   }
 
+  /** The next byte, which no frame ends inside of. Undefined where there is none. */
+  takeByte(): number | undefined {
+    const from = this.at - this.windowStart;
+    if (from < 0 || from >= this.window.length) return this.take(1)?.[0];
+    this.at++;
+    return this.window[from];
+  }
+
   /** Undefined where the bytes end too early. */
   take(byteLength: number): Uint8Array | undefined {
     this.leaveFrame(byteLength);

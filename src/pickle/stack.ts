@@ -41,6 +41,8 @@ export class PickleStack {
   take(count: number): PyValue[] {
     this.need(count);
     this.height -= count;
+    // Pairs are what a large index has most of, and a call for each costs more than the pair.
+    if (count === 2) return [this.values[this.height]!, this.values[this.height + 1]!];
     return this.values.slice(this.height, this.height + count);
   }
 

@@ -41,6 +41,11 @@ export class TraceStack {
     else this.values.pop();
   }
 
+  /** As {@link takeToMark}, where nobody asks what it was. */
+  dropToMark(): void {
+    this.values.length = Math.min(this.marks.pop() ?? 0, this.values.length);
+  }
+
   /** All above the topmost mark, which goes too. */
   takeToMark(): Traced[] {
     return this.values.splice(Math.min(this.marks.pop() ?? 0, this.values.length));
@@ -56,9 +61,11 @@ export class TraceMemo {
   private readonly sparse = new Set<number | string>();
 
   put(slot: number | string, value: Traced): void {
-    if (value === undefined) this.known.delete(slot);
-    else this.known.set(slot, value);
-    if (slot === this.dense) {
+    const isNew = slot === this.dense;
+    if (value !== undefined) this.known.set(slot, value);
+    // Of a slot that was never filled nothing is known.
+    else if (!isNew) this.known.delete(slot);
+    if (isNew) {
       this.dense++;
       while (this.sparse.delete(this.dense)) this.dense++;
     } else if (typeof slot === 'string' || slot > this.dense) this.sparse.add(slot);

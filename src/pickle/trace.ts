@@ -1,44 +1,14 @@
 import { decodeLatin1, decodeUtf8, readInt32LE, readUint32LE } from '../bytes.js';
 import { DcpError } from '../errors.js';
+import { FIXED_BYTE_LENGTH } from './argument-extent.js';
 import { OpcodeReader, type PickleBytes } from './opcode-reader.js';
 import { OPCODE_BY_CODE, opcodeName } from './opcodes.js';
 import { toPython3Name } from './python2.js';
 import { decodeStringLine, decodeUnicodeLine } from './text-arguments.js';
+import type { GlobalMention, PickleOddity, PickleTrace } from './trace-report.js';
 import { type Traced, TraceMemo, TraceStack } from './trace-stack.js';
 
-/** A class or function that a pickle names. */
-export interface GlobalMention {
-  /** As the unpickler of Python 3 looks it up. */
-  module: string;
-  name: string;
-  /** As it is written, where that is another name: pickles below protocol 3 have those of Python 2. */
-  written?: { module: string; name: string };
-  /** Of the first opcode that names it. */
-  byteOffset: number;
-  count: number;
-  /** Whether it is called anywhere, or an instance of it made. */
-  called: boolean;
-}
-
-/** Something that no pickler of data writes. */
-export interface PickleOddity {
-  kind: 'computed_global' | 'computed_attribute' | 'extension' | 'alters_global' | 'split_frame';
-  /** What it is about: a global, a code. */
-  detail: string;
-  byteOffset: number;
-}
-
-export interface PickleTrace {
-  mentions: GlobalMention[];
-  oddities: PickleOddity[];
-  protocol: number;
-  /** Behind STOP; undefined where the pickle could not be followed so far. */
-  end: number | undefined;
-  /** Why it could not. An unpickler has done by then what stands before. */
-  broken: { what: string; byteOffset: number } | undefined;
-  /** Whether it calls, or builds, anything. */
-  acts: boolean;
-}
+export type { GlobalMention, PickleOddity, PickleTrace };
 
 /** A pickle of more opcodes is not followed: it would take minutes. */
 const MAX_OPCODES = 2 ** 30;
@@ -115,9 +85,8 @@ class Tracer {
   /** Follows one opcode. Returns why it ends there, if it does. */
   private step(): string | undefined {
     const { reader, stack } = this;
-    const byte = reader.take(1);
-    if (byte === undefined) return 'The pickle ends without STOP';
-    const code = byte[0]!;
+    const code = reader.takeByte();
+    if (code === undefined) return 'The pickle ends without STOP';
     const opcode = OPCODE_BY_CODE[code];
     if (opcode === undefined) return `${opcodeName(code)} is not a pickle opcode`;
     if (stack.isTooLarge) return 'The pickle keeps more values on its stack than are followed';
@@ -132,12 +101,28 @@ class Tracer {
         const global = this.mention(textOf(module), textOf(name));
         if (opcode.name === 'GLOBAL') this.push({ global });
         else {
-          stack.takeToMark();
+          stack.dropToMark();
           this.call(global);
           stack.push(undefined);
         }
         return undefined;
       }
+      // The opcodes that there are most of.
+      case 'MEMOIZE':
+        this.memo.append(stack.top);
+        return undefined;
+      case 'BINGET': {
+        const slot = reader.takeByte();
+        if (slot === undefined) break;
+        this.push(this.memo.get(slot));
+        return undefined;
+      }
+      case 'BININT':
+      case 'BININT1':
+      case 'BININT2':
+        if (!reader.skip(FIXED_BYTE_LENGTH[opcode.argument]!, false)) break;
+        stack.push(undefined);
+        return undefined;
       case 'FRAME': {
         const length = reader.length(8);
         return length !== undefined && reader.enterFrame(length) ? undefined : cutShort(opcode.name);
@@ -171,8 +156,7 @@ class Tracer {
         stack.push(undefined);
         return undefined;
       default: {
-        const size = { uint8: 1, uint16: 2 }[opcode.argument as string] ?? 4;
-        const bytes = reader.take(size);
+        const bytes = reader.take(FIXED_BYTE_LENGTH[opcode.argument] ?? 4);
         if (bytes === undefined) break;
         this.operateOnNumber(opcode.name, bytes);
         return undefined;
@@ -192,7 +176,6 @@ class Tracer {
       case 'LONG_BINPUT':
         memo.put(number, stack.top);
         return;
-      case 'BINGET':
       case 'LONG_BINGET':
         this.push(memo.get(number));
         return;
@@ -246,13 +229,10 @@ class Tracer {
         stack.drop();
         return;
       case 'POP_MARK':
-        stack.takeToMark();
+        stack.dropToMark();
         return;
       case 'DUP':
         this.push(stack.top);
-        return;
-      case 'MEMOIZE':
-        this.memo.append(stack.top);
         return;
       case 'STACK_GLOBAL': {
         const [attribute, module] = [stack.pop(), stack.pop()];
@@ -290,22 +270,28 @@ class Tracer {
         stack.push(tupleOf(stack.takeToMark()));
         return;
       case 'TUPLE1':
-      case 'TUPLE2':
-      case 'TUPLE3': {
-        const items = Array.from({ length: Number(name.at(-1)) }, () => stack.pop()).reverse();
-        stack.push(tupleOf(items));
+        stack.pop();
+        stack.push(undefined);
+        return;
+      case 'TUPLE2': {
+        const [second, first] = [stack.pop(), stack.pop()];
+        stack.push(first?.global === undefined ? undefined : tupleOf([first, second]));
         return;
       }
+      case 'TUPLE3':
+        for (let i = 0; i < 3; i++) stack.pop();
+        stack.push(undefined);
+        return;
       case 'LIST':
       case 'DICT':
       case 'FROZENSET':
-        stack.takeToMark();
+        stack.dropToMark();
         stack.push(undefined);
         return;
       case 'APPENDS':
       case 'SETITEMS':
       case 'ADDITEMS':
-        stack.takeToMark();
+        stack.dropToMark();
         return;
       case 'APPEND':
         stack.pop();

@@ -10,37 +10,47 @@ export interface Walked {
 
 /**
  * A value and all values in it, outer ones first, in the order in which pickle writes them; keys of dicts are left
- * out. What stands in several places comes once, at the first. `enters` says of each value whether what is inside
- * it is wanted.
+ * out, and so is what is neither a container nor an object: numbers, text, None. What stands in several places comes
+ * once, at the first. `enters` says of each value whether what is inside it is wanted.
  */
 export function* walkValue(root: PyValue, enters: (value: PyValue) => boolean): Generator<Walked> {
-  const open: Walked[] = [{ value: root, path: '' }];
+  const open: Walked[] = isPlain(root) ? [] : [{ value: root, path: '' }];
   const met = new Set<PyValue>();
   for (let walked = open.pop(); walked !== undefined; walked = open.pop()) {
-    const { value, path } = walked;
-    if (typeof value === 'object' && value !== null) {
-      if (met.has(value)) continue;
-      met.add(value);
-    }
+    if (met.has(walked.value)) continue;
+    met.add(walked.value);
     yield walked;
-    if (!enters(value)) continue;
-    const parts = [...partsOf(value)].reverse();
-    for (const [step, part] of parts) open.push({ value: part, path: path + step });
+    if (!enters(walked.value)) continue;
+    const parts = partsOf(walked);
+    for (let i = parts.length - 1; i >= 0; i--) open.push(parts[i]!);
   }
 }
 
-function* partsOf(value: PyValue): Generator<[step: string, part: PyValue]> {
-  if (value instanceof PyTuple || value instanceof PyList) {
-    for (const [i, item] of value.items.entries()) yield [`[${i}]`, item];
-  } else if (value instanceof PyDict) {
-    for (const [key, item] of value.entries()) yield [`[${toPythonLiteral(key)}]`, item];
-  } else if (value instanceof PySet || value instanceof PyFrozenSet) {
-    for (const item of value.items) yield [` item ${toPythonLiteral(item)}`, item];
+function isPlain(value: PyValue): boolean {
+  return typeof value !== 'object' || value === null;
+}
+
+function partsOf({ value, path }: Walked): Walked[] {
+  const parts: Walked[] = [];
+  // Steps are put into words only where they lead to something: there are lists of a million numbers.
+  const add = (part: PyValue, step: string): void => void parts.push({ value: part, path: path + step });
+  const addItems = (items: readonly PyValue[]): void => {
+    for (let i = 0; i < items.length; i++) if (!isPlain(items[i]!)) add(items[i]!, `[${i}]`);
+  };
+  const addEntries = (entries: Iterable<readonly [PyValue, PyValue]>): void => {
+    for (const [key, item] of entries) if (!isPlain(item)) add(item, `[${toPythonLiteral(key)}]`);
+  };
+  if (value instanceof PyTuple || value instanceof PyList) addItems(value.items);
+  else if (value instanceof PyDict) addEntries(value.entries());
+  else if (value instanceof PySet || value instanceof PyFrozenSet) {
+    for (const item of value.items) if (!isPlain(item)) add(item, ` item ${toPythonLiteral(item)}`);
   } else if (value instanceof PyObject) {
-    yield ['.args', value.args];
-    if (value.kwargs !== undefined) yield ['.kwargs', value.kwargs];
-    for (const [i, item] of (value.listItems ?? []).entries()) yield [`[${i}]`, item];
-    for (const [key, item] of value.dictItems ?? []) yield [`[${toPythonLiteral(key)}]`, item];
-    if (value.state !== undefined) yield ['.state', value.state];
+    const { args, kwargs, listItems, dictItems, state } = value;
+    add(args, '.args');
+    if (kwargs !== undefined) add(kwargs, '.kwargs');
+    if (listItems !== undefined) addItems(listItems);
+    if (dictItems !== undefined) addEntries(dictItems);
+    if (state !== undefined && !isPlain(state)) add(state, '.state');
   }
+  return parts;
 }

@@ -27,8 +27,10 @@ if (what === 'plan') {
 } else if (what === 'inspect') {
   const { report } = await inspectOpen(path, checkpoint, {});
   const style = styleFor(false);
-  inspectText(report, { columns: undefined, unicode: true, style, view: VIEW });
-  steps = { inspect: lap() };
+  const parts = inspectText(report, { columns: undefined, unicode: true, style, view: VIEW });
+  parts.next();
+  const header = lap();
+  steps = { header, entries: [...parts].length > 0 ? lap() : 0 };
 }
 const { maxRSS, userCPUTime, systemCPUTime } = process.resourceUsage();
 const cpu = (userCPUTime + systemCPUTime) / 1e6;

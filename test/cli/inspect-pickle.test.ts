@@ -56,7 +56,7 @@ suite('dcp inspect --pickle', ({ test }) => {
     const cut = await dcp(['inspect', index, '--pickle']);
     is(cut.code, 0, cut.stderr);
     match(cut.stdout, /posix\.system {2}\(DANGEROUS\)/);
-    match(cut.stdout, /GLOBAL {5}'posix system'\nThe pickle ends inside the argument of BINUNICODE/);
+    match(cut.stdout, /GLOBAL {5}'posix system'\nThe pickle ends inside the data of BINUNICODE/);
     const { pickles } = documentOf<Document>(await dcp(['inspect', index, '--pickle', '--json']));
     match(pickles[0]!.error!, /ends inside/);
   });

@@ -8,7 +8,9 @@ import { RATE, REPORT, VIEW, WEIGHT } from './inspect-sample.js';
 
 const ALL: InspectView = { ...VIEW, all: true };
 const text = (change: Partial<InspectReport> = {}, columns?: number, view = ALL): string =>
-  inspectText({ ...REPORT, ...change }, { columns, unicode: true, style: styleFor(false), view });
+  [...inspectText({ ...REPORT, ...change }, { columns, unicode: true, style: styleFor(false), view })].join(
+    '',
+  );
 /** The text of a label, its lines joined. */
 const row = (label: string, change: Partial<InspectReport>): string => {
   const lines = text(change).split('\n\n')[0]!.trimEnd().split('\n');
@@ -213,8 +215,16 @@ suite('inspect text', ({ each, test }) => {
     is(shown.at(-1), 'and 10 more (--json lists all)');
   });
 
+  test('the header comes by itself, before entries are looked at', () => {
+    const parts = inspectText(REPORT, { columns: 80, unicode: true, style: styleFor(false), view: ALL });
+    const { value: header } = parts.next();
+    ok(/^balance /m.test(header!), header);
+    ok(!header!.includes(WEIGHT.fqn));
+    ok([...parts].join('').includes(WEIGHT.fqn));
+  });
+
   test('colours on a terminal', () => {
-    const shown = inspectText(
+    const parts = inspectText(
       {
         ...REPORT,
         loadsWithWeightsOnly: false,
@@ -223,6 +233,7 @@ suite('inspect text', ({ each, test }) => {
       },
       { columns: 80, unicode: true, style: styleFor(true), view: ALL },
     );
+    const shown = [...parts].join('');
     ok(shown.includes('\n              \u001b[31mDANGEROUS:\u001b[39m os.system\n'), shown);
     ok(shown.includes('\n\u001b[33mWARNING\u001b[39m       Torn.\n'), shown);
   });

@@ -5,10 +5,12 @@ import { is, ok, suite } from '../suite.js';
 import { RATE, REPORT, VIEW, WEIGHT } from './inspect-sample.js';
 
 const text = (change: Partial<InspectReport>, view: Partial<InspectView>, columns?: number): string =>
-  inspectText(
-    { ...REPORT, ...change },
-    { columns, unicode: true, style: styleFor(false), view: { ...VIEW, ...view } },
-  );
+  [
+    ...inspectText(
+      { ...REPORT, ...change },
+      { columns, unicode: true, style: styleFor(false), view: { ...VIEW, ...view } },
+    ),
+  ].join('');
 /** What follows the header. */
 const below = (...args: Parameters<typeof text>): string =>
   text(...args)

@@ -10,8 +10,8 @@ export interface PlacedChunk extends Box {
   rank: number | undefined;
   relativePath: string;
   /**
-   * Of the stored item in its file; in a torch.save file of the elements, and undefined until it is known where the
-   * file keeps its storages (and where it keeps them compressed).
+   * Of the stored item in its file; in a torch.save file, and in an object, of the elements, and undefined until it is
+   * known where the file keeps its storages (and where it keeps them compressed).
    */
   byteOffset: number | undefined;
   byteLength: number;
@@ -91,14 +91,19 @@ function placeOfView(
   inner: LayoutOptions['inner'],
 ): Place {
   const { chunks, storages } = inner?.source ?? checkpoint;
-  const byteLength = elementCountOf(shape) * dtype.itemSize;
+  // From the first element to the last one: those of an expanded tensor lie in one place, those of a column apart.
+  const stride = chunks.strideOf(firstChunk);
+  const reach = shape.reduce((sum, size, d) => sum + (size - 1) * stride[d]!, 1);
+  const byteLength = elementCountOf(shape) === 0 ? 0 : reach * dtype.itemSize;
   const { file, byteOffset } = storages.at(chunks.storage[firstChunk]!);
+  // What is compressed was inflated into a file that is none of the user's: so is all of a file in gzip.
   const stored =
-    inner !== undefined && checkpoint instanceof DcpCheckpoint
+    checkpoint instanceof DcpCheckpoint && inner !== undefined
       ? (checkpoint.storedPlaceOf(inner.holder)?.file ?? file)
       : 0;
-  // Compressed storages are inflated into a file of their own, which is none of the user's.
-  if (isUnknown || file !== stored) return { file: stored, byteOffset: undefined, byteLength };
+  const isInflated =
+    checkpoint instanceof DcpCheckpoint ? file !== stored : checkpoint.files[file]!.path !== checkpoint.path;
+  if (isUnknown || isInflated) return { file: stored, byteOffset: undefined, byteLength };
   return { file, byteOffset: byteOffset + chunks.storageOffset[firstChunk]! * dtype.itemSize, byteLength };
 }
 

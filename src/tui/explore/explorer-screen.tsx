@@ -68,11 +68,23 @@ export async function runExplorerScreen(
     setImmediate(draw);
   };
   const onKeys = (keys: readonly string[]): void => {
+    // Text that was pasted is searched for once, not letter by letter.
+    let text = '';
+    const typed = (): void => {
+      if (text !== '') dispatch({ type: 'text', text });
+      text = '';
+    };
     for (const key of keys) {
-      if (key === SUSPEND) suspension.suspend();
       const action = actionOf(key, state.prompt !== undefined);
+      if (action?.type === 'text') {
+        text += action.text;
+        continue;
+      }
+      typed();
+      if (key === SUSPEND) suspension.suspend();
       if (action !== undefined) dispatch(action);
     }
+    typed();
   };
   const view = () => <ExplorerView state={state} depth={depth} unicode={unicode} onKeys={onKeys} />;
   let ink: ReturnType<typeof render> | undefined;

@@ -25,9 +25,13 @@ export function withInside(
   const grown = buildTree(entries, model.labels[0]!, holderOf);
   // Nodes are numbered depth-first: those behind the object move on.
   const moved = (old: number): number => (old > node ? old + tensors.length : old);
-  const unfolded = new Uint8Array(grown.count);
-  for (let old = 0; old < model.count; old++) unfolded[moved(old)] = state.unfolded[old]!;
-  unfolded[node] = 0;
+  const grownFolds = (before: Uint8Array): Uint8Array => {
+    const after = new Uint8Array(grown.count);
+    for (let old = 0; old < model.count; old++) after[moved(old)] = before[old]!;
+    after[node] = 0;
+    return after;
+  };
+  const unfolded = grownFolds(state.unfolded);
   const order = sortTree(grown, state.sort);
   const rows = visibleNodes(grown, order, unfolded);
   return {
@@ -38,7 +42,7 @@ export function withInside(
     unfolded,
     rows,
     cursor: rowOf(grown, order, rows, moved(cursorNode(state))),
-    prompt: prompt && { ...prompt, from: moved(prompt.from) },
+    prompt: prompt && { ...prompt, from: moved(prompt.from), unfolded: grownFolds(prompt.unfolded) },
     search: search && searchTree(grown, order, entries, search.pattern),
     bySize: undefined,
     sizeIndex: undefined,

@@ -177,7 +177,7 @@ function openPrompt(state: ExplorerState, kind: Prompt['kind']): ExplorerState {
   if (kind === 'element' && (entry?.kind !== 'tensor' || entry.shape.length === 0)) {
     return { ...state, notice: 'Only tensors have elements to go to' };
   }
-  return { ...state, prompt: { kind, text: '', from: cursorNode(state) } };
+  return { ...state, prompt: { kind, text: '', from: cursorNode(state), unfolded: state.unfolded } };
 }
 
 function reducePrompt(state: ExplorerState, prompt: Prompt, action: ExplorerAction): ExplorerState {
@@ -200,15 +200,21 @@ function reducePrompt(state: ExplorerState, prompt: Prompt, action: ExplorerActi
 /** While a name is typed, the cursor is on the first entry that has it. */
 function typed(state: ExplorerState, prompt: Prompt): ExplorerState {
   if (prompt.kind === 'element') return { ...state, prompt };
-  if (prompt.text === '') return toNode({ ...state, prompt, search: undefined }, prompt.from);
+  const begun = atBegin(state, prompt);
+  if (prompt.text === '') return { ...begun, prompt, search: undefined };
   const search = searchTree(state.model, state.order, state.checkpoint.entries, prompt.text);
   const found = nextMatch(search, state.order, prompt.from, 1, true);
-  return toNode({ ...state, prompt, search }, found?.node ?? prompt.from);
+  return toNode({ ...begun, prompt, search }, found?.node ?? prompt.from);
 }
 
 function cancelled(state: ExplorerState, prompt: Prompt): ExplorerState {
-  const closed = { ...state, prompt: undefined };
-  return prompt.kind === 'search' ? toNode({ ...closed, search: undefined }, prompt.from) : closed;
+  if (prompt.kind === 'element') return { ...state, prompt: undefined };
+  return { ...atBegin(state, prompt), prompt: undefined, search: undefined };
+}
+
+/** The tree as it was before something was typed. */
+function atBegin(state: ExplorerState, { from, unfolded }: Prompt): ExplorerState {
+  return unfolded === state.unfolded ? toNode(state, from) : withUnfolded(state, unfolded, from);
 }
 
 function accepted(state: ExplorerState, prompt: Prompt): ExplorerState {

@@ -56,8 +56,9 @@ export const TABS: readonly Tab[] = ['layout', 'values', 'statistics'];
 export interface Prompt {
   readonly kind: 'search' | 'element';
   readonly text: string;
-  /** Node of the cursor when it began. */
+  /** Node of the cursor when it began, and what was unfolded then: what is found on the way leaves no trace. */
   readonly from: number;
+  readonly unfolded: Uint8Array;
 }
 
 /** Something that was asked of the checkpoint. */

@@ -3,7 +3,7 @@ import { copyFileSync, cpSync, readFileSync, rmSync, truncateSync } from 'node:f
 import { join } from 'node:path';
 import { ObjectEntry, TensorEntry } from '../../../src/checkpoint/checkpoint.js';
 import { type Explorer, openExplorer } from '../../../src/ops/explore/explorer.js';
-import { fixturePath } from '../../fixtures.js';
+import { fixturePath, golden } from '../../fixtures.js';
 import { scratch } from '../../io/scratch.js';
 import { equal, is, ok, rejects, suite } from '../../suite.js';
 
@@ -104,6 +104,32 @@ suite('explorer: a checkpoint', ({ test, each }) => {
       // Five float32 further on.
       is(half.byteOffset! - whole.byteOffset!, 20);
       is(half.byteLength, 20);
+    });
+  });
+
+  test('in a compressed file elements have no place of their own', async () => {
+    await exploring(fixturePath('gzipped_zip'), async explorer => {
+      await explorer.place();
+      const tensors = explorer.checkpoint.entries.filter(entry => entry instanceof TensorEntry);
+      for (const entry of tensors) {
+        const { byteOffset, state } = explorer.checkpoint.layoutOf(entry).chunkAt(0);
+        equal([byteOffset, state], [undefined, 'there']);
+      }
+    });
+  });
+
+  test('a view reaches from its first element to its last', async () => {
+    await exploring(fixturePath('strides'), async explorer => {
+      await explorer.place();
+      const { tensors } = golden('strides');
+      for (const { path, shape = [], stride } of tensors) {
+        const elements = shape.includes(0)
+          ? 0
+          : shape.reduce((sum, size, d) => sum + (size - 1) * stride![d]!, 1);
+        const entry = tensorOf(explorer, path.join('.'));
+        const { byteLength, state } = explorer.checkpoint.layoutOf(entry).chunkAt(0);
+        equal([byteLength, state], [elements * entry.dtype.itemSize, 'there'], entry.fqn);
+      }
     });
   });
 

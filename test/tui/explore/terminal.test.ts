@@ -158,6 +158,21 @@ if (reason !== undefined) {
       });
     });
 
+    test('a tensor inside an object', async () => {
+      const cwd = join(fixturePath('tensors_in_objects_dcp'), '..');
+      const options = { cwd, columns: 100, rows: 20, env: { NO_COLOR: '1' } };
+      await inTerminal(`${EXPLORE} tensors_in_objects_dcp`, options, async terminal => {
+        await terminal.shows('9 objects');
+        terminal.type('/quantized');
+        terminal.press('Enter');
+        sameAsKept('holder', await terminal.shows('4 tensors inside it'));
+        terminal.press('Right', 'Down');
+        await terminal.shows('quantized![0].args[0]');
+        terminal.type('2');
+        sameAsKept('inside', await terminal.until(isRead('14   15   10   17'), 'its numbers'));
+      });
+    });
+
     each<readonly [what: string, line: string, end: (terminal: TmuxTerminal) => void, ended: string]>(
       [
         ['q', EXPLORE, terminal => terminal.type('q'), 'ended 0'],
