@@ -78,7 +78,7 @@ export async function bundleCommandLine(outdir) {
     const code = text
       .replace(MODULES_WHEN_USED, 'whenUsed("$1")')
       .replace(/\bimport\(/g, isCached ? 'importThere(' : '$&');
-    const script = `const moduleUrl=require('url').pathToFileURL(__filename).href;${WHEN_USED}${code}`;
+    const script = `"use strict";const moduleUrl=require('url').pathToFileURL(__filename).href;${WHEN_USED}${code}`;
     // The cache of what V8 has compiled of a script names the script.
     const id = createHash('sha256').update(script).digest('hex').slice(0, ID_LENGTH);
     writeFileSync(path, `//${id}\n${script}`);

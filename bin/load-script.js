@@ -1,16 +1,18 @@
 const { readFileSync } = require('node:fs');
 const { dirname } = require('node:path');
 const { Script } = require('node:vm');
+const { crc32 } = require('node:zlib');
 
-/** What V8 has compiled of a script is beside it: the identity of the script, and that. */
+/** What V8 has compiled of a script is beside it, behind a line that tells what it is of. */
 const CACHE_SUFFIX = '.cache';
 /** A script begins with a comment of so many characters, which stands for all of it. */
 const ID_LENGTH = 16;
 
 /**
  * Runs a CommonJS script of ASCII characters, as `require` does, with what V8 has compiled of it before: most of the
- * time in which a small command ends would go into compiling. The cache is made by the build. V8 takes it in the same
- * release of Node.js only, and would take that of another script of the same length. Without it the script is compiled.
+ * time in which a small command ends would go into compiling. The cache is made by the build, and taken for the same
+ * script, release of Node.js and kind of machine only: V8 itself would take that of another script of the same length,
+ * and crash of a damaged one. Without it the script is compiled.
  *
  * @returns what the script exports; and a function that makes the cache, of all that has been compiled until then.
  */
@@ -32,8 +34,16 @@ function loadScript(path) {
   return {
     exports: scriptModule.exports,
     usesCache: script.cachedDataRejected === false,
-    makeCache: () => Buffer.concat([Buffer.from(id, 'latin1'), script.createCachedData()]),
+    makeCache: () => {
+      const data = script.createCachedData();
+      return Buffer.concat([Buffer.from(headerOf(id, data), 'latin1'), data]);
+    },
   };
+}
+
+function headerOf(id, data) {
+  const { version, platform, arch } = process;
+  return `${id} ${version} ${platform} ${arch} ${crc32(data)}\n`;
 }
 
 function readCache(path, id) {
@@ -43,7 +53,9 @@ function readCache(path, id) {
   } catch {
     return undefined;
   }
-  return cache.latin1Slice(0, ID_LENGTH) === id ? cache.subarray(ID_LENGTH) : undefined;
+  const data = cache.subarray(cache.indexOf('\n') + 1);
+  const header = cache.latin1Slice(0, cache.length - data.length);
+  return header === headerOf(id, data) ? data : undefined;
 }
 
 module.exports = { CACHE_SUFFIX, ID_LENGTH, loadScript };

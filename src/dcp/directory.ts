@@ -11,10 +11,13 @@ export const DATA_FILE = /^__(0|[1-9]\d*)_(\d+)\.distcp$/;
 
 /** A data file that changed so recently belongs to a save that may still run. */
 const RECENT_SECONDS = 120;
+/** How far the clock of a file server may be ahead of ours. */
+const MAX_AHEAD_SECONDS = 24 * 3600;
 
 /** Whether a file of this time may belong to a save that still runs. Clocks differ, but not by days. */
 export function isRecent(mtimeNs: bigint, nowMs: number): boolean {
-  return Math.abs(secondsSince(mtimeNs, nowMs)) <= RECENT_SECONDS;
+  const seconds = secondsSince(mtimeNs, nowMs);
+  return seconds <= RECENT_SECONDS && seconds >= -MAX_AHEAD_SECONDS;
 }
 
 /** Negative for a time that is still to come, by the clock here. */

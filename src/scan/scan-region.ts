@@ -51,12 +51,14 @@ export async function scanRegion(region: Region, tools: ScanTools, options: Scan
   if (options.isOpenEnded === true) return;
   const isArchive = isZip(head) || (!isSafetensors && endsAsArchive(region));
   if (isArchive) await scanArchives(region, tools);
-  // What ends as an archive may begin as something else, and loaders look at the beginning.
+  // What ends as an archive may begin as something else, and loaders look at the beginning. The name of a tar archive's
+  // first member may be made to look like anything.
+  const isTar = isTarHeader(head);
+  if (isTar) await scanTar(region, tools);
   if (isGzip(head)) await scanCompressed(region, tools, 'gzip');
   else if (startsWith(head, 0x28, 0xb5, 0x2f, 0xfd)) await scanCompressed(region, tools, 'zstd');
   else if (isZlib(head)) await scanCompressed(region, tools, 'zlib');
-  else if (isTarHeader(head)) await scanTar(region, tools);
-  else if (!isArchive) {
+  else if (!isArchive && !isTar) {
     const opaque = OPAQUE.find(([, test]) => test(head));
     if (opaque === undefined) return;
     const message = `What is compressed with ${opaque[0]} cannot be looked into`;

@@ -1,10 +1,14 @@
+import { setImmediate } from 'node:timers/promises';
 import { decodeLatin1 } from '../bytes.js';
+import { InterruptedError } from '../errors.js';
 import { SliceSource } from '../io/source.js';
 import type { ScanTools } from './archives.js';
 import { childRegion, type Region, readNow } from './region.js';
 
 const BLOCK_BYTE_LENGTH = 512;
 const MAX_MEMBERS = 100_000;
+/** Members between two looks at the signal. */
+const MEMBERS_A_TURN = 256;
 /** So much of an extended header is looked at. */
 const MAX_HEADER_BYTE_LENGTH = 1 << 20;
 const FIELD = { name: [0, 100], size: [124, 136], checksum: [148, 156], type: 156 } as const;
@@ -43,9 +47,13 @@ export async function scanTar(region: Region, tools: ScanTools): Promise<void> {
   const fault = (message: string, at: number): void =>
     tools.collector.addFinding('archive', 'unknown', message, region, at);
   let at = 0;
-  /** What the extended headers in front of a member say. */
-  let extension = '';
+  /** An extended header in front of a member names it as torch names what it unpickles. */
+  let isNamedByExtension = false;
   for (let count = 0; at < source.byteLength; count++) {
+    if (count % MEMBERS_A_TURN === MEMBERS_A_TURN - 1) {
+      await setImmediate();
+      if (tools.signal?.aborted === true) throw new InterruptedError('The scan was interrupted');
+    }
     const header = readNow(source, at, BLOCK_BYTE_LENGTH);
     if (header.every(byte => byte === 0)) return;
     const member = memberOf(header);
@@ -60,12 +68,16 @@ export async function scanTar(region: Region, tools: ScanTools): Promise<void> {
     if (type === SPARSE)
       fault('A sparse member of the tar archive: what it holds is put together when it is read', at);
     if (EXTENDED.includes(type)) {
-      extension += decodeLatin1(readNow(source, start, Math.min(length, MAX_HEADER_BYTE_LENGTH)));
-      if (/(^|\n|\0)\d+ (size|GNU\.sparse\.[^=]*)=/.test(extension))
+      const text = decodeLatin1(readNow(source, start, Math.min(length, MAX_HEADER_BYTE_LENGTH)));
+      // Wherever it stands: readers step from record to record in different ways.
+      if (/\d (size|GNU\.sparse\.[^=]*)=/.test(text))
         fault('An extended header of the tar archive gives a member another length', at);
+      if (length > MAX_HEADER_BYTE_LENGTH)
+        fault('An extended header of the tar archive is too long to be looked at whole', at);
+      isNamedByExtension ||= TORCH_EXTENSION.test(text);
     } else {
-      const isPickle = isTorchMember(member.name, extension);
-      extension = '';
+      const isPickle = isNamedByExtension || TORCH_MEMBER.test(member.name);
+      isNamedByExtension = false;
       if (WITHOUT_DATA.includes(type)) {
         if (byteLength > 0)
           fault('A member of the tar archive that has no data states a length: readers differ', at);
@@ -84,15 +96,11 @@ export async function scanTar(region: Region, tools: ScanTools): Promise<void> {
 function memberOf(header: Uint8Array): Member | undefined {
   if (!isTarHeader(header)) return undefined;
   const byteLength = numberOf(header.subarray(...FIELD.size));
-  if (byteLength === undefined) return undefined;
+  if (byteLength === undefined || byteLength < 0) return undefined;
   const name = decodeLatin1(header.subarray(...FIELD.name)).replace(/\0.*$/s, '');
   const type = String.fromCharCode(header[FIELD.type]!);
   // Before POSIX a directory was a file whose name ends so.
   return { name, type: type === '\0' && name.endsWith('/') ? '5' : type, byteLength };
-}
-
-function isTorchMember(name: string, extension: string): boolean {
-  return TORCH_MEMBER.test(name) || TORCH_EXTENSION.test(extension);
 }
 
 const TORCH_MEMBER = /^(\.\/)?(pickle|tensors|storages|sys_info)$|\.pkl$/;
@@ -105,15 +113,17 @@ const BLANKS = /^[\t-\r\x1c- ]+|[\t-\r\x1c- ]+$/g;
 
 /**
  * A number as `tarfile` of Python reads it (`nti`): octal as Python's `int` takes it, up to the first NUL, or in base
- * 256 behind a byte 0x80. Undefined where it takes none, and for negative ones.
+ * 256 behind a byte 0x80, or 0xff for a negative one. Undefined where it takes none.
  */
 function numberOf(field: Uint8Array): number | undefined {
-  if (field[0] === 0x80) {
-    const value = field.subarray(1).reduce((sum, byte) => sum * 256 + byte, 0);
+  if (field[0] === 0x80 || field[0] === 0xff) {
+    const digits = field.subarray(1);
+    const size = digits.reduce((sum, byte) => sum * 256n + BigInt(byte), 0n);
+    const value = Number(field[0] === 0x80 ? size : size - 256n ** BigInt(digits.length));
     return Number.isSafeInteger(value) ? value : undefined;
   }
   const text = decodeLatin1(field).replace(/\0.*$/s, '').replace(BLANKS, '');
   if (text === '') return 0;
-  if (!/^\+?(0[oO]_?)?[0-7]+(_[0-7]+)*$/.test(text)) return undefined;
+  if (!/^[+-]?(0[oO]_?)?[0-7]+(_[0-7]+)*$/.test(text)) return undefined;
   return Number.parseInt(text.replace(/[+oO_]/g, ''), 8);
 }

@@ -56,7 +56,9 @@ suite('start-up', ({ test }) => {
       'is of another script',
       ({ cache }) => exchange(cache, bytes => bytes.write('0123456789abcdef', 'latin1')),
     ],
-    ['is of another release of V8', ({ cache }) => exchange(cache, bytes => bytes.fill(7, 20, 24))],
+    ['is of another release', ({ cache }) => exchange(cache, bytes => bytes.write('v9', 17, 'latin1'))],
+    ['is damaged', ({ cache }) => exchange(cache, bytes => bytes.fill(0, bytes.length >> 1))],
+    ['is damaged in one byte', ({ cache }) => exchange(cache, bytes => bytes.fill(0x5a, 300_000, 300_001))],
   ];
   for (const [name, damage] of damages) {
     test(`the program runs as ever where the compiled code ${name}`, () => {

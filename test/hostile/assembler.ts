@@ -170,15 +170,17 @@ export interface TarTrick {
   statedByteLength?: number;
   /** The checksum as some old tars computed it: bytes from 0x80 on count as negative. */
   signed?: boolean;
+  /** The same, and so many that the sum is negative. */
+  negative?: boolean;
 }
 
 export function tar(
   members: readonly (readonly [name: string, data: Uint8Array, trick?: TarTrick])[],
 ): Buffer {
   const blocks = members.flatMap(([name, data, trick = {}]) => {
-    const { type = '0', statedByteLength = data.length, signed = false } = trick;
+    const { type = '0', statedByteLength = data.length, negative = false, signed = negative } = trick;
     const header = Buffer.alloc(512);
-    header.write(name);
+    header.write(name, 'latin1');
     header.write('0000644\0', 100);
     header.write(`${statedByteLength.toString(8).padStart(11, '0')}\0`, 124);
     header.write('00000000000\0', 136);
@@ -187,8 +189,9 @@ export function tar(
     header.write('ustar\x0000', 257, 'latin1');
     // A name of a user that makes the two checksums differ.
     if (signed) header.fill(0xff, 265, 270);
+    if (negative) header.fill(0x80, 157, 257);
     const sum = header.reduce((total, byte) => total + (signed && byte > 0x7f ? byte - 256 : byte), 0);
-    header.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148, 'latin1');
+    header.write(`${sum.toString(8).padStart(sum < 0 ? 0 : 6, '0')}\0 `, 148, 'latin1');
     return [header, Buffer.from(data), Buffer.alloc((512 - (data.length % 512)) % 512)];
   });
   return bytes(...blocks, Buffer.alloc(1024));

@@ -286,6 +286,54 @@ const ROWS: readonly Row[] = [
     finds: 'os.system',
   },
   {
+    name: 'tar, with negative checksums',
+    make: () => tar([['storages', MALICIOUS, { negative: true }]]),
+    finds: 'os.system',
+  },
+  {
+    name: 'tar, whose first name is the beginning of zlib data',
+    make: () =>
+      tar([
+        ['x^g', new Uint8Array(0)],
+        ['storages', MALICIOUS],
+      ]),
+    finds: 'os.system',
+  },
+  {
+    name: 'tar, whose first name is gzip data',
+    make: () =>
+      tar([
+        [gzipSync('hello').toString('latin1'), new Uint8Array(0)],
+        ['storages', MALICIOUS],
+      ]),
+    finds: 'os.system',
+  },
+  {
+    name: 'tar, an extended header whose record does not end in a line',
+    make: () => {
+      const hidden = tar([['storages', MALICIOUS]]).subarray(0, -1024);
+      return tar([
+        ['x', bytes('15 comment=abcX10 size=0\n'), { type: 'x' }],
+        ['notes', hidden],
+        ['tensors', HARMLESS],
+      ]);
+    },
+    finds: 'archive',
+  },
+  {
+    name: 'tar, an extended header of a mebibyte before it gives a length',
+    make: () => {
+      const hidden = tar([['storages', MALICIOUS]]).subarray(0, -1024);
+      const comment = `1048590 comment=${'a'.repeat(1048590 - 17)}\n`;
+      return tar([
+        ['x', bytes(`${comment}10 size=0\n`), { type: 'x' }],
+        ['notes', hidden],
+        ['tensors', HARMLESS],
+      ]);
+    },
+    finds: 'archive',
+  },
+  {
     name: 'tar, a member inside the data that a directory states',
     make: () => {
       const hidden = tar([['storages', MALICIOUS]]);

@@ -5,17 +5,17 @@ import { ScanCollector } from '../../src/scan/collector.js';
 import type { Region } from '../../src/scan/region.js';
 import { isTarHeader, scanTar } from '../../src/scan/tar.js';
 import { bytes, type TarTrick, tar } from '../hostile/assembler.js';
-import { equal, is, suite } from '../suite.js';
+import { equal, is, ok, rejects, suite } from '../suite.js';
 
 type Member = readonly [name: string, data: Uint8Array, trick?: TarTrick];
 
 /** What is handed on of an archive, and what is found. */
-async function scanned(archive: Uint8Array) {
+async function scanned(archive: Uint8Array, signal?: AbortSignal) {
   const collector = new ScanCollector(() => false);
   const handed: [item: string, text: string, isPickle: boolean][] = [];
   const tools: ScanTools = {
     collector,
-    signal: undefined,
+    signal,
     async scan({ source, items }: Region, { isPickle = false }: ScanOptions = {}) {
       const content = new Uint8Array(source.byteLength);
       await source.readInto(content, 0);
@@ -70,6 +70,27 @@ suite('tar archives', ({ each, test }) => {
   test('a checksum in base 256', () => {
     is(isTarHeader(headerWith(148, bytes(0x80, 0, 0, 0, 0, 0, CHECKSUM >> 8, CHECKSUM & 0xff))), true);
     is(isTarHeader(headerWith(148, bytes(0x81, 0, 0, 0, 0, 0, CHECKSUM >> 8, CHECKSUM & 0xff))), false);
+  });
+
+  test('a negative checksum, in text and in base 256', () => {
+    const header = tar([['a', EMPTY, { negative: true }]]).subarray(0, 512);
+    is(isTarHeader(header), true);
+    const sum = Number.parseInt(header.toString('latin1', 148, 154), 8);
+    ok(sum < 0);
+    const field = Buffer.alloc(8, 0xff);
+    field.writeInt32BE(sum, 4);
+    field.copy(header, 148);
+    is(isTarHeader(header), true);
+    field[4] = 0;
+    field.copy(header, 148);
+    is(isTarHeader(header), false);
+  });
+
+  test('many extended headers take as long as they are, and a signal ends it', async () => {
+    const headers = Array.from({ length: 20_000 }, () => ['x', text('9 a=bcd\n'), { type: 'x' }] as const);
+    const archive = tar([...headers, ['storages', text('one')]]);
+    equal((await scanned(archive)).handed, [['storages', 'one', true]]);
+    await rejects(() => scanned(archive, AbortSignal.abort()), { code: 'interrupted' });
   });
 
   test('bytes that count as negative, as some old programs had it', () => {

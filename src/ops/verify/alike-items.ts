@@ -11,6 +11,8 @@ const MAX_NEAR_BYTE_LENGTH = 16 * 1024;
 /** Of items of one length; names of other lengths are in other patterns. */
 const MAX_PATTERNS_OF_LENGTH = 4;
 const MAX_PATTERNS = 2000;
+/** An archive of more records has few like it, and what is learnt of it is long. */
+const MAX_RECORDS = 64;
 
 /** An item that is to be looked at. */
 export interface AlikeItem {
@@ -45,6 +47,7 @@ export class AlikeItems {
   /** Items of this length may have this layout. */
   learn(byteLength: number, layout: ArchiveLayout): void {
     if (this.patternCount >= MAX_PATTERNS || layout.byteLength !== byteLength) return;
+    if (layout.names.length > MAX_RECORDS) return;
     const known = this.byLength.get(byteLength) ?? [];
     if (known.length >= MAX_PATTERNS_OF_LENGTH) return;
     known.push(new ArchivePattern(layout));
@@ -127,7 +130,7 @@ export class AlikeItems {
         checksums.compared++;
         account.add(relativePath, start, start + byteLength, 'proved');
       } else {
-        waiting = checksums.addLong({
+        const compared = checksums.addLong({
           path,
           relativePath,
           rank,
@@ -138,10 +141,15 @@ export class AlikeItems {
           entry: entryName,
           isStored: true,
         });
+        if (compared !== undefined) waiting = waiting === undefined ? compared : both(waiting, compared);
       }
     }
     return waiting;
   }
+}
+
+async function both(first: Promise<void>, second: Promise<void>): Promise<void> {
+  await Promise.all([first, second]);
 }
 
 function hasCrc(pattern: ArchivePattern, bytes: Buffer, at: number): boolean {
