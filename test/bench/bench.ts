@@ -111,6 +111,14 @@ function baseOf(name: string): string {
   return name === 'cp' || name.includes('--no-sync') ? 'cp' : 'cp + fsync';
 }
 
+const machine = `${machineText()}, ${flags.gib} GiB of bfloat16 by 8 ranks`;
+const print = (line: string): void => void process.stdout.write(`${line}\n`);
+const textOf = ({ layout, name, rounds, seconds, ratio, rss_mib }: Row): string =>
+  `| ${layout} | ${name} | ${rounds} | ${seconds.toFixed(2)} | ${ratio.toFixed(2)} | ${rss_mib?.toFixed(0) ?? '–'} |`;
+print(`${machine}\n`);
+print('| layout | run | rounds | seconds | time / cp | peak RSS, MiB |');
+print('| --- | --- | ---: | ---: | ---: | ---: |');
+
 const rows: Row[] = [];
 for (const layout of flags.layouts.split(',')) {
   const { shape, grid } = LAYOUTS[layout]!;
@@ -152,22 +160,11 @@ for (const layout of flags.layouts.split(',')) {
         ratio: secondsOf(name) / base,
         rss_mib: rss.length === 0 ? null : Math.max(...rss),
       });
+      print(textOf(rows.at(-1)!));
     }
   } finally {
     rmSync(directory, { recursive: true, force: true });
   }
 }
 
-const machine = `${machineText()}, ${flags.gib} GiB of bfloat16 by 8 ranks`;
-const lines = [
-  machine,
-  '',
-  '| layout | run | rounds | seconds | time / cp | peak RSS, MiB |',
-  '| --- | --- | ---: | ---: | ---: | ---: |',
-  ...rows.map(
-    row =>
-      `| ${row.layout} | ${row.name} | ${row.rounds} | ${row.seconds.toFixed(2)} | ${row.ratio.toFixed(2)} | ${row.rss_mib?.toFixed(0) ?? '–'} |`,
-  ),
-];
-process.stdout.write(`${lines.join('\n')}\n`);
 if (flags.json !== undefined) writeFileSync(flags.json, `${JSON.stringify({ machine, rows }, null, 2)}\n`);

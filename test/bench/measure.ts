@@ -39,7 +39,7 @@ const TIMER = timer();
  * What is not of the programs that are measured: to read a file of certificates takes each Node.js 45 ms, before it
  * does anything else.
  */
-const { NODE_EXTRA_CA_CERTS: _, ...ENVIRONMENT } = process.env;
+export const { NODE_EXTRA_CA_CERTS: _, ...ENVIRONMENT } = process.env;
 
 /** Runs a command, then brings the files at `syncPath` to the device; both count. */
 export function timed(command: string, args: readonly string[], syncPath?: string): Sample {
