@@ -3,8 +3,9 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { COMMAND_NAMES } from '../src/cli/commands.js';
 import { EXIT_DONE, EXIT_FAILED, EXIT_OF_SIGNAL } from '../src/cli/exit-codes.js';
-import { FINDING_RULES, type SaveState, SCAN_RULES } from '../src/index.js';
+import { FINDING_RULES, SCAN_RULES } from '../src/index.js';
 import { PROOFS } from '../src/ops/verify/byte-account.js';
+import { SAVE_STATES } from './docs/words.js';
 import {
   codesOf,
   firstCells,
@@ -74,17 +75,9 @@ suite('commands.md: endings', ({ each, test }) => {
 });
 
 suite('commands.md: names', ({ each }) => {
-  const states: Record<SaveState, true> = {
-    complete: true,
-    saving: true,
-    dead: true,
-    torn: true,
-    partly_copied: true,
-    unreadable: true,
-  };
   const rows: readonly (readonly [command: string, head: string, names: readonly string[]])[] = [
     ['verify', 'Rule', FINDING_RULES],
-    ['verify', 'State', Object.keys(states)],
+    ['verify', 'State', Object.keys(SAVE_STATES)],
     ['verify', 'Count', PROOFS],
     ['scan', 'Rule', SCAN_RULES],
     ['scan', 'Verdict', ['weights_only', 'known', 'unknown', 'dangerous']],

@@ -9,8 +9,6 @@ import {
   type ErrorCode,
   FINDING_RULES,
   inspectCheckpoint,
-  type LossKind,
-  type SaveState,
   SCAN_RULES,
   scan,
   verify,
@@ -23,6 +21,7 @@ import { DOCUMENT_CASES } from './document-cases.js';
 import { fieldRows } from './field-table.js';
 import { realDocument } from './real-documents.js';
 import { problemsOf, SCHEMAS, type Schema, schemaAt, validatorOf } from './schemas.js';
+import { LOSS_KINDS, SAVE_STATES } from './words.js';
 
 const NAMES = Object.keys(DOCUMENT_CASES);
 
@@ -192,25 +191,6 @@ suite('schemas: every fixture', ({ each }) => {
 });
 
 suite('schemas: words', ({ each, test }) => {
-  const losses: Record<LossKind, true> = {
-    object: true,
-    element_type: true,
-    cast: true,
-    tied: true,
-    shared_storage: true,
-    tensor_type: true,
-    nesting: true,
-    mapping_type: true,
-    key_type: true,
-    empty_mapping: true,
-    strides: true,
-    requires_grad: true,
-    device: true,
-    list_gap: true,
-    header_text: true,
-    dropped: true,
-    unnamed: true,
-  };
   const warnings: Record<WarningKind, true> = {
     torn_overwrite: true,
     leftover: true,
@@ -241,23 +221,15 @@ suite('schemas: words', ({ each, test }) => {
     files_short: true,
     index_only: true,
   };
-  const states: Record<SaveState, true> = {
-    complete: true,
-    saving: true,
-    dead: true,
-    torn: true,
-    partly_copied: true,
-    unreadable: true,
-  };
   const REPORT = 'schema.json#/$defs/report/properties';
   each<readonly [pointer: string, words: readonly string[]]>(
     [
-      [`convert.${REPORT}/losses/items/properties/kind`, Object.keys(losses)],
+      [`convert.${REPORT}/losses/items/properties/kind`, Object.keys(LOSS_KINDS)],
       [`convert.${REPORT}/status`, Object.keys(statuses)],
       ['definitions.schema.json#/$defs/warnings/items/properties/kind', Object.keys(warnings)],
       ['failure.schema.json#/properties/error/properties/code', Object.keys(errors)],
       ['inspect.schema.json#/$defs/completeness', Object.keys(completeness)],
-      [`verify.${REPORT}/state`, Object.keys(states)],
+      [`verify.${REPORT}/state`, Object.keys(SAVE_STATES)],
       ['verify.schema.json#/$defs/rule', FINDING_RULES],
       [`scan.${REPORT}/findings/items/properties/rule`, SCAN_RULES],
     ],
